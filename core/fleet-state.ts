@@ -1,0 +1,159 @@
+/**
+ * The items that control and workers share (design: data model, leases). One type per table; each attribute names its
+ * only writer. Invariant: control alone changes `ownerWorkerId` and `epoch`; a worker writes to a camera's state only
+ * under the condition `ownerWorkerId = me AND epoch = mine`.
+ * Times are `…AtMs` (Unix epoch, milliseconds) except sort keys that people read, which are ISO 8601.
+ */
+import type { Camera, Issue } from './camera.ts';
+
+export const cameraPhases = [
+  'invalid',
+  'disabled',
+  'off-schedule',
+  'warming',
+  'waiting-capacity',
+  'silent',
+  'starting',
+  'running',
+  'degraded',
+  'shed',
+] as const;
+export type CameraPhase = (typeof cameraPhases)[number];
+
+/** Where reading stopped. A successor continues with the fragment after `fragmentNumber`. */
+export type Checkpoint = { fragmentNumber: string; producerTimestampMs: number };
+
+/** Table `camera-states`, key `fleet` / `cameraId`. */
+export type CameraState = {
+  fleet: string;
+  cameraId: string;
+  schemaVersion: 1;
+  /** Parsed row, or null when the row is wrong. Control (camera-changed). */
+  camera: Camera | null;
+  /** Everything the parser had to say about the row. Control (camera-changed). */
+  issues: Issue[];
+  /** DynamoDB stream sequence number of the row version that was parsed: older events change nothing. Control. */
+  rowSequenceNumber: string;
+  rowChangedAtMs: number;
+  phase: CameraPhase;
+  /** Why the camera is in this phase, in words. Control (reconcile). */
+  phaseReason: string;
+  phaseSinceMs: number;
+  /** Control. Absent when nobody owns the camera. */
+  ownerWorkerId?: string;
+  /** +1 on every change of owner; 0 before the first. Control. */
+  epoch: number;
+  ownedSinceMs?: number;
+  /** Worker: equals `epoch` once the owner has stopped, flushed and written its checkpoint for good. */
+  releasedEpoch?: number;
+  checkpoint?: Checkpoint;
+  /** Producer time of the newest media that any worker received. Worker. */
+  lastMediaAtMs?: number;
+  lastInferenceAtMs?: number;
+};
+
+export type RunningCameraState = 'starting' | 'running' | 'silent' | 'degraded' | 'failing';
+
+/** What a worker says of one camera in its heartbeat. */
+export type RunningCamera = {
+  epoch: number;
+  state: RunningCameraState;
+  reason: string;
+  /** Inferences per second over the last 10 s. */
+  fps: number;
+  framesInferred: number;
+  detections: number;
+  tracks: number;
+  /** Frames that were received but not inferred, by reason. */
+  dropped: Record<string, number>;
+  /** Wall-clock time at which the newest fragment arrived; absent before the first. */
+  lastMediaAtMs?: number;
+  lastInferenceAtMs?: number;
+  firstInferenceAtMs?: number;
+  lastDetection?: { label: string; score: number; atMs: number };
+};
+
+/** One camera that control gave to a worker, complete enough to start without another read. */
+export type Assignment = {
+  epoch: number;
+  camera: Camera;
+  /** Continue after this fragment: the previous owner released it cleanly. Absent: start at the live edge. */
+  resumeAfter?: Checkpoint;
+  /**
+   * Control's time of the assignment. Without `resumeAfter`, fragments whose server timestamp is older are not
+   * published: the previous owner may have published them, and no id is ever published twice.
+   */
+  assignedAtMs: number;
+};
+
+/** Table `workers`, key `fleet` / `workerId`. */
+export type WorkerItem = {
+  fleet: string;
+  workerId: string;
+  schemaVersion: 1;
+  /** Worker-written. */
+  heartbeatAtMs: number;
+  startedAtMs: number;
+  taskArn?: string;
+  containerInstanceArn?: string;
+  /** EC2 instance id, from the container instance; absent in standalone mode. */
+  instanceId?: string;
+  revision?: string;
+  lifecycle: 'starting' | 'ready' | 'draining' | 'stopped';
+  provider?: 'cuda' | 'cpu';
+  /** Measured at start on the default model with the fixed batch sizes. */
+  capacityInferencesPerSecond?: number;
+  firstInferenceAtMs?: number;
+  running: Record<string, RunningCamera>;
+  /** Control-written. */
+  assignments?: Record<string, Assignment>;
+  drain?: { sinceMs: number; reason: string };
+  /** DynamoDB TTL, seconds. Worker. */
+  expiresAt: number;
+};
+
+/** Table `fleets`, key `fleet`. Every attribute but the key may be absent: defaults apply. */
+export type FleetItem = {
+  fleet: string;
+  schemaVersion: 1;
+  policy?: Partial<FleetPolicy>;
+  pause?: { until: string; reason: string };
+  override?: { minWorkers: number; until: string; reason: string };
+  /** Milliseconds from instance launch to the first inference on it, newest last, at most 50. Control. */
+  leadTimeSamplesMs?: number[];
+  /** Demand has been lower than capacity since then; absent when it is not. Control. */
+  lowerDemandSinceMs?: number;
+  /** Instance ids that control is terminating, so that a repeat of the same step is harmless. Control. */
+  lock?: { holder: string; expiresAtMs: number; rerunRequested: boolean };
+};
+
+export type FleetPolicy = {
+  minWorkers: number;
+  maxWorkers: number;
+  targetUtilization: number;
+  /** Assumed until a worker has measured its own. */
+  defaultInferencesPerSecond: number;
+  leadTimeDefaultMs: number;
+  scaleInDelayMs: number;
+  silentGraceMs: number;
+  workerDeadAfterMs: number;
+};
+
+/** Table `decisions`, key `fleet` / `at`. */
+export type Decision = {
+  fleet: string;
+  /** ISO 8601 with milliseconds. */
+  at: string;
+  schemaVersion: 1;
+  trigger: string;
+  /** What was known, in numbers. */
+  inputs: Record<string, number>;
+  desired: { instances: number; tasks: number };
+  previous: { instances: number; tasks: number };
+  reason: string;
+  /** What was done or failed to be done, one sentence each. */
+  actions: string[];
+  /** Cameras that did not get what they asked for, with the reason. */
+  exceptions: { cameraId: string; phase: CameraPhase; reason: string }[];
+  expiresAt: number;
+};

@@ -1,0 +1,55 @@
+/**
+ * Names of everything a deployment creates, derived from the stage and the fleet alone, so that people can type them
+ * and no part has to ask another. Invariant: the same stage and fleet give the same names everywhere.
+ */
+export type ResourceNames = {
+  tables: {
+    cameras: string;
+    cameraStates: string;
+    workers: string;
+    fleets: string;
+    decisions: string;
+    detections: string;
+    ledger: string;
+  };
+  cluster: string;
+  capacityProvider: string;
+  /** Kinesis Data Stream that carries frame and track records. */
+  resultStream: string;
+  /** S3 bucket of the snapshots. */
+  resultBucket: string;
+  /** EventBridge `source` of the events that workers put. */
+  eventSource: string;
+  /** CloudWatch namespace of our own metrics. */
+  metricNamespace: string;
+};
+
+/** @param accountId part of the bucket's name alone, because bucket names are global. */
+export function resourceNames(stage: string, accountId: string): ResourceNames {
+  const prefix = `kvs-infer-${stage}`;
+  return {
+    tables: {
+      cameras: `${prefix}-cameras`,
+      cameraStates: `${prefix}-camera-states`,
+      workers: `${prefix}-workers`,
+      fleets: `${prefix}-fleets`,
+      decisions: `${prefix}-decisions`,
+      detections: `${prefix}-detections`,
+      ledger: `${prefix}-ledger`,
+    },
+    cluster: `${prefix}-cluster`,
+    capacityProvider: `${prefix}-gpu-capacity-provider`,
+    resultStream: `${prefix}-results`,
+    resultBucket: `${prefix}-results-${accountId}`,
+    eventSource: 'kvs-infer.worker',
+    metricNamespace: 'KvsInfer',
+  };
+}
+
+/** One fleet is one Auto Scaling group and one ECS service. */
+export function fleetResourceNames(stage: string, fleet: string): { service: string; autoScalingGroup: string } {
+  return {
+    service: `kvs-infer-${stage}-${fleet}-service`,
+    autoScalingGroup: `kvs-infer-${stage}-${fleet}-asg`,
+  };
+}

@@ -1,0 +1,75 @@
+/**
+ * What consumers receive: the `frame@1` and `track@1` records of the result stream. The zod types here are the single
+ * source: the worker builds them, the tests validate them, and docs/schemas is generated from them.
+ * Invariant: `id` depends on camera, fragment, frame, kind and track alone, so a repeated record repeats its id.
+ */
+import { z } from 'zod';
+
+const instant = z.iso.datetime({ precision: 3 });
+const unit = z.number().min(0).max(1);
+/** `[x1, y1, x2, y2]`, fractions of the frame's width and height, x1 <= x2 and y1 <= y2. */
+export const boxSchema = z.tuple([unit, unit, unit, unit]);
+
+export const detectionSchema = z.strictObject({
+  label: z.string(),
+  classId: z.int().min(0),
+  score: unit,
+  box: boxSchema,
+  trackId: z.string().optional(),
+  regions: z.array(z.string()).optional(),
+  text: z.strictObject({ value: z.string(), score: unit }).optional(),
+});
+
+export const frameRecordSchema = z.strictObject({
+  schema: z.literal('kvs-infer/frame@1'),
+  id: z.string(),
+  cameraId: z.string(),
+  epoch: z.int().min(0),
+  workerId: z.string(),
+  model: z.string(),
+  fragmentNumber: z.string(),
+  frameIndex: z.int().min(0),
+  capturedAt: instant,
+  inferredAt: instant,
+  width: z.int().min(1),
+  height: z.int().min(1),
+  detections: z.array(detectionSchema),
+});
+
+export const trackRecordSchema = z.strictObject({
+  schema: z.literal('kvs-infer/track@1'),
+  id: z.string(),
+  event: z.enum(['enter', 'exit', 'text', 'region-enter', 'region-exit']),
+  cameraId: z.string(),
+  epoch: z.int().min(0),
+  workerId: z.string(),
+  model: z.string(),
+  trackId: z.string(),
+  label: z.string(),
+  classId: z.int().min(0),
+  score: unit,
+  box: boxSchema,
+  at: instant,
+  firstSeenAt: instant,
+  lastSeenAt: instant,
+  region: z.string().optional(),
+  text: z.strictObject({ value: z.string(), score: unit }).optional(),
+  snapshotKey: z.string().optional(),
+});
+
+export type Detection = z.infer<typeof detectionSchema>;
+export type FrameRecord = z.infer<typeof frameRecordSchema>;
+export type TrackRecord = z.infer<typeof trackRecordSchema>;
+
+export function frameRecordId(cameraId: string, fragmentNumber: string, frameIndex: number): string {
+  return `${cameraId}/${fragmentNumber}/${frameIndex}/frame`;
+}
+
+export function trackRecordId(cameraId: string, trackId: string, event: TrackRecord['event'], region?: string): string {
+  return region === undefined ? `${cameraId}/${trackId}/${event}` : `${cameraId}/${trackId}/${event}/${region}`;
+}
+
+/** A track is named by the frame in which it was first seen, so a re-run of the same frames names it alike. */
+export function trackIdOf(fragmentNumber: string, frameIndex: number, ordinal: number): string {
+  return `${fragmentNumber}-${frameIndex}-${ordinal}`;
+}
