@@ -1,23 +1,94 @@
 /**
  * When a camera is to be watched: the weekly windows, dated exceptions and dated override of its row as UTC intervals.
  * Invariant: membership in an interval decides, never the proximity of a fire time; intervals are half-open, ordered,
- * disjoint and merged.
+ * disjoint and merged; where a local time does not exist or exists twice, nothing is watched less than was asked for.
  */
-import type { Camera } from './camera.ts';
+import { Temporal } from 'temporal-polyfill';
+import { type Camera, type WeeklySchedule, weekdays } from './camera.ts';
 
 /** Half-open `[startMs, endMs)`, Unix epoch milliseconds. */
 export type Interval = { startMs: number; endMs: number };
 export type Scheduled = Pick<Camera, 'enabled' | 'schedule' | 'override'>;
 
-/** All watched intervals that intersect `[fromMs, toMs)`, clipped to it. A camera that is not enabled has none. */
-export function scheduledIntervals(_camera: Scheduled, _fromMs: number, _toMs: number): Interval[] {
-  throw new Error('in progress');
+/**
+ * All watched intervals that intersect `[fromMs, toMs)`, clipped to it. A camera that is not enabled has none. An
+ * override holds for every instant before its `until`: rows carry no instant at which it began.
+ */
+export function scheduledIntervals(camera: Scheduled, fromMs: number, toMs: number): Interval[] {
+  if (!camera.enabled || !(fromMs < toMs)) return [];
+  const untilMs = camera.override === undefined ? Number.NEGATIVE_INFINITY : Date.parse(camera.override.until);
+  const overriddenToMs = Math.min(Math.max(untilMs, fromMs), toMs);
+  const intervals: Interval[] = [];
+  if (camera.override?.state === 'on') intervals.push({ startMs: fromMs, endMs: overriddenToMs });
+  if (camera.schedule === 'always') {
+    intervals.push({ startMs: overriddenToMs, endMs: toMs });
+  } else {
+    for (const { startMs, endMs } of weeklyIntervals(camera.schedule, overriddenToMs, toMs)) {
+      intervals.push({ startMs: Math.max(startMs, overriddenToMs), endMs: Math.min(endMs, toMs) });
+    }
+  }
+  return merge(intervals);
 }
+
 /** Is `atMs` inside a watched interval? */
-export function isScheduled(_camera: Scheduled, _atMs: number): boolean {
-  throw new Error('in progress');
+export function isScheduled(camera: Scheduled, atMs: number): boolean {
+  return scheduledIntervals(camera, atMs, atMs + 1).length > 0;
 }
+
 /** Start of the first watched interval that begins after `afterMs` and before `afterMs + horizonMs`, else null. */
-export function nextScheduledStart(_camera: Scheduled, _afterMs: number, _horizonMs: number): number | null {
-  throw new Error('in progress');
+export function nextScheduledStart(camera: Scheduled, afterMs: number, horizonMs: number): number | null {
+  const intervals = scheduledIntervals(camera, afterMs, afterMs + horizonMs);
+  return intervals.find((interval) => interval.startMs > afterMs)?.startMs ?? null;
+}
+
+/** Windows that may intersect `[fromMs, toMs)`, unclipped and unmerged. A window begins on the local date that lists it. */
+function weeklyIntervals(schedule: WeeklySchedule, fromMs: number, toMs: number): Interval[] {
+  if (!(fromMs < toMs)) return [];
+  const { timeZone } = schedule;
+  const exceptions = new Map(schedule.exceptions.map((exception) => [exception.date, exception.windows]));
+  const dateOf = (ms: number) => Temporal.Instant.fromEpochMilliseconds(ms).toZonedDateTimeISO(timeZone).toPlainDate();
+  // A window lasts at most one calendar day past its date, and a zone can skip a whole day (Samoa in 2011).
+  const lastDate = dateOf(toMs - 1);
+  const intervals: Interval[] = [];
+  for (
+    let date = dateOf(fromMs).subtract({ days: 2 });
+    Temporal.PlainDate.compare(date, lastDate) <= 0;
+    date = date.add({ days: 1 })
+  ) {
+    const weekday = weekdays[date.dayOfWeek - 1];
+    const windows =
+      exceptions.get(date.toString()) ??
+      schedule.windows.filter((window) => weekday !== undefined && window.days.includes(weekday));
+    for (const { start, end } of windows) {
+      const endDate = end === '24:00' || end <= start ? date.add({ days: 1 }) : date;
+      const startMs = instantOf(date, start, timeZone, 'earlier');
+      const endMs = instantOf(endDate, end === '24:00' ? '00:00' : end, timeZone, 'later');
+      if (startMs < toMs && endMs > fromMs) intervals.push({ startMs, endMs });
+    }
+  }
+  return intervals;
+}
+
+/**
+ * The instant of a local time: `occurrence` of it where clocks go back, the first instant after the gap where clocks
+ * skip it.
+ */
+function instantOf(date: Temporal.PlainDate, time: string, timeZone: string, occurrence: 'earlier' | 'later'): number {
+  const local = date.toPlainDateTime(Temporal.PlainTime.from(time));
+  const chosen = local.toZonedDateTime(timeZone, { disambiguation: occurrence });
+  if (chosen.toPlainDateTime().equals(local)) return chosen.epochMilliseconds;
+  const beforeGap = local.toZonedDateTime(timeZone, { disambiguation: 'earlier' });
+  return beforeGap.getTimeZoneTransition('next')?.epochMilliseconds ?? chosen.epochMilliseconds;
+}
+
+/** Sorted, disjoint, without empty intervals; intervals that touch become one. */
+function merge(intervals: Interval[]): Interval[] {
+  const sorted = intervals.filter(({ startMs, endMs }) => startMs < endMs).sort((a, b) => a.startMs - b.startMs);
+  const merged: Interval[] = [];
+  for (const { startMs, endMs } of sorted) {
+    const last = merged.at(-1);
+    if (last !== undefined && startMs <= last.endMs) last.endMs = Math.max(last.endMs, endMs);
+    else merged.push({ startMs, endMs });
+  }
+  return merged;
 }

@@ -1,8 +1,7 @@
 /**
- * The camera row: what a person types into the registry, parsed into a Camera with every default filled in, or into
- * every issue that was found. A row is untrusted until parsed here.
- * Invariant: a wrong attribute disables this camera only and names its path; an unknown attribute is a warning; the
- * parser never throws, whatever the row holds.
+ * The camera row: its schema, with every default. A row is what a person types into the registry and is untrusted until
+ * `parseCameraRow` (core/parse-camera-row.ts) has turned it into a Camera or into every issue that was found.
+ * Invariant: strict everywhere, so that an unknown attribute (a warning) can be told from a wrong one (an error).
  */
 import { z } from 'zod';
 
@@ -127,18 +126,4 @@ function isTimeZone(value: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** @returns the camera, or null when any issue is an error. Implemented below the schema it reads. */
-export function parseCameraRow(row: unknown): { camera: Camera | null; issues: Issue[] } {
-  const parsed = cameraRowSchema.safeParse(row);
-  if (parsed.success) return { camera: parsed.data, issues: [] };
-  return {
-    camera: null,
-    issues: parsed.error.issues.map((issue) => ({
-      severity: 'error' as const,
-      path: issue.path.join('.'),
-      message: issue.message,
-    })),
-  };
 }
