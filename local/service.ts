@@ -4,7 +4,11 @@
  * Invariant: a service never trusts a request: what AWS would refuse is refused here with AWS's error code.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Readable } from 'node:stream';
 import type { Clock } from '../core/clock.ts';
+
+/** How a request is encoded, and so how its answer and its errors must be. */
+export type WireProtocol = 'json' | 'cbor' | 'query' | 'ec2' | 'rest-json' | 'rest-xml';
 
 export type LocalRequest = {
   /** Signing name in the credential scope: dynamodb, kinesis, s3, kinesisvideo, ecs, autoscaling, ec2, monitoring, events, scheduler, sts. Empty when unsigned. */
@@ -16,6 +20,15 @@ export type LocalRequest = {
   path: string;
   query: URLSearchParams;
   message: IncomingMessage;
+  /** The id that the answer already carries in its headers. */
+  requestId: string;
+  /** Derived from the request's headers; errors thrown as AwsError (local/http/aws-error.ts) are rendered in it. */
+  protocol: WireProtocol;
+  /**
+   * The body as it arrives, with `aws-chunked` framing and gzip removed; for bodies too large or too endless for
+   * `body()`. Use one of the two.
+   */
+  content(): Readable;
   /** Reads the whole body once, up to `limitBytes` (default 16 MiB); later calls return the same buffer. */
   body(limitBytes?: number): Promise<Buffer>;
 };
