@@ -1,0 +1,118 @@
+/**
+ * `kvs-infer schedule`: when a camera is watched, as UTC intervals, so that a calendar can be checked before it costs
+ * money. Contract (scripts rely on it): `--json` prints `[{ start, end }]`, merged, half-open, ordered.
+ */
+import type { Command } from 'commander';
+import { type Interval, scheduledIntervals } from '../core/calendar.ts';
+import type { Camera } from '../core/camera.ts';
+import { KvsInferError } from '../core/errors.ts';
+import { parseCameraRow } from '../core/parse-camera-row.ts';
+import { readCameraFile } from './camera-file.ts';
+
+/** Ten years list in under a second; more is a typing error in a date. */
+const spanMaxMs = 3_660 * 86_400_000;
+
+export function scheduleCommand(program: Command): void {
+  program
+    .command('schedule')
+    .description('list the intervals in which a camera is watched')
+    .argument('<camera.yaml>', 'file with one camera row, or with several and --camera')
+    .requiredOption('--from <ISO>', 'first instant, e.g. 2026-11-24T00:00:00Z')
+    .requiredOption('--to <ISO>', 'end, not included')
+    .option('--camera <cameraId>', 'which camera of a file with several')
+    .option('--json', 'print one JSON document')
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ kvs-infer schedule dock-1.yaml --from 2026-11-24T00:00:00Z --to 2026-12-01T00:00:00Z',
+    )
+    .action(async (file: string, options: { from: string; to: string; camera?: string; json?: true }) => {
+      const fromMs = parseInstant('--from', options.from);
+      const toMs = parseInstant('--to', options.to);
+      if (!(fromMs < toMs) || toMs - fromMs > spanMaxMs) {
+        throw new KvsInferError(
+          'WRONG_SPAN',
+          `expected --from before --to and at most ten years apart, got ${options.from} and ${options.to}`,
+          {
+            hint: 'check the dates',
+          },
+        );
+      }
+      const camera = pickCamera(await readCameraFile(file), file, options.camera);
+      const intervals = scheduledIntervals(camera, fromMs, toMs);
+      console.log(options.json ? JSON.stringify(intervals.map(toIso)) : describeIntervals(camera, intervals));
+    });
+}
+
+/** Only an instant with its offset is unambiguous: "2026-11-24T08:00" would mean another time on every machine. */
+function parseInstant(option: string, text: string): number {
+  const ms = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2})$/.test(text)
+    ? Date.parse(text)
+    : Number.NaN;
+  if (Number.isNaN(ms)) {
+    throw new KvsInferError('WRONG_INSTANT', `${option}: expected an instant with its offset, got "${text}"`, {
+      hint: 'write it like 2026-11-24T08:00:00Z or 2026-11-24T16:00:00+08:00',
+    });
+  }
+  return ms;
+}
+
+function pickCamera(rows: unknown[], file: string, cameraId: string | undefined): Camera {
+  const idOf = (row: unknown) => (row as { cameraId?: unknown } | null)?.cameraId;
+  const row = cameraId === undefined ? rows[0] : rows.find((candidate) => idOf(candidate) === cameraId);
+  if (row === undefined || (cameraId === undefined && rows.length > 1)) {
+    throw new KvsInferError(
+      'CAMERA_NOT_CHOSEN',
+      cameraId === undefined ? `${file} holds ${rows.length} cameras` : `${file} holds no camera "${cameraId}"`,
+      {
+        hint: `choose one with --camera: ${rows
+          .map((candidate) => String(idOf(candidate)))
+          .slice(0, 10)
+          .join(', ')}`,
+      },
+    );
+  }
+  const { camera, issues } = parseCameraRow(row);
+  if (camera === null) {
+    const errors = issues.filter((issue) => issue.severity === 'error');
+    throw new KvsInferError(
+      'CAMERA_INVALID',
+      `${file}: ${errors.map((issue) => `${issue.path}: ${issue.message}`).join('; ')}`,
+      {
+        hint: 'mend the row; "kvs-infer camera check" lists its issues',
+      },
+    );
+  }
+  return camera;
+}
+
+function toIso({ startMs, endMs }: Interval): { start: string; end: string } {
+  return { start: new Date(startMs).toISOString(), end: new Date(endMs).toISOString() };
+}
+
+/** Local times first, since the row is written in them. */
+function describeIntervals(camera: Camera, intervals: Interval[]): string {
+  if (intervals.length === 0)
+    return `${camera.cameraId} is not watched in that time${camera.enabled ? '' : ' (it is disabled)'}.`;
+  const timeZone = camera.schedule === 'always' ? 'UTC' : camera.schedule.timeZone;
+  const format = new Intl.DateTimeFormat('en-GB', {
+    timeZone,
+    weekday: 'short',
+    day: '2-digit',
+    month: 'short',
+    year: 'numeric',
+    hour: '2-digit',
+    minute: '2-digit',
+    timeZoneName: 'short',
+  });
+  const lines = intervals.map((interval) => {
+    const hours = (interval.endMs - interval.startMs) / 3_600_000;
+    const { start, end } = toIso(interval);
+    return `${format.format(interval.startMs)}  to  ${format.format(interval.endMs)}  ${hours.toFixed(2).padStart(8)} h   ${start} .. ${end}`;
+  });
+  const totalHours = intervals.reduce((sum, { startMs, endMs }) => sum + endMs - startMs, 0) / 3_600_000;
+  return [
+    `${camera.cameraId}, times in ${timeZone}`,
+    ...lines,
+    `${intervals.length} intervals, ${totalHours.toFixed(2)} h`,
+  ].join('\n');
+}
