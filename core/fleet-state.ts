@@ -44,6 +44,17 @@ export type CameraState = {
   /** +1 on every change of owner; 0 before the first. Control. */
   epoch: number;
   ownedSinceMs?: number;
+  /**
+   * Control: since then the owner is asked to give the camera up; gone with the next owner. It tells "taken out of the
+   * worker's list" from "not yet written into it", so that a crash between two writes heals either way.
+   */
+  releaseRequestedAtMs?: number;
+  /** Control: declared silent since then: it costs no worker until media is seen again. */
+  silentSinceMs?: number;
+  /** Control: the row was removed (`toFleet` null) or names another fleet; the item goes when nobody owns it any more. */
+  leaving?: { toFleet: string | null; sinceMs: number };
+  /** Control: up to here the ledger knows what this camera saw. */
+  accountedThroughMs?: number;
   /** Worker: equals `epoch` once the owner has stopped, flushed and written its checkpoint for good. */
   releasedEpoch?: number;
   checkpoint?: Checkpoint;
@@ -108,6 +119,8 @@ export type WorkerItem = {
   /** Control-written. */
   assignments?: Record<string, Assignment>;
   drain?: { sinceMs: number; reason: string };
+  /** Control: ECS said that the task has stopped. The worker is dead from then on, whatever its last heartbeat. */
+  stoppedAtMs?: number;
   /** DynamoDB TTL, seconds. Worker. */
   expiresAt: number;
 };
@@ -121,6 +134,10 @@ export type FleetItem = {
   override?: { minWorkers: number; until: string; reason: string };
   /** Milliseconds from instance launch to the first inference on it, newest last, at most 50. Control. */
   leadTimeSamplesMs?: number[];
+  /** Instances that already gave a sample, newest last, at most 50: one sample per instance. Control. */
+  leadTimeInstanceIds?: string[];
+  /** When the newest item of `decisions` was written. Control. */
+  lastDecisionAtMs?: number;
   /** Demand has been lower than capacity since then; absent when it is not. Control. */
   lowerDemandSinceMs?: number;
   /** Instance ids that control is terminating, so that a repeat of the same step is harmless. Control. */
@@ -137,6 +154,8 @@ export type FleetPolicy = {
   scaleInDelayMs: number;
   silentGraceMs: number;
   workerDeadAfterMs: number;
+  /** Period of the Scheduler tick: what must be done before an instant is done one tick before it. */
+  reconcileIntervalMs: number;
 };
 
 /** Table `decisions`, key `fleet` / `at`. */
