@@ -1,0 +1,114 @@
+/**
+ * Metric datapoints by namespace, name and dimensions in one-minute buckets, as CloudWatch keeps them. AWS services'
+ * own metrics become visible late (KVS: 2 to 3 minutes), which the control loop has to live with, so it is modelled.
+ * Invariant: memory is bounded: buckets older than the retention go, and new series beyond the limit are refused.
+ */
+const BUCKET_MS = 60_000;
+/** CloudWatch keeps minutes for 15 days; a local run needs a few hours. */
+const RETENTION_MS = 6 * 3_600_000;
+const SERIES_MAX = 20_000;
+const DELAYED_MAX = 200_000;
+
+export type MetricStatistic = 'Sum' | 'Average' | 'Minimum' | 'Maximum' | 'SampleCount';
+type Bucket = { startMs: number; sum: number; count: number; minimum: number; maximum: number };
+type Delayed = { visibleAtMs: number; key: string; atMs: number; value: number };
+export type MetricName = { namespace: string; metricName: string; dimensions: Record<string, string> };
+
+export class MetricStore {
+  pointsLost = 0;
+  readonly #series = new Map<string, { name: MetricName; buckets: Bucket[] }>();
+  readonly #delayed: Delayed[] = [];
+
+  /** @param visibleAtMs from when queries see the value. */
+  put(name: MetricName, value: number, atMs: number, visibleAtMs: number): void {
+    const key = keyOf(name);
+    if (!this.#series.has(key)) {
+      if (this.#series.size >= SERIES_MAX) {
+        this.pointsLost += 1;
+        return;
+      }
+      this.#series.set(key, { name, buckets: [] });
+    }
+    this.#delayed.push({ visibleAtMs, key, atMs, value });
+    if (this.#delayed.length > DELAYED_MAX) {
+      this.#delayed.shift();
+      this.pointsLost += 1;
+    }
+  }
+
+  names(nowMs: number): MetricName[] {
+    this.#reveal(nowMs);
+    return [...this.#series.values()].filter(({ buckets }) => buckets.length > 0).map(({ name }) => name);
+  }
+
+  /** Datapoints of `[fromMs, toMs)` in periods aligned to `periodMs`, oldest first. Periods without data are left out. */
+  query(
+    name: MetricName,
+    statistic: MetricStatistic,
+    fromMs: number,
+    toMs: number,
+    periodMs: number,
+    nowMs: number,
+  ): { atMs: number; value: number }[] {
+    this.#reveal(nowMs);
+    const periods = new Map<number, Bucket>();
+    for (const bucket of this.#series.get(keyOf(name))?.buckets ?? []) {
+      const startMs = Math.floor(bucket.startMs / periodMs) * periodMs;
+      if (startMs < Math.floor(fromMs / periodMs) * periodMs || startMs >= toMs) continue;
+      const period = periods.get(startMs);
+      if (period === undefined) periods.set(startMs, { ...bucket, startMs });
+      else add(period, bucket);
+    }
+    return [...periods.values()]
+      .sort((a, b) => a.startMs - b.startMs)
+      .map((period) => ({ atMs: period.startMs, value: statisticOf(period, statistic) }));
+  }
+
+  /** Moves what has become visible into its buckets and forgets what is older than the retention. */
+  #reveal(nowMs: number): void {
+    let kept = 0;
+    for (const point of this.#delayed) {
+      if (point.visibleAtMs > nowMs) this.#delayed[kept++] = point;
+      else this.#record(point, nowMs);
+    }
+    this.#delayed.length = kept;
+  }
+
+  #record({ key, atMs, value }: Delayed, nowMs: number): void {
+    const buckets = this.#series.get(key)?.buckets;
+    if (buckets === undefined) return;
+    const startMs = Math.floor(atMs / BUCKET_MS) * BUCKET_MS;
+    const bucket = buckets.findLast((candidate) => candidate.startMs === startMs);
+    const point = { startMs, sum: value, count: 1, minimum: value, maximum: value };
+    if (bucket === undefined) buckets.push(point);
+    else add(bucket, point);
+    while (buckets.length > 0 && (buckets[0] as Bucket).startMs < nowMs - RETENTION_MS) buckets.shift();
+  }
+}
+
+function add(into: Bucket, more: Bucket): void {
+  into.sum += more.sum;
+  into.count += more.count;
+  into.minimum = Math.min(into.minimum, more.minimum);
+  into.maximum = Math.max(into.maximum, more.maximum);
+}
+
+function statisticOf(bucket: Bucket, statistic: MetricStatistic): number {
+  switch (statistic) {
+    case 'Sum':
+      return bucket.sum;
+    case 'Average':
+      return bucket.sum / bucket.count;
+    case 'Minimum':
+      return bucket.minimum;
+    case 'Maximum':
+      return bucket.maximum;
+    case 'SampleCount':
+      return bucket.count;
+  }
+}
+
+function keyOf({ namespace, metricName, dimensions }: MetricName): string {
+  const sorted = Object.entries(dimensions).sort(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify([namespace, metricName, sorted]);
+}
