@@ -1,0 +1,157 @@
+/**
+ * Makes a stock detector export ready to run: reads it, recognises it, rewrites its ends, and keeps the result in a
+ * cache named by the content, so that every later start skips the work.
+ * Invariant: a cache entry is used only when its own hash still fits; a damaged one is rebuilt, and a half-written one
+ * can never be seen, because entries appear by rename.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import onnxProto from 'onnx-proto';
+import { z } from 'zod';
+import { KvsInferError } from '../../core/errors.ts';
+import { type GraphProto, messageOf, modelUnusable, readModelFile } from './model-file.ts';
+import { CANDIDATES_MAX, GRAPH_VERSION, rewriteGraph } from './model-graph.ts';
+import { readLabelsFile } from './model-labels.ts';
+import { type ModelLayout, ONNX_FLOAT16, recogniseLayout } from './model-layout.ts';
+
+const preparedModelSchema = z.strictObject({
+  /** The prepared ONNX file, in the cache folder. */
+  path: z.string(),
+  /** SHA-256 of the source file, hex. */
+  sha256: z.string().length(64),
+  /** File name of the source without `.onnx`. */
+  name: z.string(),
+  /** Label i belongs to class i. */
+  labels: z.array(z.string()),
+  labelsFrom: z.enum(['file', 'metadata', 'numbered']),
+  inputWidth: z.int(),
+  inputHeight: z.int(),
+  /** Of the weights. The frames are uint8 in every case. */
+  precision: z.enum(['float32', 'float16', 'int8']),
+  /** Frames that one run takes: any number, or exactly this many. */
+  batch: z.union([z.literal('dynamic'), z.int().min(1)]),
+  /** `center`: cx, cy, width, height. `corners`: x1, y1, x2, y2. Input pixels in both. */
+  boxForm: z.enum(['center', 'corners']),
+  candidatesMax: z.int().min(1),
+});
+
+/** Everything that a detector needs to know; plain data, so that it can cross threads. */
+export type PreparedModel = z.infer<typeof preparedModelSchema>;
+
+const cacheEntrySchema = z.strictObject({ preparedSha256: z.string(), model: preparedModelSchema });
+
+export type PrepareOptions = {
+  /** Created when absent. */
+  cacheFolder: string;
+  /** Wins over the names in the model. Without it, `<model>.labels.txt|yaml|json` beside the model is used if there. */
+  labelsPath?: string;
+};
+
+/** @throws KvsInferError MODEL_NOT_FOUND, MODEL_UNUSABLE, MODEL_LABELS_MISMATCH, MODEL_LABELS_UNREADABLE, MODEL_CACHE_UNWRITABLE */
+export async function prepareModel(modelPath: string, options: PrepareOptions): Promise<PreparedModel> {
+  const { model, graph, sha256 } = await readModelFile(modelPath);
+  const labelsPath = options.labelsPath ?? (await labelsBeside(modelPath));
+  const fileLabels = labelsPath === null ? null : await readLabelsFile(labelsPath);
+  const name = path.basename(modelPath).replace(/\.onnx$/i, '');
+
+  const labelsKey = fileLabels === null ? '' : `-${sha256Of(Buffer.from(JSON.stringify(fileLabels))).slice(0, 8)}`;
+  const entryPath = path.join(options.cacheFolder, `${sha256.slice(0, 40)}-v${GRAPH_VERSION}${labelsKey}`);
+  const cached = await readCacheEntry(entryPath);
+  if (cached !== null && cached.sha256 === sha256) return { ...cached, name };
+
+  const layout = recogniseLayout(modelPath, model, fileLabels);
+  const precision = precisionOf(graph, layout);
+  let bytes: Uint8Array;
+  try {
+    rewriteGraph(model, layout);
+    bytes = onnxProto.onnx.ModelProto.encode(model).finish();
+  } catch (cause) {
+    // Only a graph with fields of the wrong kind gets here: decoding is laxer than encoding.
+    throw modelUnusable(modelPath, 'a well-formed ONNX graph', messageOf(cause), 'export the model again', cause);
+  }
+  const prepared: PreparedModel = {
+    path: `${entryPath}.onnx`,
+    sha256,
+    name,
+    labels: layout.labels,
+    labelsFrom: layout.labelsFrom,
+    inputWidth: layout.inputWidth,
+    inputHeight: layout.inputHeight,
+    precision,
+    batch: layout.batch,
+    boxForm: layout.arrangement === 'end-to-end' ? 'corners' : 'center',
+    candidatesMax: Math.min(CANDIDATES_MAX, layout.anchors ?? CANDIDATES_MAX),
+  };
+  await writeCacheEntry(options.cacheFolder, entryPath, bytes, prepared);
+  return prepared;
+}
+
+/** How records name the model: file name and the start of its content hash. */
+export function modelReference(model: Pick<PreparedModel, 'name' | 'sha256'>): string {
+  return `${model.name}@sha256:${model.sha256.slice(0, 12)}`;
+}
+
+async function labelsBeside(modelPath: string): Promise<string | null> {
+  for (const extension of ['txt', 'yaml', 'json']) {
+    const candidate = `${modelPath.replace(/\.onnx$/i, '')}.labels.${extension}`;
+    const found = await stat(candidate).catch(() => null);
+    if (found?.isFile()) return candidate;
+  }
+  return null;
+}
+
+function precisionOf(graph: GraphProto, layout: ModelLayout): PreparedModel['precision'] {
+  const quantised = /^(ConvInteger|QLinearConv|MatMulInteger|QuantizeLinear|DequantizeLinear)$/;
+  if (graph.node.some((node) => quantised.test(node.opType ?? ''))) return 'int8';
+  const half = graph.initializer.some((tensor) => tensor.dataType === ONNX_FLOAT16 && (tensor.dims?.length ?? 0) > 1);
+  return half || layout.inputPrecision === 'float16' ? 'float16' : 'float32';
+}
+
+/** @returns null when there is no entry, or a damaged one. */
+async function readCacheEntry(entryPath: string): Promise<PreparedModel | null> {
+  try {
+    const entry = cacheEntrySchema.parse(JSON.parse(await readFile(`${entryPath}.json`, 'utf8')));
+    const bytes = await readFile(`${entryPath}.onnx`);
+    if (sha256Of(bytes) !== entry.preparedSha256) return null;
+    // The folder may have been moved or mounted elsewhere since.
+    return { ...entry.model, path: `${entryPath}.onnx` };
+  } catch {
+    return null;
+  }
+}
+
+async function writeCacheEntry(
+  cacheFolder: string,
+  entryPath: string,
+  bytes: Uint8Array,
+  model: PreparedModel,
+): Promise<void> {
+  const entry = JSON.stringify({ preparedSha256: sha256Of(bytes), model } satisfies z.infer<typeof cacheEntrySchema>);
+  try {
+    await mkdir(cacheFolder, { recursive: true });
+    await writeByRename(`${entryPath}.onnx`, bytes);
+    await writeByRename(`${entryPath}.json`, entry);
+  } catch (cause) {
+    throw new KvsInferError('MODEL_CACHE_UNWRITABLE', `${cacheFolder}: ${messageOf(cause)}`, {
+      hint: 'free disk space, or name a writable folder with CACHE_FOLDER',
+      retryable: true,
+      cause,
+    });
+  }
+}
+
+async function writeByRename(target: string, content: Uint8Array | string): Promise<void> {
+  const temporary = `${target}.${randomUUID()}.part`;
+  try {
+    await writeFile(temporary, content);
+    await rename(temporary, target);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+function sha256Of(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
