@@ -1,0 +1,186 @@
+/**
+ * Dynalite's validation, expressions and storage, called in-process: its own HTTP server knows no streams and no
+ * transactions, and a second hop would double the cost of a heartbeat. Writes run against a stage (staged-writes.ts) and
+ * reach the store as one batch, so an item, its indexes and its stream record are stored together or not at all.
+ * Invariant: nothing here throws anything but AwsError for what a caller did wrong.
+ */
+import { createRequire } from 'node:module';
+import { AwsError } from '../http/aws-error.ts';
+
+export type AttributeValue = Record<string, unknown>;
+export type Item = Record<string, AttributeValue>;
+export type Input = Record<string, unknown>;
+export type Output = Record<string, unknown>;
+export type KeySchema = { AttributeName: string; KeyType: 'HASH' | 'RANGE' }[];
+export type Table = { TableName: string; TableArn: string; TableStatus: string; KeySchema: KeySchema } & Record<
+  string,
+  unknown
+>;
+export type StoreOperation = { type: 'put'; key: string; value: unknown } | { type: 'del'; key: string };
+
+type Callback<Value> = (error: unknown, value?: Value) => void;
+type Level = {
+  open(): Promise<void>;
+  get(key: string, callback: Callback<unknown>): void;
+  batch(operations: StoreOperation[]): Promise<void>;
+  iterator(range: { gte: string; lt: string }): AsyncIterable<[string, unknown]>;
+};
+/** The part of dynalite's store that its actions use; a stage replaces `getItemDb` and `getIndexDb`. */
+export type Store = {
+  options: { maxItemSize: number };
+  db: Level;
+  tableDb: { awsAccountId: string; awsRegion: string };
+  getTable(name: string, checkStatus: unknown, callback?: Callback<Table>): void;
+  getItemDb(name: string): unknown;
+  getIndexDb(indexType: string, tableName: string, indexName: string): unknown;
+  lifecycleManager: { gracefulClose(): Promise<void> };
+};
+type Action = (store: Store, input: Input, callback: Callback<Output>) => void;
+type Validation = { types: unknown; custom?: unknown };
+
+const require = createRequire(import.meta.url);
+const database = require('dynalite/db') as {
+  create(options: Record<string, unknown>): Store;
+  itemSize(item: Item): number;
+};
+const validations = require('dynalite/validations') as {
+  checkTypes(input: Input, types: unknown): Input;
+  checkValidations(input: Input, types: unknown, custom: unknown, store: Store): void;
+};
+
+const operations = [
+  ...['BatchGetItem', 'BatchWriteItem', 'CreateTable', 'DeleteItem', 'DeleteTable', 'DescribeTable', 'GetItem'],
+  ...['ListTables', 'PutItem', 'Query', 'Scan', 'TagResource', 'UntagResource', 'ListTagsOfResource', 'UpdateItem'],
+  'UpdateTable',
+];
+const implementations = new Map<string, { action: Action; validation: Validation }>(
+  operations.map((operation) => {
+    const file = operation.charAt(0).toLowerCase() + operation.slice(1);
+    return [
+      operation,
+      {
+        action: require(`dynalite/actions/${file}`) as Action,
+        validation: require(`dynalite/validations/${file}`) as Validation,
+      },
+    ];
+  }),
+);
+
+export class DynaliteEngine {
+  readonly store: Store;
+  /** Descriptions of active tables: dynalite would read one from disk for every call. */
+  readonly #tables = new Map<string, Table>();
+  /** What item calls use: the store with cached descriptions. */
+  readonly #cached: Store;
+
+  private constructor(store: Store) {
+    this.store = store;
+    this.#cached = { ...store, getTable: (name, checkStatus, callback) => this.#getTable(name, checkStatus, callback) };
+  }
+
+  /** @param folder where LevelDB keeps its files, or null for memory. */
+  static async open(folder: string | null, region: string, accountId: string): Promise<DynaliteEngine> {
+    // Tables become active on the next turn of the event loop: waiting for them teaches nobody anything.
+    const store = database.create({
+      ...(folder === null ? {} : { path: folder }),
+      createTableMs: 0,
+      deleteTableMs: 0,
+      updateTableMs: 0,
+    });
+    store.tableDb.awsRegion = region;
+    store.tableDb.awsAccountId = accountId;
+    await store.db.open();
+    return new DynaliteEngine(store);
+  }
+
+  handles(operation: string): boolean {
+    return implementations.has(operation);
+  }
+
+  /** Runs a call against the store, or against `store` when it is a stage's. */
+  run(operation: string, input: Input, store: Store = this.#cached): Promise<Output> {
+    const implementation = implementations.get(operation);
+    if (implementation === undefined)
+      throw new AwsError(400, 'UnknownOperationException', `${operation} is not known.`);
+    return new Promise((resolve, reject) => {
+      try {
+        const { types, custom } = implementation.validation;
+        // checkTypes deletes what it does not know from what it is given.
+        const checked = validations.checkTypes({ ...input }, types);
+        validations.checkValidations(checked, types, custom, store);
+        implementation.action(store, checked, (error, output) =>
+          error ? reject(toAwsError(error)) : resolve(output ?? {}),
+        );
+      } catch (error) {
+        reject(toAwsError(error));
+      }
+    });
+  }
+
+  /** Calls that create, change or delete tables; they see the uncached descriptions. */
+  async administer(operation: string, input: Input): Promise<Output> {
+    this.#tables.clear();
+    const output = await this.run(operation, input, this.store);
+    // Dynalite activates a table in a timer of 0 ms; an answer that comes after it spares clients a wait of 20 s.
+    const description = output.TableDescription;
+    const answered = description === undefined ? output : { ...output, TableDescription: structuredClone(description) };
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    this.#tables.clear();
+    return answered;
+  }
+
+  /** @throws AwsError ResourceNotFoundException */
+  table(name: string): Promise<Table> {
+    return new Promise((resolve, reject) => {
+      this.#getTable(name, false, (error, table) => (error ? reject(toAwsError(error)) : resolve(table as Table)));
+    });
+  }
+
+  async tableNames(): Promise<string[]> {
+    const names: string[] = [];
+    for await (const [key] of this.range('table~')) names.push(key.slice('table~'.length));
+    return names;
+  }
+
+  itemSize(item: Item): number {
+    return database.itemSize(item);
+  }
+
+  async commit(batch: StoreOperation[]): Promise<void> {
+    if (batch.length > 0) await this.store.db.batch(batch);
+  }
+
+  range(prefix: string): AsyncIterable<[string, unknown]> {
+    return this.store.db.iterator({ gte: prefix, lt: `${prefix}\uffff` });
+  }
+
+  /** The store as a stage sees it: cached descriptions, the stage's own items and indexes. */
+  staged(overlay: Pick<Store, 'getItemDb' | 'getIndexDb'>): Store {
+    return { ...this.#cached, ...overlay };
+  }
+
+  close(): Promise<void> {
+    return this.store.lifecycleManager.gracefulClose();
+  }
+
+  #getTable(name: string, checkStatus: unknown, callback?: Callback<Table>): void {
+    const answer = (callback ?? checkStatus) as Callback<Table>;
+    const known = this.#tables.get(name);
+    if (known !== undefined) {
+      answer(null, known);
+      return;
+    }
+    this.store.getTable(name, callback === undefined ? true : checkStatus, (error, table) => {
+      if (table?.TableStatus === 'ACTIVE') this.#tables.set(name, table);
+      answer(error, table);
+    });
+  }
+}
+
+function toAwsError(thrown: unknown): unknown {
+  const { statusCode, body } = thrown as { statusCode?: number; body?: Record<string, unknown> };
+  if (statusCode === undefined || body === undefined) return thrown;
+  const { __type, message, Message, ...members } = body;
+  const code = String(__type ?? 'ValidationException');
+  return new AwsError(statusCode, code.slice(code.indexOf('#') + 1), String(message ?? Message ?? ''), members);
+}
