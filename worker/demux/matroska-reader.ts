@@ -19,6 +19,8 @@ import {
 } from './matroska-elements.ts';
 import { corrupt, type DemuxEvent, DocumentBroken, SegmentContent } from './segment-content.ts';
 
+export type { DemuxEvent, Track } from './segment-content.ts';
+
 type OpenMaster = { id: number; startsAt: number /** Infinity when the size is unknown. */; endsAt: number };
 type OpenLeaf = {
   id: number;
@@ -257,10 +259,9 @@ export class MatroskaReader {
   }
 
   #missing(): { error: KvsInferError; atByte: number } | null {
-    const truncated = (what: string, atByte: number) => ({
-      error: new KvsInferError('MATROSKA_TRUNCATED', what, { hint: TRUNCATED_HINT }),
-      atByte,
-    });
+    const truncated = (what: string, atByte: number) => {
+      return { error: new KvsInferError('MATROSKA_TRUNCATED', what, { hint: TRUNCATED_HINT }), atByte };
+    };
     if (this.#leaf !== null) {
       const { id, size, remaining, startsAt } = this.#leaf;
       return truncated(`expected ${size} bytes of ${elementName(id)}, found ${size - remaining}`, startsAt);

@@ -44,7 +44,30 @@ export class DocumentBroken extends Error {
 const CORRUPT_HINT = 'reading goes on at the next fragment; check the producer if this repeats';
 const LACING_FLAGS = 0x06;
 const KEYFRAME_FLAG = 0x80;
-const lacingNames: Record<number, string> = { 2: 'Xiph', 4: 'fixed-size', 6: 'EBML' };
+
+/** Why a track's frames are left out: error code, what the track does, and what to do about it. */
+type Refusal = { code: string; what: string; hint: string };
+
+const lacingRefusal = (name: string): Refusal => ({
+  code: 'MATROSKA_LACING',
+  what: `uses ${name} lacing, one block for several frames`,
+  hint: 'let the producer send one frame per block, for example mkvmerge --disable-lacing',
+});
+const lacingRefusals = new Map<number, Refusal>([
+  [2, lacingRefusal('Xiph')],
+  [4, lacingRefusal('fixed-size')],
+  [6, lacingRefusal('EBML')],
+]);
+const undeclaredRefusal: Refusal = {
+  code: 'MATROSKA_UNKNOWN_TRACK',
+  what: 'has frames but was not declared',
+  hint: CORRUPT_HINT,
+};
+const encodedRefusal: Refusal = {
+  code: 'MATROSKA_ENCODING',
+  what: 'is compressed or encrypted inside the container (ContentEncodings)',
+  hint: 'let the producer send plain frames, for example mkvmerge --compression -1:none',
+};
 
 export function corrupt(message: string): DocumentBroken {
   return new DocumentBroken('MATROSKA_CORRUPT', message, CORRUPT_HINT);
@@ -183,17 +206,7 @@ export class SegmentContent {
     }
     this.#tracks.add(track.number);
     this.#sink({ type: 'track', track });
-    if (this.#trackEncoded) {
-      this.#refuse(
-        track.number,
-        atByte,
-        'MATROSKA_ENCODING',
-        'is compressed or encrypted inside the container (ContentEncodings)',
-        {
-          hint: 'let the producer send plain frames, for example mkvmerge --compression -1:none',
-        },
-      );
-    }
+    if (this.#trackEncoded) this.#refuse(track.number, atByte, encodedRefusal);
   }
 
   /** A SimpleTag's value follows its name; a nested one is named by its own name. */
@@ -224,21 +237,9 @@ export class SegmentContent {
     if (this.#refusedTracks.has(trackNumber)) return;
     const flags = payload[number.length + 2] as number;
     const lacing = flags & LACING_FLAGS;
-    if (!this.#tracks.has(trackNumber)) {
-      return this.#refuse(trackNumber, atByte, 'MATROSKA_UNKNOWN_TRACK', 'has frames but was not declared', {
-        hint: CORRUPT_HINT,
-      });
-    }
-    if (lacing !== 0) {
-      this.#refuse(
-        trackNumber,
-        atByte,
-        'MATROSKA_LACING',
-        `uses ${lacingNames[lacing]} lacing, one block for several frames`,
-        {
-          hint: 'let the producer send one frame per block, for example mkvmerge --disable-lacing',
-        },
-      );
+    const refusal = this.#tracks.has(trackNumber) ? lacingRefusals.get(lacing) : undeclaredRefusal;
+    if (refusal !== undefined) {
+      this.#refuse(trackNumber, atByte, refusal);
       return;
     }
     const relative = (((payload[number.length] as number) << 24) >> 16) | (payload[number.length + 1] as number);
@@ -251,17 +252,13 @@ export class SegmentContent {
     });
   }
 
-  #refuse(trackNumber: number, atByte: number, code: string, what: string, details: { hint: string }): void {
+  /** Reported once a document and track, however many frames it has. */
+  #refuse(trackNumber: number, atByte: number, { code, what, hint }: Refusal): void {
     // The set is bounded: the numbers come from blocks, and a document that names so many tracks is broken.
-    if (this.#refusedTracks.size >= this.#limits.tracks)
-      throw corrupt('expected frames of few tracks, found too many track numbers');
+    if (this.#refusedTracks.size >= this.#limits.tracks) throw corrupt('expected frames of few tracks, found too many');
     this.#refusedTracks.add(trackNumber);
-    this.#sink({
-      type: 'error',
-      error: new KvsInferError(code, `track ${trackNumber} ${what}; its frames are left out`, details),
-      atByte,
-      documentLost: false,
-    });
+    const error = new KvsInferError(code, `track ${trackNumber} ${what}; its frames are left out`, { hint });
+    this.#sink({ type: 'error', error, atByte, documentLost: false });
   }
 
   #milliseconds(ticks: number): number {

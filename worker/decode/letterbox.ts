@@ -1,0 +1,59 @@
+/**
+ * Where a picture lies inside the detector's input: scaled without distortion, centred, the rest grey. The same numbers
+ * take a detected box back to fractions of the picture, so they are made once, here.
+ * Invariant: unletterboxBox(letterboxed box) is the box, up to rounding of the scaled size to whole pixels.
+ */
+
+/** Ultralytics' padding value, which YOLO models were trained with. */
+export const LETTERBOX_GREY = 114;
+
+export type Letterbox = {
+  sourceWidth: number;
+  sourceHeight: number;
+  inputWidth: number;
+  inputHeight: number;
+  /** Input pixels per source pixel, before rounding. */
+  scale: number;
+  /** Grey columns on the left, and rows on top, in input pixels. */
+  padX: number;
+  padY: number;
+  /** Size of the scaled picture in input pixels. */
+  width: number;
+  height: number;
+};
+
+/** `[x1, y1, x2, y2]` */
+export type Box = [x1: number, y1: number, x2: number, y2: number];
+
+/** All sizes in pixels, at least 1. */
+export function letterboxGeometry(
+  sourceWidth: number,
+  sourceHeight: number,
+  inputWidth: number,
+  inputHeight: number,
+): Letterbox {
+  const scale = Math.min(inputWidth / sourceWidth, inputHeight / sourceHeight);
+  const width = Math.min(inputWidth, Math.max(1, Math.round(sourceWidth * scale)));
+  const height = Math.min(inputHeight, Math.max(1, Math.round(sourceHeight * scale)));
+  const padX = Math.floor((inputWidth - width) / 2);
+  const padY = Math.floor((inputHeight - height) / 2);
+  return { sourceWidth, sourceHeight, inputWidth, inputHeight, scale, padX, padY, width, height };
+}
+
+/** @param box in input pixels. @returns the box in fractions of the source, clamped to 0..1. */
+export function unletterboxBox(box: Readonly<Box>, geometry: Letterbox): Box {
+  const x = (value: number) => clampToUnit((value - geometry.padX) / geometry.width);
+  const y = (value: number) => clampToUnit((value - geometry.padY) / geometry.height);
+  return [x(box[0]), y(box[1]), x(box[2]), y(box[3])];
+}
+
+/** @param box in fractions of the source. @returns the box in input pixels. */
+export function letterboxBox(box: Readonly<Box>, geometry: Letterbox): Box {
+  const x = (value: number) => value * geometry.width + geometry.padX;
+  const y = (value: number) => value * geometry.height + geometry.padY;
+  return [x(box[0]), y(box[1]), x(box[2]), y(box[3])];
+}
+
+function clampToUnit(value: number): number {
+  return Math.min(1, Math.max(0, value));
+}
