@@ -1,0 +1,58 @@
+/**
+ * What was found against what was drawn: published frames matched with the scene's ground truth at their capture time.
+ * Pure, so that the figures of the last lines can be trusted. Invariant: each truth and each detection is matched at
+ * most once; a detection of something too small or too hidden to count is neither right nor wrong.
+ */
+export type Box = readonly [number, number, number, number];
+export type TruthObject = { label: string; box: Box /** Large and visible enough to be asked for. */; counts: boolean };
+export type FoundObject = { label: string; box: Box; score: number };
+
+/** PASCAL VOC's threshold: a box is right when it overlaps the true one by half. */
+const IOU_MIN = 0.5;
+
+export class AccuracyCounter {
+  frames = 0;
+  truths = 0;
+  found = 0;
+  detections = 0;
+  right = 0;
+
+  /** Counts one frame. Detections are matched best score first, each with the free truth of its label that overlaps most. */
+  add(truth: readonly TruthObject[], detections: readonly FoundObject[]): void {
+    this.frames += 1;
+    this.truths += truth.filter((object) => object.counts).length;
+    const free = new Set(truth);
+    for (const detection of [...detections].sort((a, b) => b.score - a.score)) {
+      let best: TruthObject | undefined;
+      let bestIou = IOU_MIN;
+      for (const object of free) {
+        const iou = object.label === detection.label ? intersectionOverUnion(object.box, detection.box) : 0;
+        if (iou >= bestIou) {
+          best = object;
+          bestIou = iou;
+        }
+      }
+      if (best !== undefined) free.delete(best);
+      if (best?.counts === false) continue;
+      this.detections += 1;
+      if (best === undefined) continue;
+      this.right += 1;
+      this.found += 1;
+    }
+  }
+
+  /** Fractions 0..1, or null before there was anything to find. Text is read in a later version. */
+  result(): { recall: number; precision: number; textAccuracy: number | null } | null {
+    if (this.truths === 0 || this.detections === 0) return null;
+    return { recall: this.found / this.truths, precision: this.right / this.detections, textAccuracy: null };
+  }
+}
+
+/** 0 for boxes that do not overlap, 1 for equal ones. */
+export function intersectionOverUnion(a: Box, b: Box): number {
+  const width = Math.min(a[2], b[2]) - Math.max(a[0], b[0]);
+  const height = Math.min(a[3], b[3]) - Math.max(a[1], b[1]);
+  if (width <= 0 || height <= 0) return 0;
+  const area = (box: Box) => (box[2] - box[0]) * (box[3] - box[1]);
+  return (width * height) / (area(a) + area(b) - width * height);
+}

@@ -1,0 +1,98 @@
+/**
+ * What a local run amounted to, gathered from the shared tables while it goes on: per camera what was inferred, and how
+ * the fleet grew and shrank. Pure: it is fed what was read. Invariant: a worker's counters restart with each ownership,
+ * so the tally adds the highest value seen per worker, camera and epoch and never counts a frame twice.
+ */
+import type { CameraState, Decision, RunningCamera, WorkerItem } from '../../core/fleet-state.ts';
+
+export type CameraTally = {
+  cameraId: string;
+  phase: string;
+  framesInferred: number;
+  detections: number;
+  tracks: number;
+  /** From the start of the run to the first inference on this camera; null when there was none. */
+  firstInferenceMs: number | null;
+};
+export type FleetTally = { maxWorkers: number; scaleUps: number; scaleDowns: number; finalWorkers: number };
+
+type Counters = Pick<RunningCamera, 'framesInferred' | 'detections' | 'tracks'>;
+
+export class RunTally {
+  readonly #startMs: number;
+  readonly #counters = new Map<string, { cameraId: string; counters: Counters }>();
+  readonly #firstInferenceAtMs = new Map<string, number>();
+  readonly #phases = new Map<string, string>();
+  readonly #decisions = new Set<string>();
+  #fleet: FleetTally = { maxWorkers: 0, scaleUps: 0, scaleDowns: 0, finalWorkers: 0 };
+
+  constructor(startMs: number) {
+    this.#startMs = startMs;
+  }
+
+  observe(states: readonly CameraState[], workers: readonly WorkerItem[]): void {
+    for (const state of states) this.#phases.set(state.cameraId, state.phase);
+    for (const worker of workers) {
+      for (const [cameraId, running] of Object.entries(worker.running ?? {}))
+        this.#count(worker.workerId, cameraId, running);
+    }
+    const ready = workers.filter((worker) => worker.lifecycle === 'ready' || worker.lifecycle === 'draining').length;
+    this.#fleet.finalWorkers = ready;
+    this.#fleet.maxWorkers = Math.max(this.#fleet.maxWorkers, ready);
+  }
+
+  /** @returns true when this decision is new to the tally. */
+  decide(decision: Decision): boolean {
+    const key = `${decision.fleet}/${decision.at}`;
+    if (this.#decisions.has(key)) return false;
+    this.#decisions.add(key);
+    if (decision.desired.instances > decision.previous.instances) this.#fleet.scaleUps += 1;
+    if (decision.desired.instances < decision.previous.instances) this.#fleet.scaleDowns += 1;
+    return true;
+  }
+
+  cameras(): CameraTally[] {
+    return [...this.#phases]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([cameraId, phase]) => {
+        const firstAtMs = this.#firstInferenceAtMs.get(cameraId);
+        return {
+          cameraId,
+          phase,
+          ...this.#total(cameraId),
+          firstInferenceMs: firstAtMs === undefined ? null : Math.max(0, Math.round(firstAtMs - this.#startMs)),
+        };
+      });
+  }
+
+  fleet(): FleetTally {
+    return { ...this.#fleet };
+  }
+
+  #count(workerId: string, cameraId: string, running: RunningCamera): void {
+    const key = `${workerId}/${cameraId}/${running.epoch}`;
+    const before = this.#counters.get(key)?.counters;
+    this.#counters.set(key, {
+      cameraId,
+      counters: {
+        framesInferred: Math.max(before?.framesInferred ?? 0, running.framesInferred),
+        detections: Math.max(before?.detections ?? 0, running.detections),
+        tracks: Math.max(before?.tracks ?? 0, running.tracks),
+      },
+    });
+    const firstAtMs = running.firstInferenceAtMs;
+    if (firstAtMs === undefined) return;
+    this.#firstInferenceAtMs.set(cameraId, Math.min(firstAtMs, this.#firstInferenceAtMs.get(cameraId) ?? firstAtMs));
+  }
+
+  #total(cameraId: string): Counters {
+    const total = { framesInferred: 0, detections: 0, tracks: 0 };
+    for (const entry of this.#counters.values()) {
+      if (entry.cameraId !== cameraId) continue;
+      total.framesInferred += entry.counters.framesInferred;
+      total.detections += entry.counters.detections;
+      total.tracks += entry.counters.tracks;
+    }
+    return total;
+  }
+}
