@@ -1,0 +1,297 @@
+/**
+ * Auto Scaling's and EC2's part of the reconciler: brings each group's instances to its desired capacity. Instances boot
+ * (Pending → InService), register with ECS as container instances, are replaced when unhealthy, and are terminated.
+ * Invariant: lowering desired capacity never picks an instance that is protected from scale-in.
+ */
+import {
+  emitContainerInstanceStateChange,
+  emitInstanceState,
+  emitRebalanceRecommendation,
+  emitScalingActivity,
+  emitSpotInterruption,
+} from './compute-events.ts';
+import type { Activity, ContainerInstance, Group, Instance } from './compute-state.ts';
+import { type ComputeWorld, newHexId, newInstanceId, newUuid, type ReconcilePart } from './compute-world.ts';
+import type { StopReason, TaskSupervisor } from './task-supervisor.ts';
+
+/** Activities kept per process; AWS keeps six weeks. */
+const activitiesMax = 1_000;
+
+export class InstanceScaler implements ReconcilePart {
+  readonly #world: ComputeWorld;
+  readonly #tasks: TaskSupervisor;
+  /** Per group: no launch before this time, because the last one failed. */
+  readonly #launchRetryAtMs = new Map<string, number>();
+  /** Per group: the desired capacity that protected instances keep from being reached, reported once. */
+  readonly #blockedDesired = new Map<string, number>();
+  #zoneTurn = 0;
+
+  constructor(world: ComputeWorld, tasks: TaskSupervisor) {
+    this.#world = world;
+    this.#tasks = tasks;
+  }
+
+  /** Pending and InService: what counts towards desired capacity. */
+  active(group: Group): Instance[] {
+    return this.all(group).filter((one) => one.groupState === 'Pending' || one.groupState === 'InService');
+  }
+
+  /** Everything the group still shows. */
+  all(group: Group): Instance[] {
+    return [...this.#world.state.instances.values()].filter(
+      (one) => one.groupName === group.name && one.groupState !== 'Terminated',
+    );
+  }
+
+  reconcile(): boolean {
+    let moved = false;
+    for (const group of [...this.#world.state.groups.values()]) moved = this.#reconcileGroup(group) || moved;
+    return moved;
+  }
+
+  #reconcileGroup(group: Group): boolean {
+    for (const instance of this.active(group)) {
+      if (!instance.healthy) {
+        const cause = `At ${this.#time()} an instance was taken out of service in response to an EC2 health check indicating it has been terminated or stopped.`;
+        this.terminate(group, instance, cause);
+        return true;
+      }
+    }
+    const active = this.active(group);
+    if (active.length < group.desiredCapacity) {
+      this.#blockedDesired.delete(group.name);
+      if (this.#world.nowMs() < (this.#launchRetryAtMs.get(group.name) ?? 0)) return false;
+      this.#launch(group, active.length);
+      return true;
+    }
+    if (active.length > group.desiredCapacity) return this.#scaleIn(group, active);
+    this.#blockedDesired.delete(group.name);
+    if (group.deleting && this.all(group).length === 0) {
+      this.#world.state.groups.delete(group.name);
+      this.#world.definitionChanged();
+      return true;
+    }
+    return false;
+  }
+
+  #scaleIn(group: Group, active: Instance[]): boolean {
+    // Default termination policy, near enough: the oldest instance first.
+    const candidate = active
+      .filter((one) => group.deleting || !one.protectedFromScaleIn)
+      .sort((a, b) => a.launchedAtMs - b.launchedAtMs)[0];
+    const from = active.length;
+    const shrinking = `At ${this.#time()} an instance was taken out of service in response to a difference between desired and actual capacity, shrinking the capacity from ${from} to ${from - 1}.`;
+    if (candidate !== undefined) {
+      this.terminate(group, candidate, `${group.desiredCause}  ${shrinking}`);
+      return true;
+    }
+    if (this.#blockedDesired.get(group.name) === group.desiredCapacity) return false;
+    this.#blockedDesired.set(group.name, group.desiredCapacity);
+    const activity = this.#begin(
+      group,
+      'Could not scale to desired capacity because all remaining instances are protected from scale-in.',
+      group.desiredCause,
+      {},
+    );
+    this.#end(
+      activity,
+      'Failed',
+      'Could not scale to desired capacity because all remaining instances are protected from scale-in.',
+    );
+    return false;
+  }
+
+  #launch(group: Group, from: number): void {
+    const zone = group.availabilityZones[this.#zoneTurn++ % group.availabilityZones.length] ?? '';
+    const cause = `${group.desiredCause}  At ${this.#time()} an instance was started in response to a difference between desired and actual capacity, increasing the capacity from ${from} to ${from + 1}.`;
+    const details = { 'Subnet ID': group.subnetIds.split(',')[0] ?? '', 'Availability Zone': zone };
+    const fault = this.#world.context.faults.take({ service: 'ec2', operation: 'RunInstances', resource: group.name });
+    if (this.#world.state.capacityShortage || fault !== null) {
+      const shortage = `We currently do not have sufficient ${group.instanceType} capacity in the Availability Zone you requested (${zone}). Our system will be working on provisioning additional capacity.`;
+      const market =
+        group.lifecycle === 'spot' ? 'Could not launch Spot Instances.' : 'Could not launch On-Demand Instances.';
+      const message = `${market} ${fault?.code ?? 'InsufficientInstanceCapacity'} - ${fault?.message ?? shortage} Launching EC2 instance failed.`;
+      const activity = this.#begin(group, `Launching a new EC2 instance.  Status Reason: ${message}`, cause, details);
+      this.#end(activity, 'Failed', message);
+      emitScalingActivity(this.#world, group, activity, 'Launch', null);
+      this.#launchRetryAtMs.set(group.name, this.#world.nowMs() + this.#world.timings.launchRetryMs);
+      this.#world.after(this.#world.timings.launchRetryMs, () => {});
+      return;
+    }
+    this.#launchRetryAtMs.delete(group.name);
+    const id = newInstanceId();
+    const activity = this.#begin(group, `Launching a new EC2 instance: ${id}`, cause, details);
+    const instance: Instance = {
+      id,
+      groupName: group.name,
+      instanceType: group.instanceType,
+      lifecycle: group.lifecycle,
+      availabilityZone: zone,
+      privateIp: `10.0.${this.#zoneTurn % 250}.${10 + (this.#world.state.instances.size % 240)}`,
+      ec2State: 'pending',
+      groupState: 'Pending',
+      healthy: true,
+      protectedFromScaleIn: group.newInstancesProtected,
+      launchedAtMs: this.#world.nowMs(),
+      stateReason: '',
+      terminatedAtMs: null,
+      interruptionAtMs: null,
+      launchActivityId: activity.id,
+    };
+    this.#world.state.instances.set(id, instance);
+    emitInstanceState(this.#world, instance);
+    this.#world.after(this.#world.timings.bootDelayMs + this.#world.jitterMs(), () =>
+      this.#inService(group, instance, activity),
+    );
+  }
+
+  #inService(group: Group, instance: Instance, activity: Activity): void {
+    if (instance.groupState !== 'Pending') return;
+    instance.ec2State = 'running';
+    instance.groupState = 'InService';
+    emitInstanceState(this.#world, instance);
+    this.#end(activity, 'Successful', null);
+    emitScalingActivity(this.#world, group, activity, 'Launch', instance);
+    this.#world.after(this.#world.timings.registrationDelayMs, () => this.#register(instance));
+  }
+
+  /** The ECS agent's start on a new instance: it joins the cluster that uses its group as a capacity provider. */
+  #register(instance: Instance): void {
+    if (instance.ec2State !== 'running') return;
+    const { state, arns } = this.#world;
+    for (const provider of state.capacityProviders.values()) {
+      if (provider.groupName !== instance.groupName) continue;
+      const cluster = [...state.clusters.values()].find((one) => one.capacityProviders.includes(provider.name));
+      if (cluster === undefined) continue;
+      const record: ContainerInstance = {
+        arn: arns.containerInstance(cluster.name, newHexId()),
+        clusterName: cluster.name,
+        instanceId: instance.id,
+        capacityProvider: provider.name,
+        status: instance.interruptionAtMs === null ? 'ACTIVE' : 'DRAINING',
+        agentConnected: true,
+        attributes: {
+          'ecs.instance-type': instance.instanceType,
+          'ecs.availability-zone': instance.availabilityZone,
+          'ecs.os-type': 'linux',
+          'ecs.cpu-architecture': 'x86_64',
+          'ecs.ami-id': 'ami-0local',
+        },
+        registered: { ...this.#world.instanceResources },
+        registeredAtMs: this.#world.nowMs(),
+        version: 0,
+      };
+      state.containerInstances.set(record.arn, record);
+      emitContainerInstanceStateChange(this.#world, record);
+      return;
+    }
+  }
+
+  containerInstanceOf(instanceId: string): ContainerInstance | undefined {
+    return [...this.#world.state.containerInstances.values()].find((one) => one.instanceId === instanceId);
+  }
+
+  /** Begins to terminate: tasks on the instance get SIGTERM now and SIGKILL when the machine is off. */
+  terminate(group: Group, instance: Instance, cause: string): Activity {
+    const activity = this.#begin(group, `Terminating EC2 instance: ${instance.id}`, cause, {
+      'Subnet ID': group.subnetIds.split(',')[0] ?? '',
+      'Availability Zone': instance.availabilityZone,
+    });
+    const launch = this.#world.state.activities.find((one) => one.id === instance.launchActivityId);
+    if (launch?.statusCode === 'InProgress')
+      this.#end(launch, 'Cancelled', 'The instance was terminated while it started.');
+    instance.groupState = 'Terminating';
+    this.#shutDown(instance, cause, () => {
+      instance.groupState = 'Terminated';
+      this.#end(activity, 'Successful', null);
+      emitScalingActivity(this.#world, group, activity, 'Terminate', instance);
+    });
+    return activity;
+  }
+
+  #shutDown(instance: Instance, reason: string, done: () => void): void {
+    const off = (): void => {
+      const stopReason = hostTerminated(instance);
+      const host = this.containerInstanceOf(instance.id);
+      if (host !== undefined) {
+        this.#tasks.hostGone(host.arn, stopReason);
+        host.status = 'INACTIVE';
+        emitContainerInstanceStateChange(this.#world, host);
+        this.#world.state.containerInstances.delete(host.arn);
+      }
+      instance.ec2State = 'terminated';
+      instance.terminatedAtMs = this.#world.nowMs();
+      emitInstanceState(this.#world, instance);
+      this.#world.after(this.#world.timings.historyMs, () => this.#world.state.instances.delete(instance.id));
+      done();
+    };
+    instance.ec2State = 'shutting-down';
+    instance.stateReason = reason;
+    emitInstanceState(this.#world, instance);
+    const host = this.containerInstanceOf(instance.id);
+    if (host !== undefined) {
+      host.agentConnected = false;
+      emitContainerInstanceStateChange(this.#world, host);
+      for (const task of this.#world.state.tasks.values()) {
+        if (task.containerInstanceArn === host.arn) this.#tasks.stop(task, hostTerminated(instance));
+      }
+    }
+    this.#world.after(this.#world.timings.terminationDelayMs, off);
+  }
+
+  /** Spot: the notice now, the end after two minutes; the ECS agent drains the container instance meanwhile. */
+  interrupt(instance: Instance): void {
+    if (instance.interruptionAtMs !== null || instance.groupState === 'Terminated') return;
+    instance.interruptionAtMs = this.#world.nowMs() + this.#world.timings.spotNoticeMs;
+    emitSpotInterruption(this.#world, instance);
+    const host = this.containerInstanceOf(instance.id);
+    if (host !== undefined && host.status === 'ACTIVE') {
+      host.status = 'DRAINING';
+      emitContainerInstanceStateChange(this.#world, host);
+    }
+    this.#world.after(this.#world.timings.spotNoticeMs, () => {
+      instance.healthy = false;
+    });
+    this.#world.changed();
+  }
+
+  recommendRebalance(instance: Instance): void {
+    emitRebalanceRecommendation(this.#world, instance);
+  }
+
+  #begin(group: Group, description: string, cause: string, details: Record<string, string>): Activity {
+    const activity: Activity = {
+      id: newUuid(),
+      groupName: group.name,
+      description,
+      cause,
+      startedAtMs: this.#world.nowMs(),
+      endedAtMs: null,
+      statusCode: 'InProgress',
+      statusMessage: null,
+      progress: 0,
+      details,
+    };
+    this.#world.state.activities.push(activity);
+    if (this.#world.state.activities.length > activitiesMax) this.#world.state.activities.shift();
+    return activity;
+  }
+
+  #end(activity: Activity, statusCode: 'Successful' | 'Failed' | 'Cancelled', message: string | null): void {
+    activity.statusCode = statusCode;
+    activity.statusMessage = message;
+    activity.progress = 100;
+    activity.endedAtMs = this.#world.nowMs();
+  }
+
+  #time(): string {
+    return `${new Date(this.#world.nowMs()).toISOString().slice(0, 19)}Z`;
+  }
+}
+
+function hostTerminated(instance: Instance): StopReason {
+  return {
+    stopCode: instance.interruptionAtMs === null ? 'TerminationNotice' : 'SpotInterruption',
+    reason: `Host EC2 (instance ${instance.id}) terminated.`,
+  };
+}
