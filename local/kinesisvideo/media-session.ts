@@ -52,6 +52,11 @@ export class MediaSession {
     return this.#sent;
   }
 
+  /** Bytes handed to the connection that the client has not taken yet. */
+  get unsentBytes(): number {
+    return this.#options.response.writableLength;
+  }
+
   /** Sends media until the session is over. `start` null: what was asked for is not there. Never throws. */
   async run(start: StartPosition | null): Promise<void> {
     const { clock, response, durationMs, store } = this.#options;

@@ -31,7 +31,7 @@ export type KinesisVideoOptions = {
 export type StreamState = {
   streamName: string;
   producerConnected: boolean;
-  sessions: { startedAtMs: number; fragmentsSent: number }[];
+  sessions: { startedAtMs: number; fragmentsSent: number; unsentBytes: number }[];
   bufferedBytes: number;
   fragmentsEvicted: number;
   /** Clock time of the last media, or null. */
@@ -159,9 +159,10 @@ export async function createKinesisVideoService(
       registry.all().map(({ definition: { streamName }, media }) => ({
         streamName,
         producerConnected: producers.has(streamName),
-        sessions: [...(sessions.get(streamName) ?? [])].map(({ startedAtMs, fragmentsSent }) => ({
+        sessions: [...(sessions.get(streamName) ?? [])].map(({ startedAtMs, fragmentsSent, unsentBytes }) => ({
           startedAtMs,
           fragmentsSent,
+          unsentBytes,
         })),
         bufferedBytes: media.bytes,
         fragmentsEvicted: media.evicted,

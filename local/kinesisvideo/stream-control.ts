@@ -177,10 +177,16 @@ function streamInfo({ definition }: Stream) {
     Status: 'ACTIVE',
     CreationTime: definition.createdAtMs / 1000,
     DataRetentionInHours: definition.retentionHours,
-    KmsKeyId: definition.kmsKeyId ?? 'arn:aws:kms:local:000000000000:alias/aws/kinesisvideo',
+    KmsKeyId: definition.kmsKeyId ?? defaultKmsKey(definition.streamArn),
     ...(definition.deviceName === null ? {} : { DeviceName: definition.deviceName }),
     ...(definition.mediaType === null ? {} : { MediaType: definition.mediaType }),
   };
+}
+
+/** The key that KVS owns, in the stream's region and account. */
+function defaultKmsKey(streamArn: string): string {
+  const [, , , region, accountId] = streamArn.split(':');
+  return `arn:aws:kms:${region}:${accountId}:alias/aws/kinesisvideo`;
 }
 
 function named(plane: ControlPlane, input: Input): Stream {
