@@ -22,6 +22,8 @@ export type InferenceResult = {
 type Pending = { resolve: (result: InferenceResult) => void; reject: (error: KvsInferError) => void };
 type Ready = Extract<FromThread, { type: 'ready' }>;
 
+const inferenceThread = new URL('./inference-thread.ts', import.meta.url);
+
 export class InferenceClient {
   readonly model: PreparedModel;
   readonly provider: Provider;
@@ -56,11 +58,11 @@ export class InferenceClient {
 
   /**
    * Prepares, warms up and measures the model in a new thread.
+   * @param threadEntry for tests of threads that fail.
    * @throws KvsInferError MODEL_*, or INFERENCE_THREAD_DIED
    */
-  static async start(settings: InferenceSettings): Promise<InferenceClient> {
-    const entry = new URL('./inference-thread.ts', import.meta.url);
-    const thread = new Worker(entry, { workerData: settings, name: 'inference' });
+  static async start(settings: InferenceSettings, threadEntry: URL = inferenceThread): Promise<InferenceClient> {
+    const thread = new Worker(threadEntry, { workerData: settings, name: 'inference' });
     const first = await new Promise<FromThread>((resolve, reject) => {
       const died = (cause: unknown) => reject(threadDied(`at start: ${String(cause)}`, cause));
       thread.once('message', resolve);

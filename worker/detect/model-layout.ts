@@ -3,6 +3,7 @@
  * A layout is raw until recognised: the result is a complete ModelLayout or MODEL_UNUSABLE / MODEL_LABELS_MISMATCH
  * that says what was expected and what came. Pure; runs nothing.
  */
+import path from 'node:path';
 import { KvsInferError } from '../../core/errors.ts';
 import { type GraphProto, type ModelProto, modelUnusable } from './model-file.ts';
 import { parsePythonNames } from './model-labels.ts';
@@ -32,6 +33,8 @@ const INPUT_SIDE_MAX = 4096;
 const BATCH_MAX = 64;
 /** Rows of an export that holds its own NMS, when its metadata does not say so (Ultralytics' max_det). */
 const END_TO_END_ROWS = 300;
+/** YOLOv8-seg adds this many channels per box. */
+const MASK_COEFFICIENTS = 32;
 
 export type ModelLayout = {
   inputName: string;
@@ -89,7 +92,7 @@ export function recogniseLayout(modelPath: string, model: ModelProto, fileLabels
   }
   const embedded = metadata.get('names');
   const labels = fileLabels ?? (embedded === undefined ? null : parsePythonNames(embedded));
-  const described = readOutput(modelPath, output, labels, metadata, refuse);
+  const described = readOutput(modelPath, output, labels, fileLabels !== null, metadata, refuse);
 
   return {
     ...inputShape,
@@ -133,6 +136,7 @@ function readOutput(
   modelPath: string,
   output: Tensor,
   labels: string[] | null,
+  labelsFromFile: boolean,
   metadata: Map<string, string>,
   refuse: (came: string, hint?: string) => KvsInferError,
 ): Pick<ModelLayout, 'arrangement' | 'anchors'> & { classes: number } {
@@ -160,7 +164,7 @@ function readOutput(
   // Without labels the shorter side holds the classes: anchors are hundreds to thousands.
   const channelsFirst = second === null || (first !== null && first <= second);
   const counted = (channelsFirst ? first : second) as number;
-  if (labels !== null) throw mismatch(modelPath, output, labels.length, counted, refuse);
+  if (labels !== null) throw mismatch(modelPath, output, labels.length, labelsFromFile, counted, refuse);
   if (counted < 5 || first === second) throw refuse(`the output ${shown(output)}`);
   return {
     arrangement: channelsFirst ? 'channels-first' : 'anchors-first',
@@ -169,22 +173,30 @@ function readOutput(
   };
 }
 
+/** The model's own names are right, so another count means another head; a labels file is more likely wrong itself. */
 function mismatch(
   modelPath: string,
   output: Tensor,
   labelCount: number,
+  labelsFromFile: boolean,
   channels: number,
   refuse: (came: string, hint?: string) => KvsInferError,
 ): KvsInferError {
-  if (channels === 4 + labelCount + 32) return refuse(`the output ${shown(output)}: a segmentation model`);
-  if (channels === 4 + labelCount + 1) {
-    return refuse(`the output ${shown(output)}: a YOLOv5/YOLOX head with an objectness score, or an oriented-box head`);
-  }
   if (channels < 5) return refuse(`the output ${shown(output)}`);
+  const surplus = channels - 4 - labelCount;
+  const head =
+    surplus === MASK_COEFFICIENTS
+      ? 'a segmentation model'
+      : surplus === 1
+        ? 'a YOLOv5/YOLOX head with an objectness score, or an oriented-box head'
+        : null;
+  if (head !== null && !labelsFromFile) return refuse(`the output ${shown(output)}: ${head}`);
   return new KvsInferError(
     'MODEL_LABELS_MISMATCH',
-    `${modelPath}: expected ${channels - 4} labels for the output ${shown(output)}, got ${labelCount}`,
-    { hint: 'give the labels file that belongs to this model: one label per class, in order' },
+    `${path.basename(modelPath)}: expected ${channels - 4} labels for the output ${shown(output)}, got ${labelCount}`,
+    {
+      hint: `give the labels file that belongs to this model, one label per class${head === null ? '' : `; or is it ${head}?`}`,
+    },
   );
 }
 

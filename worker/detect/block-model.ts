@@ -1,0 +1,135 @@
+/**
+ * A detector for tests, small enough to be known by heart: the picture is cut into 8×8 blocks, each block is one anchor
+ * whose box is the block itself, and the scores of the classes red, green and blue are the block's mean colours.
+ * Written as a stock YOLOv8 export would be, in all the variants that those come in.
+ */
+import onnxProto from 'onnx-proto';
+
+const { onnx } = onnxProto;
+type ModelProto = InstanceType<typeof onnx.ModelProto>;
+type Attribute = Parameters<typeof onnx.AttributeProto.create>[0];
+
+export const BLOCK_SIZE = 8;
+
+export type BlockModelOptions = {
+  width?: number;
+  height?: number;
+  /** Declares width and height free. The anchors stay those of `width` × `height`. */
+  freeSize?: boolean;
+  batch?: number | 'dynamic';
+  precision?: 'float32' | 'float16';
+  /** `[n, anchors, 4+classes]` instead of `[n, 4+classes, anchors]`. */
+  transposed?: boolean;
+  opset?: number;
+  metadata?: Record<string, string>;
+  /** Factor on the scores: over 1 gives what an export without the sigmoid would. */
+  scoreFactor?: number;
+};
+
+/** A fresh model; tests may change it before they encode it. */
+export function blockModel(options: BlockModelOptions = {}): ModelProto {
+  const { width = 64, height = 32, freeSize = false, batch = 1, precision = 'float32', opset = 17 } = options;
+  const { transposed = false, metadata = { task: 'detect', names: "{0: 'red', 1: 'green', 2: 'blue'}" } } = options;
+  const elemType = precision === 'float16' ? 10 : 1;
+  const columns = width / BLOCK_SIZE;
+  const anchors = columns * (height / BLOCK_SIZE);
+  const boxes = [0, 1, 2, 3].flatMap((field) =>
+    Array.from({ length: anchors }, (_, anchor) => {
+      const centre = field === 0 ? anchor % columns : Math.floor(anchor / columns);
+      return field < 2 ? centre * BLOCK_SIZE + BLOCK_SIZE / 2 : BLOCK_SIZE;
+    }),
+  );
+  const float = (name: string, dims: number[], values: number[]) =>
+    onnx.TensorProto.create({
+      name,
+      dims,
+      dataType: elemType,
+      rawData: new Uint8Array(precision === 'float16' ? float16Bytes(values) : new Float32Array(values).buffer),
+    });
+  const int64 = (name: string, values: number[]) =>
+    onnx.TensorProto.create({
+      name,
+      dims: [values.length],
+      dataType: 7,
+      rawData: new Uint8Array(new BigInt64Array(values.map(BigInt)).buffer),
+    });
+  const node = (opType: string, input: string[], output: string, attribute: Attribute[] = []) =>
+    onnx.NodeProto.create({
+      opType,
+      name: output,
+      input,
+      output: [output],
+      attribute: attribute.map((a) => onnx.AttributeProto.create(a)),
+    });
+  const ints = (name: string, values: number[]): Attribute => ({ name, type: 7, ints: values });
+  const value = (name: string, dims: (number | string)[]) =>
+    onnx.ValueInfoProto.create({
+      name,
+      type: {
+        tensorType: {
+          elemType,
+          shape: { dim: dims.map((dim) => (typeof dim === 'number' ? { dimValue: dim } : { dimParam: dim })) },
+        },
+      },
+    });
+  const frames = batch === 'dynamic' ? 'batch' : batch;
+  const anchorDim = freeSize ? 'anchors' : anchors;
+  const graph = onnx.GraphProto.create({
+    name: 'blocks',
+    input: [value('images', [frames, 3, freeSize ? 'height' : height, freeSize ? 'width' : width])],
+    output: [value('output0', transposed ? [frames, anchorDim, 7] : [frames, 7, anchorDim])],
+    initializer: [
+      float('boxes', [1, 4, anchors], boxes),
+      float('zero', [1], [0]),
+      float('factor', [1], [options.scoreFactor ?? 1]),
+      int64('flat', [0, 3, -1]),
+      int64('first', [0]),
+      int64('second', [1]),
+    ],
+    node: [
+      node('AveragePool', ['images'], 'means', [
+        ints('kernel_shape', [BLOCK_SIZE, BLOCK_SIZE]),
+        ints('strides', [BLOCK_SIZE, BLOCK_SIZE]),
+      ]),
+      node('Reshape', ['means', 'flat'], 'colours'),
+      node('Mul', ['colours', 'factor'], 'scores'),
+      // Boxes do not depend on the picture, but must come once per frame of the batch.
+      node('Slice', ['colours', 'first', 'second', 'second'], 'one_row'),
+      node('Mul', ['one_row', 'zero'], 'zero_row'),
+      node('Add', ['zero_row', 'boxes'], 'all_boxes'),
+      node('Concat', ['all_boxes', 'scores'], transposed ? 'planar' : 'output0', [{ name: 'axis', type: 2, i: 1 }]),
+      ...(transposed ? [node('Transpose', ['planar'], 'output0', [ints('perm', [0, 2, 1])])] : []),
+    ],
+  });
+  return onnx.ModelProto.create({
+    irVersion: 8,
+    producerName: 'kvs-infer tests',
+    opsetImport: [{ domain: '', version: opset }],
+    graph,
+    metadataProps: Object.entries(metadata).map(([key, text]) => ({ key, value: text })),
+  });
+}
+
+export function encodeModel(model: ModelProto): Uint8Array {
+  return onnx.ModelProto.encode(model).finish();
+}
+
+export type Colour = [red: number, green: number, blue: number];
+
+/** A black picture of RGB bytes with whole blocks painted; block 0 is the top left, counting along the rows. */
+export function paintBlocks(width: number, height: number, blocks: Record<number, Colour>): Uint8Array {
+  const pixels = new Uint8Array(width * height * 3);
+  const columns = width / BLOCK_SIZE;
+  for (const [block, colour] of Object.entries(blocks)) {
+    const left = (Number(block) % columns) * BLOCK_SIZE;
+    const top = Math.floor(Number(block) / columns) * BLOCK_SIZE;
+    for (let y = top; y < top + BLOCK_SIZE; y++) {
+      for (let x = left; x < left + BLOCK_SIZE; x++) pixels.set(colour, (y * width + x) * 3);
+    }
+  }
+  return pixels;
+}
+
+function float16Bytes(values: number[]): ArrayBuffer {
+  return new Uint16Array(new Float16Array(values).buffer as ArrayBuffer).buffer;
+}
