@@ -121,6 +121,8 @@ export type WorkerItem = {
   drain?: { sinceMs: number; reason: string };
   /** Control: ECS said that the task has stopped. The worker is dead from then on, whatever its last heartbeat. */
   stoppedAtMs?: number;
+  /** Control: when the worker's Worker Ready event arrived. */
+  readyAtMs?: number;
   /** DynamoDB TTL, seconds. Worker. */
   expiresAt: number;
 };

@@ -1,0 +1,173 @@
+/**
+ * Who watches which camera. A camera moves only through the lease: its owner is asked to give it up, says so, and only
+ * then somebody else gets it under the next epoch.
+ * Invariants: a camera is given away only when it is free (no owner, released, or its owner dead); nobody who leaves
+ * gets one; the same input gives the same answer; with its own answer as input nothing moves.
+ */
+import type { Camera } from '../camera.ts';
+import type { Assignment, CameraState, FleetPolicy, WorkerItem } from '../fleet-state.ts';
+import type { CameraDemand } from './demand.ts';
+import { isDead, isLeaving } from './observation.ts';
+import { placeCameras } from './pack.ts';
+import { workerBin } from './plan.ts';
+
+/** A worker that lists a camera no more this long after it was asked, without a word, has lost it: two heartbeats and a flush. */
+export const silentReleaseMs = 10_000;
+
+export type Lease = 'none' | 'held' | 'releasing' | 'released' | 'orphaned';
+
+export type OwnershipChange =
+  | { kind: 'give'; cameraId: string; workerId: string; epoch: number; clean: boolean }
+  | { kind: 'release'; cameraId: string; workerId: string; reason: string }
+  | { kind: 'disown'; cameraId: string; workerId: string };
+
+export type AssignInput = {
+  nowMs: number;
+  policy: FleetPolicy;
+  cameras: readonly CameraState[];
+  workers: readonly WorkerItem[];
+  /** Workers that may be given cameras as far as their instances are concerned; the plan's drains are taken out. */
+  serving: readonly WorkerItem[];
+  demands: readonly CameraDemand[];
+  shed: ReadonlySet<string>;
+};
+
+/** Where the lease on a camera stands. */
+export function leaseOf(
+  state: CameraState,
+  workers: ReadonlyMap<string, WorkerItem>,
+  nowMs: number,
+  deadAfterMs: number,
+): Lease {
+  if (state.ownerWorkerId === undefined) return 'none';
+  if (state.releasedEpoch === state.epoch) return 'released';
+  const owner = workers.get(state.ownerWorkerId);
+  if (owner === undefined || isDead(owner, nowMs, deadAfterMs)) return 'orphaned';
+  const askedAtMs = state.releaseRequestedAtMs;
+  if (askedAtMs !== undefined) {
+    const lost = owner.running[state.cameraId] === undefined && owner.heartbeatAtMs >= askedAtMs + silentReleaseMs;
+    return lost ? 'orphaned' : 'releasing';
+  }
+  return isLeaving(owner) ? 'releasing' : 'held';
+}
+
+/** What a worker has to do with a camera; a change in anything else of the row needs no restart. */
+export function sameWork(a: Camera, b: Camera): boolean {
+  const work = ({ streamName, detect, regions, smoothing, text, snapshots }: Camera) =>
+    canonical({ streamName, detect, regions, smoothing, text, snapshots });
+  return work(a) === work(b);
+}
+
+/** The changes of ownership, in order of camera id. */
+export function assignCameras(input: AssignInput): OwnershipChange[] {
+  const { nowMs, policy } = input;
+  const workers = new Map(input.workers.map((worker) => [worker.workerId, worker]));
+  const ready = input.serving.filter((worker) => worker.lifecycle === 'ready');
+  const readyIds = new Set(ready.map((worker) => worker.workerId));
+  const demandOf = new Map(input.demands.map((demand) => [demand.cameraId, demand]));
+  const wanted = input.cameras.filter((state) => {
+    return demandOf.get(state.cameraId)?.assignNow === true && !input.shed.has(state.cameraId);
+  });
+  const { binOf } = placeCameras(
+    wanted.map((state) => ({
+      cameraId: state.cameraId,
+      priority: demandOf.get(state.cameraId)?.priority ?? 0,
+      load: demandOf.get(state.cameraId)?.load ?? 0,
+      binId: state.ownerWorkerId !== undefined && readyIds.has(state.ownerWorkerId) ? state.ownerWorkerId : null,
+    })),
+    ready.map((worker) => workerBin(worker, policy, worker.workerId)),
+  );
+  const changes: OwnershipChange[] = [];
+  for (const state of [...input.cameras].sort((a, b) => (a.cameraId < b.cameraId ? -1 : 1))) {
+    const lease = leaseOf(state, workers, nowMs, policy.workerDeadAfterMs);
+    const demand = demandOf.get(state.cameraId);
+    const target = binOf.get(state.cameraId);
+    const change = changeOf(state, lease, target, workers, demand, input.shed);
+    if (change !== null) changes.push(change);
+  }
+  return changes;
+}
+
+function changeOf(
+  state: CameraState,
+  lease: Lease,
+  target: string | undefined,
+  workers: ReadonlyMap<string, WorkerItem>,
+  demand: CameraDemand | undefined,
+  shed: ReadonlySet<string>,
+): OwnershipChange | null {
+  const { cameraId, ownerWorkerId } = state;
+  if (lease === 'releasing') return null;
+  if (lease === 'held' && ownerWorkerId !== undefined) {
+    const release = (reason: string) => ({ kind: 'release' as const, cameraId, workerId: ownerWorkerId, reason });
+    if (shed.has(cameraId)) return release('cameras of higher priority need its place');
+    if (demand?.assignNow !== true) return release(demand?.idle.reason ?? 'it is not wanted');
+    // Its owner is busy starting again or out of sight for packing: taking the camera away would help nobody.
+    if (target === undefined) {
+      return workers.get(ownerWorkerId)?.lifecycle === 'ready' ? release('its worker has no room for it') : null;
+    }
+    if (target !== ownerWorkerId) return release(`worker ${target} has more room`);
+    const given = workers.get(ownerWorkerId)?.assignments?.[cameraId];
+    if (
+      given !== undefined &&
+      given.epoch === state.epoch &&
+      state.camera !== null &&
+      !sameWork(given.camera, state.camera)
+    ) {
+      return release('its row changed');
+    }
+    return null;
+  }
+  if (target !== undefined) {
+    return { kind: 'give', cameraId, workerId: target, epoch: state.epoch + 1, clean: cleanlyReleased(state) };
+  }
+  return ownerWorkerId === undefined ? null : { kind: 'disown', cameraId, workerId: ownerWorkerId };
+}
+
+function cleanlyReleased(state: CameraState): boolean {
+  return state.epoch > 0 && state.releasedEpoch === state.epoch && state.checkpoint !== undefined;
+}
+
+/**
+ * The whole list of one worker, from the camera states as they are after the changes were written: whatever a crash
+ * left unwritten is in it. What the worker already has under the same epoch stays as it is.
+ */
+export function assignmentsOf(
+  worker: WorkerItem,
+  cameras: readonly CameraState[],
+  cleanGives: ReadonlySet<string>,
+): Record<string, Assignment> {
+  const list: Record<string, Assignment> = {};
+  for (const state of cameras) {
+    if (state.ownerWorkerId !== worker.workerId || state.camera === null) continue;
+    if (state.releaseRequestedAtMs !== undefined || state.releasedEpoch === state.epoch) continue;
+    const known = worker.assignments?.[state.cameraId];
+    list[state.cameraId] =
+      known !== undefined && known.epoch === state.epoch
+        ? known
+        : {
+            epoch: state.epoch,
+            camera: state.camera,
+            assignedAtMs: state.ownedSinceMs ?? 0,
+            ...(cleanGives.has(state.cameraId) && state.checkpoint !== undefined
+              ? { resumeAfter: state.checkpoint }
+              : {}),
+          };
+  }
+  return list;
+}
+
+/** Do two lists name the same cameras under the same epochs? */
+export function sameAssignments(a: Record<string, Assignment>, b: Record<string, Assignment>): boolean {
+  const ids = Object.keys(a);
+  return ids.length === Object.keys(b).length && ids.every((id) => b[id]?.epoch === a[id]?.epoch);
+}
+
+/** JSON with sorted keys: a table gives maps back in any order. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}

@@ -1,0 +1,149 @@
+/**
+ * One run of the control loop's thinking: from what was observed to everything that is to be done, as data. Pure, so
+ * that the simulator, the tests and production decide alike.
+ * Invariant: nothing here writes; each change names the version of the state that it was decided on.
+ */
+import type { CameraState, FleetPolicy, WorkerItem } from '../fleet-state.ts';
+import { assignCameras, leaseOf, type OwnershipChange } from './assign.ts';
+import { type CameraDemand, cameraDemands, reportOf } from './demand.ts';
+import { leadTimeMs } from './lead-time.ts';
+import { accountCamera, type LedgerEntry } from './ledger.ts';
+import { type FleetObservation, isDead, servingWorkers } from './observation.ts';
+import { phaseChanged, phaseOf } from './phase.ts';
+import { type Plan, planFleet } from './plan.ts';
+import { activeOrders, fleetPolicy } from './policy.ts';
+
+/** What is to be written to one camera's state, in one conditional update. */
+export type CameraChange = {
+  cameraId: string;
+  /** The state as observed: a change of ownership holds only while owner and epoch are still these. */
+  observed: CameraState;
+  /** The state after the change. */
+  next: CameraState;
+  ownership: OwnershipChange | null;
+  ledger: LedgerEntry[];
+};
+
+export type ControlDecision = {
+  nowMs: number;
+  plan: Plan;
+  policy: FleetPolicy;
+  /** What is wrong with the fleet item's own policy, or null. */
+  policyProblem: string | null;
+  demands: CameraDemand[];
+  changes: CameraChange[];
+  /** States whose row is gone or moved and that nobody owns: to be deleted, or moved to the named fleet. */
+  departures: { state: CameraState; toFleet: string | null }[];
+  /** Dead workers that own nothing any more. */
+  buried: WorkerItem[];
+};
+
+export function decide(observation: FleetObservation, deployment: FleetPolicy, nowMs: number): ControlDecision {
+  const { policy, problem } = fleetPolicy(deployment, observation.fleet);
+  const orders = activeOrders(observation.fleet, nowMs);
+  const leadMs = leadTimeMs(observation.fleet.leadTimeSamplesMs ?? [], policy);
+  const { cameras, workers, streams } = observation;
+  const demands = cameraDemands({ nowMs, policy, leadTimeMs: leadMs, cameras, workers, streams, pause: orders.pause });
+  const plan = planFleet({ nowMs, policy, orders, leadTimeMs: leadMs, observation, demands });
+  const drained = new Set(plan.drains.map((drain) => drain.workerId));
+  const serving = servingWorkers(observation, nowMs, policy.workerDeadAfterMs).filter(
+    (worker) => !drained.has(worker.workerId),
+  );
+  const ownership = assignCameras({ nowMs, policy, cameras, workers, serving, demands, shed: plan.shed });
+  const { changes, departures } = cameraChanges(observation, policy, plan, demands, ownership, nowMs);
+  const owners = new Set(changes.map((change) => change.next.ownerWorkerId));
+  const changed = new Set(changes.map((change) => change.cameraId));
+  for (const state of cameras) if (!changed.has(state.cameraId)) owners.add(state.ownerWorkerId);
+  const buried = workers.filter(
+    (worker) =>
+      isDead(worker, nowMs, policy.workerDeadAfterMs) && !owners.has(worker.workerId) && !isAwaited(worker, plan),
+  );
+  return { nowMs, plan, policy, policyProblem: problem, demands, changes, departures, buried };
+}
+
+/** A drained worker's item says which instance has to go; it stays until that is ordered. */
+function isAwaited(worker: WorkerItem, plan: Plan): boolean {
+  return worker.drain !== undefined && plan.inputs.observationsMissing !== 0;
+}
+
+function cameraChanges(
+  { cameras, workers }: FleetObservation,
+  policy: FleetPolicy,
+  plan: Plan,
+  demands: readonly CameraDemand[],
+  ownership: readonly OwnershipChange[],
+  nowMs: number,
+): Pick<ControlDecision, 'changes' | 'departures'> {
+  const workerById = new Map(workers.map((worker) => [worker.workerId, worker]));
+  const ownershipOf = new Map(ownership.map((change) => [change.cameraId, change]));
+  const waitingFor = waitingWords(plan);
+  const changes: CameraChange[] = [];
+  const departures: ControlDecision['departures'] = [];
+  cameras.forEach((state, index) => {
+    const demand = demands[index];
+    if (demand === undefined) return;
+    const change = ownershipOf.get(state.cameraId) ?? null;
+    const next = afterOwnership(state, change, nowMs);
+    const lease = leaseOf(next, workerById, nowMs, policy.workerDeadAfterMs);
+    if (state.leaving !== undefined && (lease === 'none' || lease === 'released' || lease === 'orphaned')) {
+      departures.push({ state, toFleet: state.leaving.toFleet });
+      return;
+    }
+    const report = change === null ? reportOf(state, workerById, nowMs, policy.workerDeadAfterMs) : null;
+    const shed = plan.shed.has(state.cameraId);
+    const phase = phaseOf({ demand, state: next, lease, report, shed, waitingFor });
+    if (phaseChanged(state, phase)) {
+      next.phaseReason = phase.reason;
+      if (phase.phase !== state.phase) next.phaseSinceMs = nowMs;
+      next.phase = phase.phase;
+    }
+    if (demand.silentSinceMs === null) delete next.silentSinceMs;
+    else next.silentSinceMs = demand.silentSinceMs;
+    const pastReport = reportOf(state, workerById, nowMs, policy.workerDeadAfterMs);
+    const accounting = accountCamera(state, next.phase, demand.scheduledPast, pastReport, nowMs);
+    if (accounting !== null) next.accountedThroughMs = accounting.throughMs;
+    const written =
+      change !== null ||
+      accounting !== null ||
+      next.phase !== state.phase ||
+      next.phaseReason !== state.phaseReason ||
+      next.silentSinceMs !== state.silentSinceMs;
+    if (!written) return;
+    changes.push({
+      cameraId: state.cameraId,
+      observed: state,
+      next,
+      ownership: change,
+      ledger: accounting?.entries ?? [],
+    });
+  });
+  return { changes, departures };
+}
+
+function afterOwnership(state: CameraState, change: OwnershipChange | null, nowMs: number): CameraState {
+  const next = { ...state };
+  if (change === null) return next;
+  switch (change.kind) {
+    case 'give':
+      next.ownerWorkerId = change.workerId;
+      next.epoch = change.epoch;
+      next.ownedSinceMs = nowMs;
+      delete next.releaseRequestedAtMs;
+      return next;
+    case 'release':
+      next.releaseRequestedAtMs = nowMs;
+      return next;
+    case 'disown':
+      delete next.ownerWorkerId;
+      delete next.ownedSinceMs;
+      delete next.releaseRequestedAtMs;
+      return next;
+  }
+}
+
+function waitingWords(plan: Plan): string {
+  const booting = plan.inputs.workersBooting ?? 0;
+  if (booting > 0 || plan.setInstances !== null) return 'waits for a worker that is starting';
+  if ((plan.inputs.observationsMissing ?? 0) > 0) return 'waits: the fleet could not be observed';
+  return 'waits for room on a worker';
+}

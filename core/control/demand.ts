@@ -1,0 +1,232 @@
+/**
+ * What every camera asks for at this instant: wanted now, wanted within the lead time, or why not, and at what cost in
+ * inferences per second of the default model. Calendar, pause, silence and a missing stream all end here.
+ * Invariant: a camera that cannot be judged (nothing known of its stream) is never declared silent for it.
+ */
+import { type Interval, isScheduled, scheduledIntervals } from '../calendar.ts';
+import type { CameraPhase, CameraState, FleetPolicy, RunningCamera, WorkerItem } from '../fleet-state.ts';
+import { isDead, type StreamsObservation } from './observation.ts';
+import { handoverMs } from './policy.ts';
+
+/**
+ * Cost of one inference against YOLOv8n, by GFLOPs at 640x640 as Ultralytics publishes them (8.7 for YOLOv8n).
+ * A model that is not listed costs as much as the default model, on which workers measure themselves.
+ */
+const modelCostRatios: Record<string, number> = {
+  yolov8n: 1,
+  yolov8s: 3.3,
+  yolov8m: 9.1,
+  yolov8l: 19,
+  yolov8x: 29.6,
+  yolo11n: 0.75,
+  yolo11s: 2.5,
+  yolo11m: 7.8,
+  yolo11l: 10,
+  yolo11x: 22.4,
+};
+
+export type CameraDemand = {
+  cameraId: string;
+  priority: number;
+  /** Who runs it or ran it last, as far as control knows. */
+  ownerWorkerId: string | null;
+  /** Inferences per second of the default model. */
+  load: number;
+  /** Instants at which it costs a worker, clipped to `[now, now + horizon)`; silence is already taken out. */
+  intervals: Interval[];
+  /** Inside an interval now. */
+  wantedNow: boolean;
+  /** To be given to a worker now: wanted now, or so soon that the next tick would be late. */
+  assignNow: boolean;
+  /** Start of the first interval to come within the horizon. */
+  nextStartMs: number | null;
+  /** Phase and reason when it is not wanted now; ignored otherwise. */
+  idle: { phase: CameraPhase; reason: string };
+  /** What `silentSinceMs` must be from now on. */
+  silentSinceMs: number | null;
+  /** Scheduled by its row alone over the recent past, for the ledger: silence and pause leave it unchanged. */
+  scheduledPast: Interval[];
+};
+
+export type DemandInput = {
+  nowMs: number;
+  policy: FleetPolicy;
+  leadTimeMs: number;
+  cameras: readonly CameraState[];
+  workers: readonly WorkerItem[];
+  streams: StreamsObservation;
+  pause: { untilMs: number; reason: string } | null;
+};
+
+/** The ledger asks about at most this much of the past in one tick. */
+export const accountablePastMs = 900_000;
+
+export function modelCostRatio(model: string): number {
+  return modelCostRatios[model] ?? 1;
+}
+
+/** Demand looks one tick further than the lead time, because the next look is one tick away. */
+export function demandHorizonMs(policy: FleetPolicy, leadMs: number): number {
+  return leadMs + policy.reconcileIntervalMs;
+}
+
+/** What the camera's present owner says of it, when that owner lives and runs this very epoch. */
+export function reportOf(
+  state: CameraState,
+  workers: ReadonlyMap<string, WorkerItem>,
+  nowMs: number,
+  workerDeadAfterMs: number,
+): RunningCamera | null {
+  if (state.ownerWorkerId === undefined) return null;
+  const worker = workers.get(state.ownerWorkerId);
+  if (worker === undefined || isDead(worker, nowMs, workerDeadAfterMs)) return null;
+  const report = worker.running[state.cameraId];
+  return report !== undefined && report.epoch === state.epoch ? report : null;
+}
+
+/** One demand per camera state, in the order of `cameras`. */
+export function cameraDemands(input: DemandInput): CameraDemand[] {
+  const workers = new Map(input.workers.map((worker) => [worker.workerId, worker]));
+  return input.cameras.map((state) =>
+    cameraDemand(state, reportOf(state, workers, input.nowMs, input.policy.workerDeadAfterMs), input),
+  );
+}
+
+/**
+ * Streams whose activity only the metric can tell: scheduled now, and no worker reads them. Every stream asked about
+ * costs money at each tick, so those that a worker reports on are left out.
+ */
+export function streamsToAskAbout(
+  cameras: readonly CameraState[],
+  workerItems: readonly WorkerItem[],
+  nowMs: number,
+  policy: FleetPolicy,
+): string[] {
+  const workers = new Map(workerItems.map((worker) => [worker.workerId, worker]));
+  const names = new Set<string>();
+  for (const state of cameras) {
+    if (state.camera === null || state.leaving !== undefined || names.has(state.camera.streamName)) continue;
+    const report = reportOf(state, workers, nowMs, policy.workerDeadAfterMs);
+    if (report !== null && report.state !== 'failing') continue;
+    if (isScheduled(state.camera, nowMs)) names.add(state.camera.streamName);
+  }
+  return [...names].sort();
+}
+
+function cameraDemand(state: CameraState, report: RunningCamera | null, input: DemandInput): CameraDemand {
+  const { nowMs, policy } = input;
+  const { camera } = state;
+  const nothing = {
+    cameraId: state.cameraId,
+    priority: camera?.priority ?? 0,
+    ownerWorkerId: state.ownerWorkerId ?? null,
+    load: camera === null ? 0 : camera.detect.fps * modelCostRatio(camera.detect.model),
+    intervals: [],
+    wantedNow: false,
+    assignNow: false,
+    nextStartMs: null,
+    silentSinceMs: null,
+    scheduledPast: [],
+  };
+  if (state.leaving !== undefined) {
+    const target =
+      state.leaving.toFleet === null ? 'its row was removed' : `it moves to fleet ${state.leaving.toFleet}`;
+    return { ...nothing, idle: { phase: 'disabled', reason: target } };
+  }
+  if (camera === null) {
+    const first = state.issues.find((issue) => issue.severity === 'error');
+    const where = first === undefined ? '' : first.path === '' ? first.message : `${first.path}: ${first.message}`;
+    return { ...nothing, idle: { phase: 'invalid', reason: where || 'the row cannot be used' } };
+  }
+  if (!camera.enabled) return { ...nothing, idle: { phase: 'disabled', reason: 'its row says enabled: false' } };
+
+  const pastMs = Math.max(accountablePastMs, policy.silentGraceMs) + 1;
+  const all = scheduledIntervals(camera, nowMs - pastMs, nowMs + demandHorizonMs(policy, input.leadTimeMs));
+  const scheduledPast = all
+    .filter((interval) => interval.startMs < nowMs)
+    .map(({ startMs, endMs }) => ({ startMs, endMs: Math.min(endMs, nowMs) }));
+  const current = all.find((interval) => interval.startMs <= nowMs && nowMs < interval.endMs) ?? null;
+  let ahead = all.filter((interval) => interval.endMs > nowMs).map((interval) => clipStart(interval, nowMs));
+  if (input.pause !== null) {
+    const { untilMs, reason } = input.pause;
+    ahead = ahead.filter((interval) => interval.endMs > untilMs).map((interval) => clipStart(interval, untilMs));
+    if (!ahead.some((interval) => interval.startMs <= nowMs)) {
+      const why = `fleet paused until ${new Date(untilMs).toISOString()}${reason === '' ? '' : `: ${reason}`}`;
+      return finish(
+        { ...nothing, scheduledPast, intervals: ahead, idle: { phase: 'off-schedule', reason: why } },
+        input,
+      );
+    }
+  }
+
+  const status =
+    input.streams.statusByName === null ? null : (input.streams.statusByName.get(camera.streamName) ?? 'absent');
+  if (status === 'absent' || status === 'DELETING') {
+    const what = status === 'absent' ? 'does not exist' : 'is being deleted';
+    const hint = camera.stream.create ? 'it is being created' : 'create it, or set stream.create to true';
+    const reason = `KVS stream ${camera.streamName} ${what}: ${hint}`;
+    const phase = current === null ? 'off-schedule' : 'silent';
+    return { ...nothing, scheduledPast, idle: { phase, reason } };
+  }
+
+  if (current !== null) {
+    const silentSinceMs = silentSince(state, report, current, input);
+    if (silentSinceMs !== null) {
+      const reason = `no media since ${new Date(silentSinceMs).toISOString()}; it costs no worker until media returns`;
+      const later = ahead.filter((interval) => interval.startMs > nowMs);
+      return finish(
+        { ...nothing, scheduledPast, intervals: later, silentSinceMs, idle: { phase: 'silent', reason } },
+        input,
+      );
+    }
+  }
+  return finish(
+    { ...nothing, scheduledPast, intervals: ahead, idle: { phase: 'off-schedule', reason: 'outside its windows' } },
+    input,
+  );
+}
+
+function clipStart(interval: Interval, fromMs: number): Interval {
+  return { startMs: Math.max(interval.startMs, fromMs), endMs: interval.endMs };
+}
+
+/** Derives what follows from the intervals; a start within the horizon turns "idle" into "warming". */
+function finish(demand: CameraDemand, { nowMs, policy }: DemandInput): CameraDemand {
+  const wantedNow = demand.intervals.some((interval) => interval.startMs <= nowMs && nowMs < interval.endMs);
+  const nextStartMs = demand.intervals.find((interval) => interval.startMs > nowMs)?.startMs ?? null;
+  const assignBeforeMs = nowMs + policy.reconcileIntervalMs + handoverMs;
+  const assignNow = wantedNow || (nextStartMs !== null && nextStartMs <= assignBeforeMs);
+  const idle =
+    !wantedNow && nextStartMs !== null && demand.idle.phase === 'off-schedule'
+      ? { phase: 'warming' as const, reason: `its window opens at ${new Date(nextStartMs).toISOString()}` }
+      : demand.idle;
+  return { ...demand, wantedNow, nextStartMs, assignNow, idle };
+}
+
+/**
+ * Since when the camera sends nothing, or null when it sends, or may send. A worker's own report wins over the metric,
+ * which lags by minutes; a worker that cannot read the stream (`failing`) says nothing about it, so there the metric
+ * counts.
+ */
+function silentSince(
+  state: CameraState,
+  report: RunningCamera | null,
+  current: Interval,
+  { nowMs, policy, streams }: DemandInput,
+): number | null {
+  const seenByWorkerMs = Math.max(report?.lastMediaAtMs ?? 0, state.lastMediaAtMs ?? 0);
+  const streamName = state.camera?.streamName ?? '';
+  const asked = streams.activeAtMs.has(streamName);
+  const activeAtMs = streams.activeAtMs.get(streamName) ?? 0;
+  if (state.silentSinceMs !== undefined) {
+    // A period that merely contains the moment of falling silent proves nothing: media must have come after it.
+    const returned = seenByWorkerMs > state.silentSinceMs || activeAtMs >= state.silentSinceMs;
+    return returned ? null : state.silentSinceMs;
+  }
+  const workerKnows = report !== null && report.state !== 'failing';
+  if (!workerKnows && !asked) return null;
+  const seenByMetricMs = workerKnows || activeAtMs === 0 ? 0 : Math.min(nowMs, activeAtMs + streams.periodMs);
+  const seenAtMs = Math.max(seenByWorkerMs, seenByMetricMs);
+  const expectedFromMs = Math.max(current.startMs, state.ownedSinceMs ?? 0, state.rowChangedAtMs);
+  return nowMs - Math.max(seenAtMs, expectedFromMs) >= policy.silentGraceMs ? Math.max(seenAtMs, expectedFromMs) : null;
+}

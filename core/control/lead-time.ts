@@ -1,0 +1,70 @@
+/**
+ * How long it takes from asking for an instance to the first inference on it: learned from what was measured, assumed
+ * until enough was. Invariant: one sample per instance, so a restarted task does not teach a short or a huge lead time.
+ */
+import type { FleetItem, FleetPolicy, WorkerItem } from '../fleet-state.ts';
+
+/** Below five samples a p95 says nothing (design: plan). */
+const samplesMin = 5;
+const samplesMax = 50;
+/** Longer than any boot: a worker that waited for its first camera for hours says nothing about booting. */
+const sampleMaxMs = 3_600_000;
+
+export type LeadTimes = { samplesMs: number[]; instanceIds: string[] };
+export type InstanceToSample = { instanceId: string; servedAtMs: number };
+
+/** p95 (nearest rank) of the samples, or the policy's assumption until there are five. */
+export function leadTimeMs(samplesMs: readonly number[], policy: FleetPolicy): number {
+  if (samplesMs.length < samplesMin) return policy.leadTimeDefaultMs;
+  const sorted = [...samplesMs].sort((a, b) => a - b);
+  return sorted[Math.ceil(sorted.length * 0.95) - 1] ?? policy.leadTimeDefaultMs;
+}
+
+/** Instances whose first inference is known and that gave no sample yet: their launch times are worth asking for. */
+export function instancesToSample(
+  item: FleetItem | null,
+  workers: readonly { worker: WorkerItem; instanceId: string | null }[],
+): InstanceToSample[] {
+  const known = new Set(item?.leadTimeInstanceIds ?? []);
+  const first = new Map<string, number>();
+  for (const { worker, instanceId } of workers) {
+    if (instanceId === null || known.has(instanceId) || worker.firstInferenceAtMs === undefined) continue;
+    const servedAtMs = worker.firstInferenceAtMs - idleBeforeFirstCameraMs(worker);
+    first.set(instanceId, Math.min(servedAtMs, first.get(instanceId) ?? Number.POSITIVE_INFINITY));
+  }
+  return [...first]
+    .map(([instanceId, servedAtMs]) => ({ instanceId, servedAtMs }))
+    .sort((a, b) => a.servedAtMs - b.servedAtMs);
+}
+
+/**
+ * A worker that was ready early waits for the window to come near. That wait is not lead time: counting it would make
+ * every lead time as long as the one that was assumed.
+ */
+function idleBeforeFirstCameraMs(worker: WorkerItem): number {
+  const assignedAtMs = Math.min(
+    ...Object.values(worker.assignments ?? {}).map((assignment) => assignment.assignedAtMs),
+  );
+  const readyAtMs = worker.readyAtMs ?? assignedAtMs;
+  return Number.isFinite(assignedAtMs) ? Math.max(0, assignedAtMs - readyAtMs) : 0;
+}
+
+/** @returns the samples with the new ones appended, or null when there is nothing new. */
+export function withLeadTimeSamples(
+  item: FleetItem | null,
+  candidates: readonly InstanceToSample[],
+  launchedAtMs: ReadonlyMap<string, number>,
+): LeadTimes | null {
+  const samplesMs = [...(item?.leadTimeSamplesMs ?? [])];
+  const instanceIds = [...(item?.leadTimeInstanceIds ?? [])];
+  let added = false;
+  for (const { instanceId, servedAtMs } of candidates) {
+    const launched = launchedAtMs.get(instanceId);
+    if (launched === undefined) continue;
+    const sampleMs = servedAtMs - launched;
+    instanceIds.push(instanceId);
+    if (sampleMs > 0 && sampleMs <= sampleMaxMs) samplesMs.push(sampleMs);
+    added = true;
+  }
+  return added ? { samplesMs: samplesMs.slice(-samplesMax), instanceIds: instanceIds.slice(-samplesMax) } : null;
+}

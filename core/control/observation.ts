@@ -1,0 +1,81 @@
+/**
+ * What reconcile knows of one fleet at one instant, in our words. What could not be read is null and named in `missing`:
+ * a plan made with something missing holds what there is and never scales in.
+ */
+import type { CameraState, FleetItem, WorkerItem } from '../fleet-state.ts';
+
+export type GroupInstance = {
+  instanceId: string;
+  /** Auto Scaling lifecycle state, e.g. Pending, InService, Terminating:Wait. */
+  lifecycleState: string;
+};
+
+/** The fleet's Auto Scaling group. */
+export type GroupObservation = { desired: number; min: number; max: number; instances: GroupInstance[] };
+/** The fleet's ECS service. */
+export type ServiceObservation = { desired: number; running: number; pending: number };
+/** A container instance of the fleet's cluster; `instanceId` is the EC2 instance. */
+export type ContainerInstanceObservation = { arn: string; instanceId: string; status: string };
+
+export type StreamsObservation = {
+  /** KVS status by stream name; a stream that is not in it does not exist. Null: the list could not be read. */
+  statusByName: ReadonlyMap<string, string> | null;
+  /**
+   * Start of the newest period with incoming fragments, by stream name, for the streams that were asked about; null for
+   * a stream with none. A stream that is not in it was not asked about or could not be read.
+   */
+  activeAtMs: ReadonlyMap<string, number | null>;
+  /** Length of that period: media flowed somewhere inside it. */
+  periodMs: number;
+};
+
+export type FleetObservation = {
+  fleet: FleetItem;
+  cameras: CameraState[];
+  workers: WorkerItem[];
+  group: GroupObservation | null;
+  service: ServiceObservation | null;
+  containerInstances: ContainerInstanceObservation[] | null;
+  streams: StreamsObservation;
+  /** What could not be read, in words. */
+  missing: string[];
+};
+
+/** Is the worker's lease over? A worker that is not dead may still publish. */
+export function isDead(worker: WorkerItem, nowMs: number, workerDeadAfterMs: number): boolean {
+  return (
+    worker.stoppedAtMs !== undefined ||
+    worker.lifecycle === 'stopped' ||
+    nowMs - worker.heartbeatAtMs >= workerDeadAfterMs
+  );
+}
+
+/** Will it take no more cameras? */
+export function isLeaving(worker: WorkerItem): boolean {
+  return worker.drain !== undefined || worker.lifecycle === 'draining';
+}
+
+/** The EC2 instance a worker runs on, or null when nobody said (standalone worker, or ECS not read). */
+export function instanceOf(
+  worker: WorkerItem,
+  containerInstances: readonly ContainerInstanceObservation[] | null,
+): string | null {
+  if (worker.instanceId !== undefined) return worker.instanceId;
+  return containerInstances?.find((instance) => instance.arn === worker.containerInstanceArn)?.instanceId ?? null;
+}
+
+/** Instances that are there to stay. */
+export function presentInstances(group: GroupObservation | null): GroupInstance[] {
+  return group?.instances.filter((instance) => !instance.lifecycleState.startsWith('Terminat')) ?? [];
+}
+
+/** Workers that serve: they live, nobody drains them, and their instance is not on its way out. */
+export function servingWorkers(observation: FleetObservation, nowMs: number, workerDeadAfterMs: number): WorkerItem[] {
+  const { group, containerInstances, workers } = observation;
+  const presentIds = new Set(presentInstances(group).map((instance) => instance.instanceId));
+  return workers.filter((worker) => {
+    if (isDead(worker, nowMs, workerDeadAfterMs) || isLeaving(worker)) return false;
+    const instanceId = instanceOf(worker, containerInstances);
+    return group === null || instanceId === null || presentIds.has(instanceId);
+  });
+}

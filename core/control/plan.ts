@@ -1,0 +1,329 @@
+/**
+ * How many workers the fleet should have, which of them go, and why, in absolute sizes. The plan knows nothing of
+ * cameras' owners beyond where they run now; who gets which camera is decided in assign.ts with the same packing.
+ * Invariants: desired stays within [min, max]; with something missing from the observation nothing shrinks; nobody is
+ * terminated before its cameras are released.
+ */
+import type { FleetPolicy, WorkerItem } from '../fleet-state.ts';
+import type { CameraDemand } from './demand.ts';
+import {
+  type FleetObservation,
+  instanceOf,
+  isDead,
+  isLeaving,
+  presentInstances,
+  servingWorkers,
+} from './observation.ts';
+import { type Bin, type Load, placeCameras, workersMissing, workersToSpare } from './pack.ts';
+import { planReason } from './plan-reason.ts';
+import type { activeOrders } from './policy.ts';
+
+/** Distinct window starts that are looked at one by one; beyond that all of the horizon counts as one instant. */
+const instantsMax = 48;
+
+export type Sizes = { instances: number; tasks: number };
+
+export type Plan = {
+  previous: Sizes;
+  /** What the fleet should come to. */
+  desired: Sizes;
+  /** Desired capacity to set on the group now; null: leave it. Shrinking happens by `terminations`. */
+  setInstances: number | null;
+  /** Desired count to set on the service now; null: leave it. */
+  setTasks: number | null;
+  drains: { workerId: string; reason: string }[];
+  terminations: { instanceId: string; decrement: boolean; reason: string }[];
+  /** Cameras that cannot be served at the largest size allowed. */
+  shed: ReadonlySet<string>;
+  lowerDemandSinceMs: number | null;
+  inputs: Record<string, number>;
+  reason: string;
+};
+
+export type PlanInput = {
+  nowMs: number;
+  policy: FleetPolicy;
+  orders: ReturnType<typeof activeOrders>;
+  leadTimeMs: number;
+  observation: FleetObservation;
+  demands: readonly CameraDemand[];
+};
+
+export function planFleet(input: PlanInput): Plan {
+  const { nowMs, policy, orders, observation, demands } = input;
+  const { group, service, containerInstances } = observation;
+  const fleet = sortWorkers(input);
+  const loadsNow = loadsAt(nowMs, input);
+  const newBin = newWorkerBin(fleet.live, policy);
+
+  const maxAllowed = Math.min(policy.maxWorkers, group?.max ?? policy.maxWorkers);
+  const wantedMin = orders.pause === null ? Math.max(policy.minWorkers, orders.override?.minWorkers ?? 0) : 0;
+  const minAllowed = Math.min(maxAllowed, Math.max(wantedMin, group?.min ?? 0));
+  const partial = observation.missing.length > 0;
+
+  const needs = workersNeeded(input, fleet.bins, newBin);
+  const goal = clamp(needs.needed, minAllowed, maxAllowed);
+  const serving = fleet.bins.length;
+  const previousInstances = group?.desired ?? fleet.live.length;
+  const previous = { instances: previousInstances, tasks: service?.desired ?? fleet.live.length };
+
+  const lowerDemandSinceMs = goal < serving ? (observation.fleet.lowerDemandSinceMs ?? nowMs) : null;
+  const waitedLongEnough =
+    lowerDemandSinceMs !== null &&
+    (nowMs - lowerDemandSinceMs >= policy.scaleInDelayMs || orders.pause !== null || serving > maxAllowed);
+  const shrinking = goal < serving && waitedLongEnough && !partial;
+  const going = shrinking ? binsToGo(serving - goal, needs.spareNow, fleet.bins, loadsNow) : [];
+
+  const emptied = partial ? [] : fleet.leaving.filter((worker) => isEmptied(worker, input));
+  const stillLeaving = fleet.leaving.length - emptied.length;
+  let instances = shrinking ? goal : clamp(Math.max(goal, serving), minAllowed, maxAllowed);
+  // Cameras on a worker that leaves need its replacement before it is gone.
+  if (goal > serving) instances = Math.min(maxAllowed, goal + stillLeaving);
+  if (partial) instances = Math.min(maxAllowed, Math.max(instances, previousInstances));
+
+  const terminations = group === null ? [] : chooseTerminations(input, emptied, going, instances, group.desired);
+  const absentGoing = going.filter((id) => id.startsWith(absentPrefix)).length;
+  let setInstances: number | null = null;
+  if (group !== null && instances > group.desired) setInstances = instances;
+  else if (group !== null && absentGoing > 0) setInstances = Math.max(instances, group.desired - absentGoing);
+
+  const tasks = tasksFor(input, terminations, instances);
+  const desired = { instances, tasks: tasks ?? previous.tasks };
+  const drains = going
+    .filter((id) => id.startsWith(workerPrefix))
+    .map((id) => ({
+      workerId: id.slice(workerPrefix.length),
+      reason: needs.spareNow.includes(id)
+        ? 'its cameras fit on fewer workers'
+        : `the fleet may have ${maxAllowed} workers`,
+    }));
+  const shed =
+    needs.needed > maxAllowed
+      ? shedCameras(input, fleet.bins, newBin, maxAllowed - fleet.leaving.length)
+      : new Set<string>();
+  const inputs = {
+    cameras: observation.cameras.length,
+    camerasWantedNow: demands.filter((demand) => demand.wantedNow).length,
+    camerasWantedSoon: demands.filter((demand) => !demand.wantedNow && demand.nextStartMs !== null).length,
+    inferencesPerSecondNow: round(sum(loadsNow.map((load) => load.load))),
+    inferencesPerSecondPerWorker: round(newBin.capacity),
+    workersNeeded: needs.needed,
+    workersServing: fleet.live.length,
+    workersLeaving: fleet.leaving.length,
+    workersBooting: serving - fleet.live.length,
+    containerInstances: containerInstances?.length ?? -1,
+    minWorkers: minAllowed,
+    maxWorkers: maxAllowed,
+    leadTimeMs: input.leadTimeMs,
+    observationsMissing: observation.missing.length,
+  };
+  const reason = planReason({
+    input,
+    goal,
+    serving,
+    needs,
+    shrinking,
+    partial,
+    lowerDemandSinceMs,
+    minAllowed,
+    maxAllowed,
+    shed,
+    going: going.length,
+  });
+  return {
+    previous,
+    desired,
+    setInstances,
+    setTasks: tasks !== null && tasks !== service?.desired ? tasks : null,
+    drains,
+    terminations,
+    shed,
+    lowerDemandSinceMs,
+    inputs,
+    reason,
+  };
+}
+
+// Prefixes in the order in which equally empty ones go: what does not exist yet, what serves nobody, workers.
+const absentPrefix = 'absent:';
+const instancePrefix = 'instance:';
+const workerPrefix = 'worker:';
+
+export type WorkersNeeded = {
+  needed: number;
+  /** The later instant that needs more than now does, if any. */
+  decidedByStartMs: number | null;
+  /** Bins that could go now, emptiest first. */
+  spareNow: string[];
+};
+
+/** The most that any instant from now to the horizon needs: two windows that follow each other share one worker. */
+function workersNeeded(input: PlanInput, bins: readonly Bin[], newBin: Omit<Bin, 'id'>): WorkersNeeded {
+  const neededFor = (loads: Load[]) => {
+    const missing = workersMissing(loads, bins, newBin);
+    if (missing > 0) return { needed: bins.length + missing, spare: [] };
+    const spare = workersToSpare(loads, bins, newBin, bins.length);
+    return { needed: bins.length - spare.length, spare };
+  };
+  const now = neededFor(loadsAt(input.nowMs, input));
+  let needed = now.needed;
+  let decidedByStartMs: number | null = null;
+  for (const { startMs, loads } of comingLoads(input)) {
+    const later = neededFor(loads).needed;
+    if (later > needed) {
+      needed = later;
+      decidedByStartMs = startMs;
+    }
+  }
+  return { needed, decidedByStartMs, spareNow: now.spare };
+}
+
+function comingLoads(input: PlanInput): { startMs: number; loads: Load[] }[] {
+  const starts = new Set<number>();
+  for (const demand of input.demands) {
+    for (const interval of demand.intervals) if (interval.startMs > input.nowMs) starts.add(interval.startMs);
+  }
+  const sorted = [...starts].sort((a, b) => a - b);
+  const first = sorted[0];
+  if (first === undefined) return [];
+  if (sorted.length > instantsMax) {
+    const all = input.demands.filter((demand) => demand.intervals.length > 0);
+    return [{ startMs: first, loads: all.map(loadOf) }];
+  }
+  return sorted.map((startMs) => ({ startMs, loads: loadsAt(startMs, input) }));
+}
+
+function loadsAt(atMs: number, input: PlanInput): Load[] {
+  return input.demands
+    .filter((demand) => demand.intervals.some((interval) => interval.startMs <= atMs && atMs < interval.endMs))
+    .map(loadOf);
+}
+
+function loadOf({ cameraId, priority, load, ownerWorkerId }: CameraDemand): Load {
+  return { cameraId, priority, load, binId: ownerWorkerId === null ? null : `${workerPrefix}${ownerWorkerId}` };
+}
+
+type SortedWorkers = { live: WorkerItem[]; leaving: WorkerItem[]; bins: Bin[] };
+
+/** Workers that serve, workers that leave, and a bin for everything that serves or will: workers, instances, absent ones. */
+function sortWorkers({ nowMs, policy, observation }: PlanInput): SortedWorkers {
+  const { group, containerInstances, workers } = observation;
+  const dead = (worker: WorkerItem) => isDead(worker, nowMs, policy.workerDeadAfterMs);
+  const live = servingWorkers(observation, nowMs, policy.workerDeadAfterMs);
+  const present = presentInstances(group);
+  const presentIds = new Set(present.map((instance) => instance.instanceId));
+  const instanceIdOf = (worker: WorkerItem) => instanceOf(worker, containerInstances);
+  const leaving = workers.filter((worker) => {
+    if (!isLeaving(worker)) return false;
+    const instanceId = instanceIdOf(worker);
+    // A drained worker counts until its instance is gone; one that merely stops (a deployment) leaves its instance to
+    // the next task, and one without an instance (standalone) is gone when it is dead.
+    if (worker.drain === undefined || instanceId === null || group === null) return !dead(worker);
+    return presentIds.has(instanceId);
+  });
+  const bins: Bin[] = live.map((worker) => workerBin(worker, policy, `${workerPrefix}${worker.workerId}`));
+  if (group === null) return { live, leaving, bins };
+  const fresh = newWorkerBin(live, policy);
+  const taken = new Set([...live, ...leaving].map(instanceIdOf));
+  // When a worker's instance is unknown, an instance without a worker may be its own: then only numbers are known.
+  const idle = taken.has(null) ? [] : present.filter((instance) => !taken.has(instance.instanceId));
+  for (const instance of idle) bins.push({ id: `${instancePrefix}${instance.instanceId}`, ...fresh });
+  const absent = Math.max(0, group.desired - live.length - leaving.length - idle.length);
+  for (let index = 0; index < absent; index += 1) bins.push({ id: `${absentPrefix}${index}`, ...fresh });
+  return { live, leaving, bins };
+}
+
+export function workerBin(worker: WorkerItem, policy: FleetPolicy, id: string): Bin {
+  const capacity = worker.capacityInferencesPerSecond ?? policy.defaultInferencesPerSecond;
+  return { id, capacity, target: capacity * policy.targetUtilization };
+}
+
+/** A worker to come is expected to do what the median of the present ones measured. */
+function newWorkerBin(live: readonly WorkerItem[], policy: FleetPolicy): Omit<Bin, 'id'> {
+  const measured = live.flatMap((worker) => worker.capacityInferencesPerSecond ?? []).sort((a, b) => a - b);
+  const capacity = measured[Math.floor((measured.length - 1) / 2)] ?? policy.defaultInferencesPerSecond;
+  return { capacity, target: capacity * policy.targetUtilization };
+}
+
+/** Emptiest first as far as cameras fit elsewhere; beyond that (the maximum was lowered) the least loaded. */
+function binsToGo(count: number, spare: readonly string[], bins: readonly Bin[], loads: readonly Load[]): string[] {
+  const loadIn = (id: string) => sum(loads.filter((load) => load.binId === id).map((load) => load.load));
+  const forced = bins
+    .map((bin) => bin.id)
+    .filter((id) => !spare.includes(id))
+    .sort((a, b) => loadIn(a) - loadIn(b) || (a < b ? -1 : 1));
+  return [...spare, ...forced].slice(0, count);
+}
+
+/** Has a leaving worker given up all that it had? Its instance may go then. */
+function isEmptied(worker: WorkerItem, { nowMs, policy, observation }: PlanInput): boolean {
+  if (worker.drain === undefined) return false;
+  if (isDead(worker, nowMs, policy.workerDeadAfterMs)) return true;
+  const owns = observation.cameras.some(
+    (state) => state.ownerWorkerId === worker.workerId && state.releasedEpoch !== state.epoch,
+  );
+  return !owns && worker.lifecycle === 'draining' && Object.keys(worker.running).length === 0;
+}
+
+function chooseTerminations(
+  { observation }: PlanInput,
+  emptied: readonly WorkerItem[],
+  going: readonly string[],
+  instances: number,
+  groupDesired: number,
+): Plan['terminations'] {
+  const chosen: { instanceId: string; reason: string }[] = [];
+  for (const worker of emptied) {
+    const instanceId = instanceOf(worker, observation.containerInstances);
+    if (instanceId !== null) chosen.push({ instanceId, reason: `worker ${worker.workerId} is drained` });
+  }
+  for (const id of going) {
+    if (!id.startsWith(instancePrefix)) continue;
+    chosen.push({ instanceId: id.slice(instancePrefix.length), reason: 'it has no worker and is not needed' });
+  }
+  let remaining = groupDesired;
+  return chosen.map((termination) => {
+    const decrement = remaining - 1 >= instances;
+    if (decrement) remaining -= 1;
+    return { ...termination, decrement };
+  });
+}
+
+/** One task per registered instance that stays; null when ECS could not be read. */
+function tasksFor(input: PlanInput, terminations: Plan['terminations'], instances: number): number | null {
+  const { group, service, containerInstances } = input.observation;
+  if (group === null || service === null || containerInstances === null) return null;
+  const gone = new Set(terminations.map((termination) => termination.instanceId));
+  const inGroup = new Set(group.instances.map((instance) => instance.instanceId));
+  const registered = containerInstances.filter(
+    (instance) => instance.status === 'ACTIVE' && inGroup.has(instance.instanceId) && !gone.has(instance.instanceId),
+  ).length;
+  // What drains keeps its task until it is empty.
+  const running = group.desired - terminations.filter((termination) => termination.decrement).length;
+  const tasks = Math.min(Math.max(instances, running), registered);
+  return input.observation.missing.length > 0 ? Math.max(tasks, service.desired) : tasks;
+}
+
+function shedCameras(
+  input: PlanInput,
+  bins: readonly Bin[],
+  newBin: Omit<Bin, 'id'>,
+  workersMax: number,
+): ReadonlySet<string> {
+  const all = [...bins];
+  for (let index = 0; all.length < workersMax; index += 1) all.push({ id: `new:${index}`, ...newBin });
+  const wanted = input.demands.filter((demand) => demand.assignNow).map(loadOf);
+  return new Set(placeCameras(wanted, all).unplaced.map((load) => load.cameraId));
+}
+
+function clamp(value: number, min: number, max: number): number {
+  return Math.min(max, Math.max(min, value));
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}

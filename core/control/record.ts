@@ -1,0 +1,56 @@
+/**
+ * The stored decision: inputs in numbers, sizes before and after, the reason, what was done, and who did not get what it
+ * asked for. Invariant: bounded in size whatever the fleet's (a DynamoDB item holds 400 KB).
+ */
+import type { CameraPhase, Decision } from '../fleet-state.ts';
+import type { ControlDecision } from './decide.ts';
+
+/** A decision that changed nothing is stored this often, so that "nothing happened" can be told from "nobody looked". */
+export const quietDecisionEveryMs = 900_000;
+const keptDays = 30;
+const actionsMax = 100;
+const exceptionsMax = 200;
+
+const exceptionPhases: ReadonlySet<CameraPhase> = new Set([
+  'invalid',
+  'waiting-capacity',
+  'silent',
+  'degraded',
+  'shed',
+]);
+
+/** @returns the decision to store, or null when it changed nothing and one is recent enough. */
+export function decisionRecord(
+  fleet: string,
+  decision: ControlDecision,
+  cameras: readonly { cameraId: string; phase: CameraPhase; phaseReason: string }[],
+  actions: readonly string[],
+  trigger: string,
+  lastDecisionAtMs: number | undefined,
+): Decision | null {
+  const { nowMs, plan } = decision;
+  const quiet = actions.length === 0;
+  if (quiet && lastDecisionAtMs !== undefined && nowMs - lastDecisionAtMs < quietDecisionEveryMs) return null;
+  const changed = new Map(decision.changes.map((change) => [change.cameraId, change.next]));
+  const exceptions = cameras
+    .map((state) => changed.get(state.cameraId) ?? state)
+    .filter((state) => exceptionPhases.has(state.phase))
+    .map((state) => ({ cameraId: state.cameraId, phase: state.phase, reason: state.phaseReason }));
+  return {
+    fleet,
+    at: new Date(nowMs).toISOString(),
+    schemaVersion: 1,
+    trigger,
+    inputs: plan.inputs,
+    desired: plan.desired,
+    previous: plan.previous,
+    reason: plan.reason,
+    actions: bounded(actions, actionsMax, (count) => `and ${count} more`),
+    exceptions: exceptions.slice(0, exceptionsMax),
+    expiresAt: Math.floor(nowMs / 1000) + keptDays * 86_400,
+  };
+}
+
+function bounded(values: readonly string[], max: number, rest: (count: number) => string): string[] {
+  return values.length <= max ? [...values] : [...values.slice(0, max), rest(values.length - max)];
+}
