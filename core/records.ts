@@ -73,3 +73,11 @@ export function trackRecordId(cameraId: string, trackId: string, event: TrackRec
 export function trackIdOf(fragmentNumber: string, frameIndex: number, ordinal: number): string {
   return `${fragmentNumber}-${frameIndex}-${ordinal}`;
 }
+
+/** JSON Schemas of what is published, by file name under docs/schemas/. */
+export function recordJsonSchemas(): Record<string, unknown> {
+  return {
+    'frame@1.json': z.toJSONSchema(frameRecordSchema),
+    'track@1.json': z.toJSONSchema(trackRecordSchema),
+  };
+}
