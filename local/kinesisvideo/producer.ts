@@ -24,6 +24,8 @@ export type ProducerOptions = {
   /** 0…1, for the back-off. */
   random?: () => number;
   onAcknowledgement?: (ack: Acknowledgement) => void;
+  /** The connection was lost and will be tried again after a back-off. */
+  onLost?: (reason: string | null) => void;
 };
 
 export type ProducerStats = {
@@ -214,6 +216,7 @@ class ClipProducer implements Producer {
     const boundMs = Math.min(BACK_OFF_MAX_MS, BACK_OFF_BASE_MS * 2 ** this.#failuresInARow);
     this.#failuresInARow += 1;
     this.#cancelReconnect = clock.setTimer(random() * boundMs, () => this.#connect());
+    this.#options.onLost?.(reason);
   }
 
   #finishConnection(): void {
