@@ -1,0 +1,70 @@
+/**
+ * What `sst deploy` creates for a stage, created in the local cloud: the tables with the keys of the data model, the
+ * result stream and bucket, and each fleet's group and service.
+ * Invariant: creating a stage that exists changes nothing that holds data, so a restart keeps what it finds.
+ */
+import { type ResourceNames, resourceNames } from '../core/names.ts';
+import type { FleetDefinition, FleetNames } from './compute/fleet.ts';
+import type { ComputeService } from './compute/service.ts';
+import type { DynamoService } from './dynamodb/service.ts';
+import { AwsError } from './http/aws-error.ts';
+import type { KinesisService } from './kinesis/service.ts';
+import type { S3Service } from './s3/service.ts';
+
+export type StageDefinition = {
+  stage: string;
+  /** Fleets to create; their names are in core/names.ts. */
+  fleets: Omit<FleetDefinition, 'stage'>[];
+};
+export type StageResources = { names: ResourceNames; fleets: FleetNames[] };
+
+type TableDesign = { key: [string] | [string, string]; stream?: 'NEW_AND_OLD_IMAGES'; timeToLive?: 'expiresAt' };
+
+/** Keys, stream and TTL of every table (docs: data model). */
+const tableDesigns: Record<keyof ResourceNames['tables'], TableDesign> = {
+  cameras: { key: ['cameraId'], stream: 'NEW_AND_OLD_IMAGES' },
+  cameraStates: { key: ['fleet', 'cameraId'] },
+  workers: { key: ['fleet', 'workerId'], timeToLive: 'expiresAt' },
+  fleets: { key: ['fleet'] },
+  decisions: { key: ['fleet', 'at'], timeToLive: 'expiresAt' },
+  detections: { key: ['cameraId', 'at#trackId'], timeToLive: 'expiresAt' },
+  ledger: { key: ['cameraId', 'hour'] },
+};
+
+export async function createStageResources(
+  services: { dynamo: DynamoService; s3: S3Service; kinesis: KinesisService; compute: ComputeService },
+  accountId: string,
+  { stage, fleets }: StageDefinition,
+): Promise<StageResources> {
+  const names = resourceNames(stage, accountId);
+  for (const [table, design] of Object.entries(tableDesigns)) {
+    await createTable(services.dynamo, names.tables[table as keyof ResourceNames['tables']], design);
+  }
+  await services.s3.createBucket(names.resultBucket);
+  await services.kinesis.createStream(names.resultStream, 1);
+  return { names, fleets: fleets.map((fleet) => services.compute.createFleet({ stage, ...fleet })) };
+}
+
+async function createTable(dynamo: DynamoService, TableName: string, { key, stream, timeToLive }: TableDesign) {
+  try {
+    await dynamo.call('CreateTable', {
+      TableName,
+      AttributeDefinitions: key.map((AttributeName) => ({ AttributeName, AttributeType: 'S' })),
+      KeySchema: key.map((AttributeName, index) => ({ AttributeName, KeyType: index === 0 ? 'HASH' : 'RANGE' })),
+      BillingMode: 'PAY_PER_REQUEST',
+      ...(stream === undefined ? {} : { StreamSpecification: { StreamEnabled: true, StreamViewType: stream } }),
+    });
+  } catch (error) {
+    if (error instanceof AwsError && error.code === 'ResourceInUseException') return;
+    throw error;
+  }
+  await dynamo.call('UpdateContinuousBackups', {
+    TableName,
+    PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+  });
+  if (timeToLive === undefined) return;
+  await dynamo.call('UpdateTimeToLive', {
+    TableName,
+    TimeToLiveSpecification: { Enabled: true, AttributeName: timeToLive },
+  });
+}
