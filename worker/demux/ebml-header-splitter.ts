@@ -86,12 +86,17 @@ export class EbmlHeaderSplitter {
   }
 }
 
-/** A header counts only when known children fill it exactly: four magic bytes alone do occur inside video. */
-function headerLengthAt(data: Uint8Array, at: number): number | 'incomplete' | 'not-a-header' {
+/**
+ * A header counts only when known children fill it exactly: four magic bytes alone do occur inside video. And no other
+ * header may begin inside it or across its end: then this one was cut short, and the other is the one to keep.
+ */
+function headerLengthAt(data: Buffer, at: number): number | 'incomplete' | 'not-a-header' {
   const header = readElementHeader(data, at, data.length);
   if (header === 'incomplete') return 'incomplete';
   if (header === 'invalid' || header.size === null || header.size > EBML_HEADER_BYTES_MAX) return 'not-a-header';
   const end = at + header.length + header.size;
+  const needed = end + magic.length - 1;
+  if (data.subarray(at + 1, needed).includes(magic)) return 'not-a-header';
   let offset = at + header.length;
   while (offset < end) {
     const child = readElementHeader(data, offset, Math.min(end, data.length));
@@ -100,7 +105,7 @@ function headerLengthAt(data: Uint8Array, at: number): number | 'incomplete' | '
     offset += child.length + child.size;
     if (offset > end) return 'not-a-header';
   }
-  return end > data.length ? 'incomplete' : end - at;
+  return needed > data.length ? 'incomplete' : end - at;
 }
 
 function magicPrefixAtEnd(data: Uint8Array): number {
