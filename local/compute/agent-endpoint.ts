@@ -4,12 +4,14 @@
  * Invariant: a task that has stopped gets no metadata, so nothing can act in its name.
  */
 import type { ServerResponse } from 'node:http';
+import { AwsError } from '../http/aws-error.ts';
+import { sendJson as send } from '../http/respond.ts';
 import type { LocalRequest } from '../service.ts';
 import type { Task } from './compute-state.ts';
 import { type ComputeWorld, newUuid } from './compute-world.ts';
 import { isoTime } from './ecs-views.ts';
+import type { Fields } from './request-fields.ts';
 import { checkedProtectionMinutes, protect, protectionView } from './task-protection.ts';
-import { AwsRefusal, type Fields, sendJson } from './wire-protocols.ts';
 
 export const agentPathPrefix = '/ecs-agent/';
 
@@ -21,54 +23,34 @@ export async function answerAgent(world: ComputeWorld, request: LocalRequest, re
   const task = world.state.tasks.get(taskId);
   const resource = rest.join('/');
   if (task === undefined || task.lastStatus === 'STOPPED') {
-    sendJson(
-      response,
-      404,
-      `V4 container metadata handler: unable to get task arn for '${taskId}'`,
-      'application/json',
-    );
+    sendJson(response, 404, `V4 container metadata handler: unable to get task arn for '${taskId}'`);
   } else if (resource === 'task-protection/v1/state') {
     await answerProtection(world, task, request, response);
   } else if (rest[0] === 'v4' && request.method === 'GET') {
     const last = rest.at(-1);
     const wantsTask = last === 'task' || last === 'taskWithTags';
-    sendJson(response, 200, wantsTask ? taskMetadata(world, task) : containerMetadata(world, task), 'application/json');
+    sendJson(response, 200, wantsTask ? taskMetadata(world, task) : containerMetadata(world, task));
   } else {
-    sendJson(response, 404, `no such path: ${request.path}`, 'application/json');
+    sendJson(response, 404, `no such path: ${request.path}`);
   }
 }
 
 async function answerProtection(world: ComputeWorld, task: Task, request: LocalRequest, response: ServerResponse) {
   const arn = world.arns.task(task.clusterName, task.id);
   const refuse = (status: number, code: string, message: string): void =>
-    sendJson(
-      response,
-      status,
-      { requestID: newUuid(), error: { Arn: arn, Code: code, Message: message } },
-      'application/json',
-    );
-  const fault = world.context.faults.take({ service: 'ecs-agent', operation: 'TaskProtection', resource: task.id });
-  if (fault !== null) {
-    refuse(fault.status, fault.code, fault.message);
-    return;
-  }
+    sendJson(response, status, { requestID: newUuid(), error: { Arn: arn, Code: code, Message: message } });
   if (request.method === 'PUT') {
     let refusal: string | null;
     try {
       const { enabled, minutes } = parseProtection((await request.body(bodyBytesMax)).toString());
       refusal = protect(world, task, enabled, checkedProtectionMinutes(minutes));
     } catch (error) {
-      if (!(error instanceof AwsRefusal)) throw error;
+      if (!(error instanceof AwsError)) throw error;
       refuse(error.status, error.code, error.message);
       return;
     }
     if (refusal !== null) {
-      sendJson(
-        response,
-        200,
-        { requestID: newUuid(), failure: { Arn: arn, Reason: refusal, Detail: null } },
-        'application/json',
-      );
+      sendJson(response, 200, { requestID: newUuid(), failure: { Arn: arn, Reason: refusal, Detail: null } });
       return;
     }
   } else if (request.method !== 'GET') {
@@ -81,11 +63,11 @@ async function answerProtection(world: ComputeWorld, task: Task, request: LocalR
     ProtectionEnabled: protectionEnabled,
     TaskArn: arn,
   };
-  sendJson(response, 200, { protection }, 'application/json');
+  sendJson(response, 200, { protection });
 }
 
 function parseProtection(body: string): { enabled: boolean; minutes: number | undefined } {
-  const refuse = (message: string): AwsRefusal => new AwsRefusal('InvalidParameterException', message);
+  const refuse = (message: string): AwsError => new AwsError(400, 'InvalidParameterException', message);
   let fields: Fields;
   try {
     fields = JSON.parse(body) as Fields;
@@ -158,3 +140,5 @@ function taskMetadata(world: ComputeWorld, task: Task): Fields {
     EC2InstanceID: world.state.containerInstances.get(task.containerInstanceArn)?.instanceId,
   };
 }
+
+const sendJson = (response: ServerResponse, status: number, body: unknown): void => send(response, body, { status });

@@ -3,12 +3,13 @@
  * that the reconciler acts on. Invariant: no operation leaves desired capacity outside [min, max].
  */
 
+import { AwsError } from '../http/aws-error.ts';
 import { lastPart } from './arns.ts';
 import type { Activity, Group, Instance } from './compute-state.ts';
 import type { ComputeWorld } from './compute-world.ts';
 import type { InstanceScaler } from './instance-scaler.ts';
+import type { Fields } from './request-fields.ts';
 import { type FieldReader, fieldReader, pageOf } from './request-fields.ts';
-import { AwsRefusal, type Fields } from './wire-protocols.ts';
 
 /** DescribeAutoScalingGroups, DescribeAutoScalingInstances, DescribeScalingActivities: API reference. */
 const groupsPageMax = 100;
@@ -17,8 +18,8 @@ const activitiesPageMax = 100;
 /** SetInstanceProtection: 50 ids a call. */
 const protectionIdsMax = 50;
 
-const refuse = (message: string): AwsRefusal => new AwsRefusal('ValidationError', message);
-const badToken = () => new AwsRefusal('InvalidNextToken', 'The token is not valid.');
+const refuse = (message: string): AwsError => new AwsError(400, 'ValidationError', message);
+const badToken = () => new AwsError(400, 'InvalidNextToken', 'The token is not valid.');
 
 export type Operations = Record<string, (input: Fields) => Fields>;
 
@@ -45,7 +46,8 @@ export function autoScalingOperations(world: ComputeWorld, scaler: InstanceScale
       const fields = read(input);
       const name = fields.text('AutoScalingGroupName');
       if (groups.has(name)) {
-        throw new AwsRefusal(
+        throw new AwsError(
+          400,
           'AlreadyExists',
           `AutoScalingGroup by this name already exists - A group with the name ${name} already exists`,
         );
@@ -118,7 +120,8 @@ export function autoScalingOperations(world: ComputeWorld, scaler: InstanceScale
       if (desired > group.maxSize) throw refuse(`${what} above max value ${group.maxSize} for the AutoScalingGroup.`);
       const cooldownEndsMs = (group.lastScaledAtMs ?? Number.NEGATIVE_INFINITY) + group.defaultCooldownSeconds * 1_000;
       if (fields.optionalBoolean('HonorCooldown') === true && world.nowMs() < cooldownEndsMs) {
-        throw new AwsRefusal(
+        throw new AwsError(
+          400,
           'ScalingActivityInProgress',
           `You cannot set the desired capacity of group ${group.name}: the cooldown period is in progress.`,
         );
@@ -163,7 +166,8 @@ export function autoScalingOperations(world: ComputeWorld, scaler: InstanceScale
         throw refuse(`Instance Id not found - No managed instance found for instance ID: ${id}`);
       }
       if (instance.groupState === 'Terminating') {
-        throw new AwsRefusal(
+        throw new AwsError(
+          400,
           'ScalingActivityInProgress',
           `Instance ${id} of group ${group.name} is already being terminated.`,
         );
@@ -190,11 +194,13 @@ export function autoScalingOperations(world: ComputeWorld, scaler: InstanceScale
       const present = scaler.all(group);
       if (fields.optionalBoolean('ForceDelete') !== true && present.length > 0) {
         throw present.some((one) => one.groupState !== 'InService')
-          ? new AwsRefusal(
+          ? new AwsError(
+              400,
               'ScalingActivityInProgress',
               'You cannot delete an AutoScalingGroup while there are scaling activities in progress for that group.',
             )
-          : new AwsRefusal(
+          : new AwsError(
+              400,
               'ResourceInUse',
               'You cannot delete an AutoScalingGroup while there are instances or pending Spot instance request(s) still in the group.',
             );

@@ -2,11 +2,13 @@
  * The few EC2 operations that a control loop over Auto Scaling needs: DescribeInstances and TerminateInstances.
  * Invariant: instances exist only through Auto Scaling groups; a terminated one can be described for an hour.
  */
+
+import { AwsError } from '../http/aws-error.ts';
 import type { Operations } from './auto-scaling-api.ts';
 import type { Instance } from './compute-state.ts';
 import type { ComputeWorld } from './compute-world.ts';
+import type { Fields } from './request-fields.ts';
 import { fieldReader, pageOf } from './request-fields.ts';
-import { AwsRefusal, type Fields } from './wire-protocols.ts';
 
 const stateCodes = { pending: 0, running: 16, 'shutting-down': 32, terminated: 48 } as const;
 /** DescribeInstances: MaxResults 5–1000. */
@@ -18,8 +20,8 @@ export function ec2Operations(world: ComputeWorld): Operations {
     ids.map((id) => {
       const instance = instances.get(id);
       if (instance !== undefined) return instance;
-      if (!/^i-[0-9a-f]{8,17}$/.test(id)) throw new AwsRefusal('InvalidInstanceID.Malformed', `Invalid id: "${id}"`);
-      throw new AwsRefusal('InvalidInstanceID.NotFound', `The instance ID '${id}' does not exist`);
+      if (!/^i-[0-9a-f]{8,17}$/.test(id)) throw new AwsError(400, 'InvalidInstanceID.Malformed', `Invalid id: "${id}"`);
+      throw new AwsError(400, 'InvalidInstanceID.NotFound', `The instance ID '${id}' does not exist`);
     });
   return {
     DescribeInstances(input) {
@@ -34,7 +36,7 @@ export function ec2Operations(world: ComputeWorld): Operations {
         chosen,
         fields.optionalText('NextToken'),
         size,
-        () => new AwsRefusal('InvalidParameterValue', 'Invalid value for nextToken'),
+        () => new AwsError(400, 'InvalidParameterValue', 'Invalid value for nextToken'),
       );
       return {
         reservationSet: page.map((one) => ({
@@ -79,7 +81,7 @@ function filterOf(filter: Fields): (instance: Instance) => boolean {
     'tag:aws:autoscaling:groupName': (one) => one.groupName,
   };
   const of = read[name];
-  if (of === undefined) throw new AwsRefusal('InvalidParameterValue', `The filter '${name}' is invalid`);
+  if (of === undefined) throw new AwsError(400, 'InvalidParameterValue', `The filter '${name}' is invalid`);
   return (instance) => values.some((value) => value === of(instance));
 }
 

@@ -2,6 +2,8 @@
  * ECS operations on clusters, capacity providers, task definitions and container instances.
  * Invariant: a task definition never changes once registered; each registration makes the next revision of its family.
  */
+
+import { AwsError } from '../http/aws-error.ts';
 import { lastPart } from './arns.ts';
 import type { Operations } from './auto-scaling-api.ts';
 import { emitContainerInstanceStateChange } from './compute-events.ts';
@@ -15,8 +17,8 @@ import {
   epochSeconds,
   taskDefinitionView,
 } from './ecs-views.ts';
+import type { Fields } from './request-fields.ts';
 import { pageOf } from './request-fields.ts';
-import { AwsRefusal, type Fields } from './wire-protocols.ts';
 
 /** DescribeClusters, DescribeContainerInstances: up to 100 a call; UpdateContainerInstancesState: up to 10. */
 const describeMax = 100;
@@ -127,9 +129,9 @@ export function ecsClusterOperations(world: ComputeWorld): Operations {
       const fields = ecsFields(input);
       const family = fields.text('family');
       if (!/^[A-Za-z0-9_-]{1,255}$/.test(family))
-        throw new AwsRefusal('ClientException', 'Family contains invalid characters.');
+        throw new AwsError(400, 'ClientException', 'Family contains invalid characters.');
       const containers = fields.objects('containerDefinitions');
-      if (containers.length === 0) throw new AwsRefusal('ClientException', 'Container list cannot be empty.');
+      if (containers.length === 0) throw new AwsError(400, 'ClientException', 'Container list cannot be empty.');
       const revisions = [...taskDefinitions.values()].filter((one) => one.family === family).map((one) => one.revision);
       const registration = structuredClone(input);
       delete registration.tags;

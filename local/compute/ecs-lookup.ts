@@ -2,27 +2,29 @@
  * Finding ECS records by short name or ARN, with AWS's refusal when there is none.
  * Invariant: a missing cluster name means the cluster `default`, as in AWS.
  */
+
+import { AwsError } from '../http/aws-error.ts';
 import { lastPart } from './arns.ts';
 import { type Cluster, type Service, serviceKey, type TaskDefinition } from './compute-state.ts';
 import type { ComputeWorld } from './compute-world.ts';
+import type { Fields } from './request-fields.ts';
 import { type FieldReader, fieldReader } from './request-fields.ts';
-import { AwsRefusal, type Fields } from './wire-protocols.ts';
 
 export const ecsFields = (input: Fields): FieldReader => fieldReader(input, 'InvalidParameterException');
-export const invalid = (message: string): AwsRefusal => new AwsRefusal('InvalidParameterException', message);
-export const badToken = (): AwsRefusal => invalid('Invalid token.');
+export const invalid = (message: string): AwsError => new AwsError(400, 'InvalidParameterException', message);
+export const badToken = (): AwsError => invalid('Invalid token.');
 
 export function clusterOf(world: ComputeWorld, fields: FieldReader): Cluster {
   const cluster = world.state.clusters.get(lastPart(fields.optionalText('cluster') ?? 'default'));
   if (cluster === undefined || cluster.status !== 'ACTIVE') {
-    throw new AwsRefusal('ClusterNotFoundException', 'Cluster not found.');
+    throw new AwsError(400, 'ClusterNotFoundException', 'Cluster not found.');
   }
   return cluster;
 }
 
 export function serviceOf(world: ComputeWorld, cluster: Cluster, nameOrArn: string): Service {
   const service = world.state.services.get(serviceKey(cluster.name, lastPart(nameOrArn)));
-  if (service === undefined) throw new AwsRefusal('ServiceNotFoundException', 'Service not found.');
+  if (service === undefined) throw new AwsError(400, 'ServiceNotFoundException', 'Service not found.');
   return service;
 }
 
@@ -35,7 +37,7 @@ export function taskDefinitionOf(world: ComputeWorld, reference: string): TaskDe
     .filter((definition) => definition.family === name && definition.status === 'ACTIVE')
     .sort((a, b) => b.revision - a.revision)[0];
   if (latest === undefined) {
-    throw new AwsRefusal('ClientException', `Unable to describe task definition. TaskDefinition not found: ${name}`);
+    throw new AwsError(400, 'ClientException', `Unable to describe task definition. TaskDefinition not found: ${name}`);
   }
   return latest;
 }

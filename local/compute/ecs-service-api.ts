@@ -2,6 +2,8 @@
  * ECS operations on services: create, update, describe, list, delete. They change the definition; the service scheduler acts.
  * Invariant: a service's desired count changes only here, never by what tasks do.
  */
+
+import { AwsError } from '../http/aws-error.ts';
 import { lastPart } from './arns.ts';
 import type { Operations } from './auto-scaling-api.ts';
 import { emitServiceAction } from './compute-events.ts';
@@ -11,9 +13,9 @@ import { newDeployment, primaryDeployment, startDeployment } from './deployments
 import { strategyOf } from './ecs-cluster-api.ts';
 import { badToken, clusterOf, ecsFields, invalid, serviceOf, taskDefinitionOf } from './ecs-lookup.ts';
 import { withoutUndefined } from './ecs-views.ts';
+import type { Fields } from './request-fields.ts';
 import { pageOf } from './request-fields.ts';
 import type { ServiceScheduler } from './service-scheduler.ts';
-import { AwsRefusal, type Fields } from './wire-protocols.ts';
 
 /** DescribeServices: up to 10 a call. Tasks per service quota: 5,000. */
 const describeServicesMax = 10;
@@ -105,7 +107,7 @@ export function ecsServiceOperations(world: ComputeWorld, scheduler: ServiceSche
       const fields = ecsFields(input);
       const cluster = clusterOf(world, fields);
       const service = serviceOf(world, cluster, fields.text('service'));
-      if (service.status !== 'ACTIVE') throw new AwsRefusal('ServiceNotActiveException', 'Service was not ACTIVE.');
+      if (service.status !== 'ACTIVE') throw new AwsError(400, 'ServiceNotActiveException', 'Service was not ACTIVE.');
       const desired = fields.optionalInteger('desiredCount');
       const reference = fields.optionalText('taskDefinition');
       const definition = reference === undefined ? undefined : taskDefinitionOf(world, reference);

@@ -8,10 +8,10 @@ import type { Cluster, Task } from './compute-state.ts';
 import type { ComputeWorld } from './compute-world.ts';
 import { badToken, clusterOf, ecsFields, invalid, pageSizeOf, serviceOf } from './ecs-lookup.ts';
 import { epochSeconds, taskView } from './ecs-views.ts';
+import type { Fields } from './request-fields.ts';
 import { pageOf } from './request-fields.ts';
 import { checkedProtectionMinutes, protect, protectionView } from './task-protection.ts';
 import type { TaskSupervisor } from './task-supervisor.ts';
-import type { Fields } from './wire-protocols.ts';
 
 /** DescribeTasks 100 tasks a call; UpdateTaskProtection 10; GetTaskProtection 100. */
 const describeTasksMax = 100;

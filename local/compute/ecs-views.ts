@@ -14,7 +14,7 @@ import {
   tasksOn,
 } from './compute-state.ts';
 import type { ComputeWorld } from './compute-world.ts';
-import type { Fields } from './wire-protocols.ts';
+import type { Fields } from './request-fields.ts';
 
 export type TimeFormat = (atMs: number) => number | string;
 export const epochSeconds: TimeFormat = (atMs) => atMs / 1_000;

@@ -2,14 +2,17 @@
  * Typed reading of request fields, for JSON (real types) and Query (all text) alike.
  * Invariant: a field of the wrong type is refused with the service's own validation code, never coerced in silence.
  */
-import { AwsRefusal, type Fields } from './wire-protocols.ts';
+import { AwsError } from '../http/aws-error.ts';
+
+/** A request or an answer as it goes over the wire, before or after its types are known. */
+export type Fields = Record<string, unknown>;
 
 export type FieldReader = ReturnType<typeof fieldReader>;
 
 /** @param code `InvalidParameterException` for ECS, `ValidationError` for Auto Scaling, `InvalidParameterValue` for EC2. */
 export function fieldReader(input: Fields, code: string) {
   const refuse = (name: string, expected: string): never => {
-    throw new AwsRefusal(code, `Value at '${name}' failed to satisfy constraint: ${expected}`);
+    throw new AwsError(400, code, `Value at '${name}' failed to satisfy constraint: ${expected}`);
   };
   const reader = {
     text(name: string): string {
@@ -69,7 +72,7 @@ export function pageOf<T>(
   items: T[],
   token: string | undefined,
   size: number,
-  badToken: () => AwsRefusal,
+  badToken: () => AwsError,
 ): { page: T[]; next: string | undefined } {
   let from = 0;
   if (token !== undefined) {

@@ -4,6 +4,8 @@
  * Invariant: what a client reads here, a reconciler did; no answer is made up at the time of the request.
  */
 import type { ServerResponse } from 'node:http';
+import { AwsError } from '../http/aws-error.ts';
+import { sendJson } from '../http/respond.ts';
 import type { CloudContext, LocalRequest, LocalService } from '../service.ts';
 import { agentPathPrefix, answerAgent } from './agent-endpoint.ts';
 import { autoScalingOperations, type Operations } from './auto-scaling-api.ts';
@@ -16,23 +18,11 @@ import { ecsServiceOperations } from './ecs-service-api.ts';
 import { ecsTaskOperations } from './ecs-task-api.ts';
 import { createFleet, type FleetDefinition, type FleetNames } from './fleet.ts';
 import { InstanceScaler } from './instance-scaler.ts';
+import { parseQuery, sendQueryResult } from './query-protocol.ts';
+import type { Fields } from './request-fields.ts';
 import { ServiceScheduler } from './service-scheduler.ts';
 import type { TaskSignal } from './task-runner.ts';
 import { TaskSupervisor } from './task-supervisor.ts';
-import {
-  AwsRefusal,
-  type Fields,
-  parseQuery,
-  sendEc2Refusal,
-  sendEc2Result,
-  sendJson,
-  sendJsonRefusal,
-  sendQueryRefusal,
-  sendQueryResult,
-} from './wire-protocols.ts';
-
-const autoScalingNamespace = 'http://autoscaling.amazonaws.com/doc/2011-01-01/';
-const ec2Namespace = 'http://ec2.amazonaws.com/doc/2016-11-15/';
 
 export type TaskSummary = {
   taskId: string;
@@ -90,7 +80,7 @@ export async function createComputeService(context: CloudContext, options: Compu
   const instanceNamed = (instanceId: string): Instance => {
     const instance = state.instances.get(instanceId);
     if (instance === undefined)
-      throw new AwsRefusal('InvalidInstanceID.NotFound', `The instance ID '${instanceId}' does not exist`);
+      throw new AwsError(400, 'InvalidInstanceID.NotFound', `The instance ID '${instanceId}' does not exist`);
     return instance;
   };
   world.changed();
@@ -99,8 +89,8 @@ export async function createComputeService(context: CloudContext, options: Compu
     scopes: ['ecs', 'autoscaling', 'ec2'],
     async handle(request, response) {
       if (request.path.startsWith(agentPathPrefix)) await answerAgent(world, request, response);
-      else if (request.scope === 'ecs') await answerJson(context, ecs, request, response);
-      else await answerQuery(context, request.scope === 'ec2' ? ec2 : autoScaling, request, response);
+      else if (request.scope === 'ecs') await answerJson(ecs, request, response);
+      else await answerQuery(request.scope === 'ec2' ? ec2 : autoScaling, request, response);
     },
     close: () => world.close(),
     killTask: (taskId, signal) => supervisor.signal(taskId, signal),
@@ -158,71 +148,29 @@ function summaryOf(world: ComputeWorld, task: Task): TaskSummary {
   };
 }
 
-async function answerJson(
-  context: CloudContext,
-  operations: Operations,
-  request: LocalRequest,
-  response: ServerResponse,
-) {
+/** ECS: JSON 1.1. */
+async function answerJson(operations: Operations, request: LocalRequest, response: ServerResponse): Promise<void> {
+  const text = (await request.body()).toString();
+  let input: unknown;
   try {
-    const text = (await request.body()).toString();
-    let input: unknown;
-    try {
-      input = text === '' ? {} : JSON.parse(text);
-    } catch {
-      throw new AwsRefusal('SerializationException', 'The request body is not valid JSON.');
-    }
-    if (typeof input !== 'object' || input === null || Array.isArray(input)) {
-      throw new AwsRefusal('SerializationException', 'Start of structure or map found where not expected.');
-    }
-    const operation = Object.hasOwn(operations, request.operation) ? operations[request.operation] : undefined;
-    if (operation === undefined)
-      throw new AwsRefusal('UnknownOperationException', `Unknown operation ${request.operation}`);
-    takeFault(context, 'ecs', request.operation, input as Fields, ['service', 'serviceName', 'task', 'cluster']);
-    sendJson(response, 200, operation(input as Fields));
-  } catch (error) {
-    sendJsonRefusal(response, refusalOf(error, 'ServerException'));
+    input = text === '' ? {} : JSON.parse(text);
+  } catch {
+    throw new AwsError(400, 'SerializationException', 'The request body is not valid JSON.');
   }
-}
-
-async function answerQuery(
-  context: CloudContext,
-  operations: Operations,
-  request: LocalRequest,
-  response: ServerResponse,
-) {
-  const isEc2 = request.scope === 'ec2';
-  try {
-    const input = parseQuery(request.method === 'GET' ? request.query.toString() : (await request.body()).toString());
-    const name = request.operation === '' ? String(input.Action ?? '') : request.operation;
-    const operation = Object.hasOwn(operations, name) ? operations[name] : undefined;
-    if (operation === undefined)
-      throw new AwsRefusal('InvalidAction', `The action ${name} is not valid for this endpoint.`);
-    takeFault(context, request.scope, name, input, ['AutoScalingGroupName', 'InstanceId']);
-    const result = operation(input);
-    if (isEc2) sendEc2Result(response, ec2Namespace, name, result);
-    else sendQueryResult(response, autoScalingNamespace, name, result);
-  } catch (error) {
-    const refusal = refusalOf(error, isEc2 ? 'InternalError' : 'InternalFailure');
-    if (isEc2) sendEc2Refusal(response, refusal);
-    else sendQueryRefusal(response, autoScalingNamespace, refusal);
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+    throw new AwsError(400, 'SerializationException', 'Start of structure or map found where not expected.');
   }
+  const run = Object.hasOwn(operations, request.operation) ? operations[request.operation] : undefined;
+  if (run === undefined) throw new AwsError(400, 'UnknownOperationException', `Unknown operation ${request.operation}`);
+  sendJson(response, run(input as Fields), { contentType: 'application/x-amz-json-1.1' });
 }
 
-function takeFault(
-  context: CloudContext,
-  service: string,
-  operation: string,
-  input: Fields,
-  resourceFields: string[],
-): void {
-  const resource = resourceFields.map((field) => input[field]).find((value) => typeof value === 'string');
-  const fault = context.faults.take({ service, operation, resource: typeof resource === 'string' ? resource : '' });
-  if (fault !== null) throw new AwsRefusal(fault.code, fault.message, fault.status);
-}
-
-/** An unexpected error is the service's own fault: status 500, as AWS would answer, so that clients retry. */
-function refusalOf(error: unknown, internalCode: string): AwsRefusal {
-  if (error instanceof AwsRefusal) return error;
-  return new AwsRefusal(internalCode, error instanceof Error ? error.message : String(error), 500);
+/** Auto Scaling and EC2: forms in, XML out. */
+async function answerQuery(operations: Operations, request: LocalRequest, response: ServerResponse): Promise<void> {
+  const form = request.method === 'GET' ? request.query.toString() : (await request.body()).toString();
+  const name = request.operation;
+  const run = Object.hasOwn(operations, name) ? operations[name] : undefined;
+  if (run === undefined)
+    throw new AwsError(400, 'InvalidAction', `The action ${name} is not valid for this web service.`);
+  sendQueryResult(request, response, name, run(parseQuery(form)));
 }

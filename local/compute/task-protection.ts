@@ -7,7 +7,7 @@ import type { ComputeWorld } from './compute-world.ts';
 import { primaryDeployment } from './deployments.ts';
 import { invalid } from './ecs-lookup.ts';
 import type { TimeFormat } from './ecs-views.ts';
-import type { Fields } from './wire-protocols.ts';
+import type { Fields } from './request-fields.ts';
 
 /** UpdateTaskProtection, API reference: 1 to 2,880 minutes, 120 by default. */
 const protectionMinutesMin = 1;

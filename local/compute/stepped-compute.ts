@@ -1,0 +1,97 @@
+/**
+ * For tests: the local compute behind the real HTTP front, on a clock that only moves when stepped, with real SDK clients.
+ * Tasks run in this process unless a runner is given. Invariant: `step` returns when nothing more happens at the new time.
+ */
+import { AutoScalingClient } from '@aws-sdk/client-auto-scaling';
+import { EC2Client } from '@aws-sdk/client-ec2';
+import { ECSClient } from '@aws-sdk/client-ecs';
+import { SteppedClock } from '../clock.ts';
+import { startHttpFront } from '../http/front.ts';
+import { type CloudContext, Faults, type LocalEvent } from '../service.ts';
+import type { ComputeOptions } from './compute-world.ts';
+import type { FleetDefinition } from './fleet.ts';
+import { type InProcessTask, inProcessRunner } from './in-process-runner.ts';
+import { createComputeService } from './service.ts';
+
+export const startMs = Date.parse('2026-11-23T08:00:00Z');
+export const region = 'eu-west-1';
+
+export type EmittedEvent = Parameters<CloudContext['emit']>[0] & { atMs: number };
+
+/** Round numbers, so that a test can say when things happen. */
+export const roundTimings = {
+  bootDelayMs: 60_000,
+  registrationDelayMs: 10_000,
+  taskStartDelayMs: 5_000,
+  terminationDelayMs: 20_000,
+} as const;
+
+/** Runs until it is asked to stop, then exits with 0. */
+export const obedientTask = (task: InProcessTask): Promise<void> =>
+  new Promise((resolve) => {
+    task.stopRequested.addEventListener('abort', () => resolve());
+    task.killed.addEventListener('abort', () => resolve());
+  });
+
+export async function steppedCompute(options: Partial<ComputeOptions> & { dataFolder?: string | null } = {}) {
+  const clock = new SteppedClock(startMs);
+  const events: EmittedEvent[] = [];
+  const faults = new Faults();
+  const front = await startHttpFront({ port: 0, portSearch: false, faults });
+  const endpoint = `http://127.0.0.1:${front.port}`;
+  const context: CloudContext = {
+    clock,
+    region,
+    accountId: '000000000000',
+    endpoint: () => endpoint,
+    dataFolder: options.dataFolder ?? null,
+    emit: (event) => events.push({ ...event, atMs: clock.nowMs() - startMs }),
+    putMetric: () => {},
+    faults,
+  };
+  const warnings: string[] = [];
+  const service = await createComputeService(context, {
+    ...roundTimings,
+    runner: inProcessRunner(obedientTask),
+    onWarning: (message) => warnings.push(message),
+    ...options,
+  });
+  front.register(service);
+  const client = { endpoint, region, credentials: { accessKeyId: 'local', secretAccessKey: 'local' }, maxAttempts: 1 };
+  const ecs = new ECSClient(client);
+  const autoScaling = new AutoScalingClient(client);
+  const ec2 = new EC2Client(client);
+  return {
+    clock,
+    events,
+    faults,
+    endpoint,
+    service,
+    warnings,
+    ecs,
+    autoScaling,
+    ec2,
+    /** Moves time forward; everything due now happens before, everything due on the way at its own time. */
+    async step(stepMs: number) {
+      await service.settled();
+      await clock.step(stepMs, () => service.settled());
+    },
+    eventsOf: (detailType: LocalEvent['detail-type']) => events.filter((event) => event['detail-type'] === detailType),
+    tasks: (status: string) => service.listTasks().filter((task) => task.lastStatus === status),
+    async close() {
+      for (const one of [ecs, autoScaling, ec2]) one.destroy();
+      await service.close();
+      await front.close();
+    },
+  };
+}
+
+export type SteppedCompute = Awaited<ReturnType<typeof steppedCompute>>;
+
+export const testFleet: FleetDefinition = {
+  stage: 'test',
+  fleet: 'default',
+  min: 0,
+  max: 4,
+  taskEnvironment: { LOG_LEVEL: 'INFO' },
+};
