@@ -99,9 +99,12 @@ export async function createKinesisVideoService(
     if (producers.has(streamName)) throw tooManyConnections(streamName, limits.putMediaConnections);
     const connection = new PutMediaConnection(request, response, stream, context, limits);
     producers.set(streamName, connection);
-    await track(connection.run());
-    // A connection that ended frees its stream only once: a later one may already hold the place.
-    if (producers.get(streamName) === connection) producers.delete(streamName);
+    try {
+      await track(connection.run());
+    } finally {
+      // A connection that ended frees its own place only: a later one may already hold it.
+      if (producers.get(streamName) === connection) producers.delete(streamName);
+    }
   }
 
   async function getMedia(input: Record<string, unknown>, response: ServerResponse): Promise<void> {

@@ -24,7 +24,7 @@ let rig: MediaRig;
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'kvs-infer-streams-'));
-  rig = await startMediaRig({}, join(folder, 'kinesisvideo'));
+  rig = await startMediaRig({}, folder);
 });
 afterEach(async () => {
   await rig.close();
@@ -122,11 +122,11 @@ test('wrong requests get the errors of AWS', async () => {
 test('streams outlive the process; a file that is not theirs is named', async () => {
   const { StreamARN } = await create('dock-1');
   await rig.close();
-  rig = await startMediaRig({}, join(folder, 'kinesisvideo'));
+  rig = await startMediaRig({}, folder);
   expect((await describe('dock-1')).StreamInfo?.StreamARN).toBe(StreamARN);
   const other = join(folder, 'other');
-  await mkdir(other);
-  await writeFile(join(other, 'streams.json'), '{"version":1');
+  await mkdir(join(other, 'kinesisvideo'), { recursive: true });
+  await writeFile(join(other, 'kinesisvideo', 'streams.json'), '{"version":1');
   await expect(startMediaRig({}, other)).rejects.toMatchObject({ code: 'LOCAL_STATE_UNREADABLE' });
 });
 

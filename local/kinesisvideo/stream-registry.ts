@@ -8,6 +8,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KvsInferError } from '../../core/errors.ts';
 import { AwsError } from '../http/aws-error.ts';
+import { refusingDiskFull } from '../http/disk-full.ts';
 import type { CloudContext } from '../service.ts';
 import { FragmentStore } from './fragment-store.ts';
 
@@ -27,27 +28,31 @@ export type Stream = { definition: StreamDefinition; readonly media: FragmentSto
 
 type RegistryContext = Pick<CloudContext, 'clock' | 'region' | 'accountId' | 'dataFolder'>;
 
+/** Inside the data folder, which all services share. */
+const FOLDER_NAME = 'kinesisvideo';
 const FILE_NAME = 'streams.json';
 const FILE_VERSION = 1;
 const HOUR_MS = 3_600_000;
 
 export class StreamRegistry {
   readonly #context: RegistryContext;
+  readonly #folder: string | null;
   readonly #streamBytesMax: number;
   readonly #streams = new Map<string, Stream>();
   #writing: Promise<void> = Promise.resolve();
 
   private constructor(context: RegistryContext, streamBytesMax: number) {
     this.#context = context;
+    this.#folder = context.dataFolder === null ? null : join(context.dataFolder, FOLDER_NAME);
     this.#streamBytesMax = streamBytesMax;
   }
 
   /** Reads what an earlier run left in the data folder. Throws KvsInferError LOCAL_STATE_UNREADABLE. */
   static async open(context: RegistryContext, streamBytesMax: number): Promise<StreamRegistry> {
     const registry = new StreamRegistry(context, streamBytesMax);
-    if (context.dataFolder === null) return registry;
-    await mkdir(context.dataFolder, { recursive: true });
-    for (const definition of await readDefinitions(join(context.dataFolder, FILE_NAME))) registry.#place(definition);
+    if (registry.#folder === null) return registry;
+    await mkdir(registry.#folder, { recursive: true });
+    for (const definition of await readDefinitions(join(registry.#folder, FILE_NAME))) registry.#place(definition);
     return registry;
   }
 
@@ -124,9 +129,10 @@ export class StreamRegistry {
 
   async #saveOr(undo: () => void): Promise<void> {
     try {
-      await this.#save();
+      await refusingDiskFull('Kinesis Video Streams', () => this.#save());
     } catch (cause) {
       undo();
+      if (cause instanceof AwsError) throw cause;
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw new AwsError(500, 'InternalFailure', `The local cloud could not store its streams: ${reason}`);
     }
@@ -134,7 +140,7 @@ export class StreamRegistry {
 
   /** One write at a time, each of the newest state; the file is replaced whole, never left half written. */
   #save(): Promise<void> {
-    const folder = this.#context.dataFolder;
+    const folder = this.#folder;
     if (folder === null) return Promise.resolve();
     const next = this.#writing
       .catch(() => {})
