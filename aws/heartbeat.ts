@@ -1,0 +1,135 @@
+/**
+ * A worker's line to the control plane: its heartbeat, the checkpoints and releases of its cameras, its events.
+ * Invariant: the heartbeat is ONE UpdateItem that sets worker-written attributes only and reads the control-written ones
+ * from the same answer; a write to a camera's state carries the condition `ownerWorkerId = me AND epoch = mine`.
+ */
+import { PutEventsCommand } from '@aws-sdk/client-eventbridge';
+import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { KvsInferError } from '../core/errors.ts';
+import type { Assignment, Checkpoint, WorkerItem } from '../core/fleet-state.ts';
+import type { AwsClients } from './clients.ts';
+import { awsCall, isConditionFailed } from './error-codes.ts';
+
+/** A heartbeat that takes longer is given up: the next one is due after 3 s. */
+const heartbeatTimeoutMs = 2_500;
+
+export type HeartbeatFields = Omit<WorkerItem, 'fleet' | 'workerId' | 'assignments' | 'drain'>;
+export type HeartbeatAnswer = { assignments: Record<string, Assignment>; drain: WorkerItem['drain'] | undefined };
+export type CameraProgress = {
+  checkpoint?: Checkpoint;
+  lastMediaAtMs?: number;
+  lastInferenceAtMs?: number;
+  /** Set when the camera has been let go for good. */
+  released?: boolean;
+};
+export type WorkerEvent = 'Worker Ready' | 'Camera Released' | 'Worker Drained';
+
+/** The seam that tests replace. */
+export type ControlLink = {
+  heartbeat(fields: HeartbeatFields): Promise<HeartbeatAnswer>;
+  /** @returns false when this worker does not own the camera at this epoch any more. */
+  writeProgress(cameraId: string, epoch: number, progress: CameraProgress): Promise<boolean>;
+  putEvent(event: WorkerEvent, cameraId?: string): Promise<void>;
+};
+
+export type ControlLinkOptions = {
+  fleet: string;
+  workerId: string;
+  workersTable: string;
+  cameraStatesTable: string;
+  eventSource: string;
+};
+
+export function controlLink(clients: AwsClients, options: ControlLinkOptions): ControlLink {
+  const { fleet, workerId } = options;
+  return {
+    async heartbeat(fields) {
+      const update = assignment('SET', fields);
+      const answer = await awsCall(`send the heartbeat of ${workerId}`, () =>
+        clients.documents.send(
+          new UpdateCommand({
+            TableName: options.workersTable,
+            Key: { fleet, workerId },
+            ReturnValues: 'ALL_NEW',
+            ...update,
+          }),
+          { requestTimeout: heartbeatTimeoutMs },
+        ),
+      );
+      const item = answer.Attributes as WorkerItem | undefined;
+      return { assignments: item?.assignments ?? {}, drain: item?.drain };
+    },
+
+    async writeProgress(cameraId, epoch, progress) {
+      const { released, ...fields } = progress;
+      const set = { ...fields, ...(released === true ? { releasedEpoch: epoch } : {}) };
+      if (Object.keys(set).length === 0) return true;
+      const update = assignment('SET', set);
+      try {
+        await clients.documents.send(
+          new UpdateCommand({
+            TableName: options.cameraStatesTable,
+            Key: { fleet, cameraId },
+            UpdateExpression: update.UpdateExpression,
+            ConditionExpression: '#owner = :me AND #epoch = :epoch',
+            ExpressionAttributeNames: {
+              ...update.ExpressionAttributeNames,
+              '#owner': 'ownerWorkerId',
+              '#epoch': 'epoch',
+            },
+            ExpressionAttributeValues: { ...update.ExpressionAttributeValues, ':me': workerId, ':epoch': epoch },
+          }),
+        );
+        return true;
+      } catch (error) {
+        if (isConditionFailed(error)) return false;
+        return awsCall(`write the progress of ${cameraId}`, () => Promise.reject(error));
+      }
+    },
+
+    async putEvent(event, cameraId) {
+      const answer = await awsCall(`put the event "${event}"`, () =>
+        clients.eventBridge.send(
+          new PutEventsCommand({
+            Entries: [
+              {
+                Source: options.eventSource,
+                DetailType: event,
+                Detail: JSON.stringify({ fleet, workerId, ...(cameraId === undefined ? {} : { cameraId }) }),
+              },
+            ],
+          }),
+        ),
+      );
+      if ((answer.FailedEntryCount ?? 0) > 0) {
+        const entry = answer.Entries?.[0];
+        throw new KvsInferError(
+          'AWS_FAILED',
+          `the event "${event}" was refused: ${entry?.ErrorMessage ?? 'no reason'}`,
+          {
+            hint: 'the minute tick of the control loop makes up for it',
+            retryable: true,
+          },
+        );
+      }
+    },
+  };
+}
+
+/** `SET #a = :a, …` for every attribute that is not undefined. */
+function assignment(verb: 'SET', fields: Record<string, unknown>) {
+  const names: Record<string, string> = {};
+  const values: Record<string, unknown> = {};
+  const parts: string[] = [];
+  for (const [name, value] of Object.entries(fields)) {
+    if (value === undefined) continue;
+    names[`#${name}`] = name;
+    values[`:${name}`] = value;
+    parts.push(`#${name} = :${name}`);
+  }
+  return {
+    UpdateExpression: `${verb} ${parts.join(', ')}`,
+    ExpressionAttributeNames: names,
+    ExpressionAttributeValues: values,
+  };
+}

@@ -1,0 +1,116 @@
+/**
+ * Video out of Kinesis Video Streams: GetDataEndpoint (cached per stream) and GetMedia as a stream of bytes.
+ * Invariant: an endpoint that failed for any reason is asked for anew before the next GetMedia, and a stream of bytes
+ * that was opened is always closed by its reader, because a stream allows three connections only.
+ */
+import type { Readable } from 'node:stream';
+import { GetDataEndpointCommand } from '@aws-sdk/client-kinesis-video';
+import { GetMediaCommand, type StartSelector } from '@aws-sdk/client-kinesis-video-media';
+import { KvsInferError } from '../core/errors.ts';
+import type { AwsClients } from './clients.ts';
+import { awsErrorKind, wrapAwsError } from './error-codes.ts';
+
+/** Where in the stream to begin: at the live edge, or with the fragment after a known one. */
+export type MediaStart = { at: 'now' } | { at: 'after'; fragmentNumber: string };
+
+export type MediaBody = {
+  chunks: AsyncIterable<Uint8Array>;
+  /** Gives the connection back; safe to call twice. */
+  close(): void;
+};
+
+/** The seam that tests replace: everything the worker needs of Kinesis Video Streams. */
+export type MediaSource = {
+  /**
+   * @throws KvsInferError STREAM_NOT_FOUND, STREAM_ACCESS_DENIED, STREAM_CONNECTION_LIMIT, STREAM_FRAGMENT_GONE, or a
+   * code of the error table (retryable or not).
+   */
+  open(streamName: string, start: MediaStart, signal: AbortSignal): Promise<MediaBody>;
+};
+
+/** Streams whose endpoint is remembered; a worker watches tens. */
+const endpointsMax = 4_096;
+
+export function kinesisVideoMedia(clients: AwsClients): MediaSource {
+  const endpoints = new Map<string, string>();
+  return {
+    async open(streamName, start, signal) {
+      try {
+        const endpoint = endpoints.get(streamName) ?? (await dataEndpoint(clients, streamName, signal));
+        if (endpoints.size >= endpointsMax) endpoints.clear();
+        endpoints.set(streamName, endpoint);
+        const answer = await clients
+          .kinesisVideoMedia(endpoint)
+          .send(new GetMediaCommand({ StreamName: streamName, StartSelector: startSelector(start) }), {
+            abortSignal: signal,
+          });
+        if (answer.Payload === undefined) {
+          throw new KvsInferError('AWS_FAILED', `GetMedia of ${streamName} answered without a body`, {
+            hint: 'it is tried again',
+            retryable: true,
+          });
+        }
+        const body = answer.Payload as unknown as Readable;
+        // An aborted request makes the body emit an error after its reader has gone; nobody else would listen.
+        body.on('error', () => {});
+        return { chunks: body as AsyncIterable<Uint8Array>, close: () => body.destroy() };
+      } catch (error) {
+        endpoints.delete(streamName);
+        throw mediaError(streamName, start, error);
+      }
+    },
+  };
+}
+
+async function dataEndpoint(clients: AwsClients, streamName: string, signal: AbortSignal): Promise<string> {
+  const answer = await clients.kinesisVideo.send(
+    new GetDataEndpointCommand({ StreamName: streamName, APIName: 'GET_MEDIA' }),
+    { abortSignal: signal },
+  );
+  if (answer.DataEndpoint === undefined) {
+    throw new KvsInferError('AWS_FAILED', `GetDataEndpoint of ${streamName} answered without an endpoint`, {
+      hint: 'it is tried again',
+      retryable: true,
+    });
+  }
+  return answer.DataEndpoint;
+}
+
+function startSelector(start: MediaStart): StartSelector {
+  return start.at === 'now'
+    ? { StartSelectorType: 'NOW' }
+    : { StartSelectorType: 'FRAGMENT_NUMBER', AfterFragmentNumber: start.fragmentNumber };
+}
+
+function mediaError(streamName: string, start: MediaStart, error: unknown): KvsInferError {
+  if (error instanceof KvsInferError) return error;
+  const name = (error as { name?: string } | null)?.name ?? '';
+  if (name === 'ConnectionLimitExceededException') {
+    return new KvsInferError('STREAM_CONNECTION_LIMIT', `stream ${streamName} has its 3 GetMedia connections in use`, {
+      hint: 'stop other readers of this stream; it is tried again',
+      retryable: true,
+      cause: error,
+    });
+  }
+  if (name === 'InvalidArgumentException' && start.at === 'after') {
+    return new KvsInferError(
+      'STREAM_FRAGMENT_GONE',
+      `stream ${streamName} does not know fragment ${start.fragmentNumber} any more`,
+      { hint: 'reading goes on at the live edge; raise the retention to keep more', retryable: true, cause: error },
+    );
+  }
+  const kind = awsErrorKind(error);
+  if (kind === 'not-found') {
+    return new KvsInferError('STREAM_NOT_FOUND', `stream ${streamName} does not exist in this region`, {
+      hint: 'create the stream, correct streamName, or set stream.create on the camera',
+      cause: error,
+    });
+  }
+  if (kind === 'access-denied') {
+    return new KvsInferError('STREAM_ACCESS_DENIED', `access to stream ${streamName} is denied`, {
+      hint: 'allow kinesisvideo:GetDataEndpoint and kinesisvideo:GetMedia on it for the worker role',
+      cause: error,
+    });
+  }
+  return wrapAwsError(`read stream ${streamName}`, error);
+}

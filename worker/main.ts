@@ -1,0 +1,49 @@
+/**
+ * The worker process: `node worker/main.ts`. Reads the environment, starts the worker, and ends it in order.
+ * Invariant: exit code 0 after a drain, 1 when it cannot work (one line on stderr says why), 2 for a wrong environment;
+ * a second signal ends it at once.
+ */
+import { formatError, KvsInferError } from '../core/errors.ts';
+import { parseWorkerEnvironment } from './environment.ts';
+import { startWorker } from './worker.ts';
+
+function fail(error: unknown): never {
+  process.stderr.write(`${formatError(error)}\n`);
+  process.exit(error instanceof KvsInferError && error.code === 'ENVIRONMENT_INVALID' ? 2 : 1);
+}
+
+// A stack trace is for us, not for operators; what nobody foresaw must still end the process, not hang it.
+process.on('unhandledRejection', fail);
+process.on('uncaughtException', fail);
+
+try {
+  const environment = parseWorkerEnvironment(process.env);
+  if (environment.parentPipe === 'stdin') {
+    // The parent holds the other end: when it is gone, nobody is left to drain for.
+    process.stdin.resume();
+    process.stdin.once('end', () => process.exit(0));
+    process.stdin.once('error', () => process.exit(0));
+  }
+  let isAsked = false;
+  let stop = (_reason: string) => process.exit(0);
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (isAsked) process.exit(1);
+      isAsked = true;
+      stop(signal);
+    });
+  }
+  // Timers of the clock do not hold the process; a worker with nothing to do yet must stay.
+  const keepAlive = setInterval(() => {}, 2 ** 30);
+  const worker = await startWorker({ environment });
+  stop = (reason) => {
+    worker.stop(reason).then(() => {
+      clearInterval(keepAlive);
+      process.exit(0);
+    }, fail);
+    return undefined as never;
+  };
+  void worker.fatal.then(fail);
+} catch (error) {
+  fail(error);
+}

@@ -1,0 +1,145 @@
+/**
+ * Single writes beside the record stream: pictures to S3 and track items to DynamoDB. A bounded queue, a few at a time.
+ * Invariant: adding never waits; the gate is asked right before each write; every delivery that does not happen is
+ * counted by reason. A failed delivery is tried again a few times, then given up: the next one matters more.
+ */
+import type { Clock } from '../../core/clock.ts';
+import type { DiscardReason, PublishGate } from './record-publisher.ts';
+
+/** Snapshots are some hundred kilobytes each: this bounds the memory at about 100 MB. */
+const queuedMax = 400;
+const concurrency = 4;
+const attemptsMax = 4;
+const retryBaseMs = 500;
+
+export type Delivery = {
+  kind: 'snapshot' | 'track-item';
+  cameraId: string;
+  epoch: number;
+  /** Deliveries of one lane go one after the other: a later state of an item never loses to an earlier one. */
+  lane: string;
+  send(): Promise<void>;
+  /** Called once when it has arrived. */
+  onDelivered?(): void;
+};
+
+export type DeliveryOptions = {
+  gate: PublishGate;
+  clock: Clock;
+  random: () => number;
+  onDelivered?(kind: Delivery['kind']): void;
+  onDiscarded?(kind: Delivery['kind'], reason: DiscardReason): void;
+  onError?(delivery: Delivery, error: unknown): void;
+};
+
+export class DeliveryQueue {
+  readonly #options: DeliveryOptions;
+  readonly #queue: Delivery[] = [];
+  readonly #active = new Set<Delivery>();
+  #waiters: { isDone: () => boolean; resolve: () => void }[] = [];
+  #isClosed = false;
+  #retrying = 0;
+
+  constructor(options: DeliveryOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#queue.length + this.#active.size;
+  }
+
+  /** A write is under way; waiting for a retry does not count. */
+  get isSending(): boolean {
+    return this.#active.size > this.#retrying;
+  }
+
+  add(delivery: Delivery): void {
+    this.#queue.push(delivery);
+    if (this.#queue.length > queuedMax) {
+      const oldest = this.#queue.shift();
+      if (oldest !== undefined) this.#options.onDiscarded?.(oldest.kind, 'buffer-full');
+    }
+    this.#pump();
+  }
+
+  /** Resolves when nothing of this camera is queued or under way, or after `timeoutMs`. */
+  flush(cameraId: string, timeoutMs: number): Promise<void> {
+    const isOf = (delivery: Delivery) => delivery.cameraId === cameraId;
+    return this.#waitUntil(() => !this.#queue.some(isOf) && ![...this.#active].some(isOf), timeoutMs);
+  }
+
+  idle(timeoutMs: number): Promise<void> {
+    return this.#waitUntil(() => this.size === 0, timeoutMs);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const { kind } of this.#queue.splice(0)) this.#options.onDiscarded?.(kind, 'given-up');
+    this.#settleWaiters();
+  }
+
+  #pump(): void {
+    while (this.#active.size < concurrency) {
+      const index = this.#queue.findIndex(({ lane }) => ![...this.#active].some((active) => active.lane === lane));
+      if (index < 0) return;
+      const [next] = this.#queue.splice(index, 1);
+      if (next === undefined) return;
+      this.#active.add(next);
+      void this.#deliver(next).finally(() => {
+        this.#active.delete(next);
+        this.#settleWaiters();
+        this.#pump();
+      });
+    }
+  }
+
+  async #deliver(delivery: Delivery): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      const verdict = this.#isClosed ? 'given-up' : this.#options.gate(delivery.cameraId, delivery.epoch);
+      if (verdict !== 'open') {
+        this.#options.onDiscarded?.(delivery.kind, verdict);
+        return;
+      }
+      try {
+        await delivery.send();
+        this.#options.onDelivered?.(delivery.kind);
+        delivery.onDelivered?.();
+        return;
+      } catch (error) {
+        this.#options.onError?.(delivery, error);
+        if (attempt >= attemptsMax) {
+          this.#options.onDiscarded?.(delivery.kind, 'given-up');
+          return;
+        }
+        const delayMs = retryBaseMs * 2 ** (attempt - 1) * (0.5 + this.#options.random() / 2);
+        this.#retrying += 1;
+        await new Promise<void>((resolve) => {
+          this.#options.clock.setTimer(delayMs, resolve);
+        });
+        this.#retrying -= 1;
+      }
+    }
+  }
+
+  async #waitUntil(isDone: () => boolean, timeoutMs: number): Promise<void> {
+    if (isDone()) return;
+    await new Promise<void>((resolve) => {
+      const waiter = { isDone, resolve: () => {} };
+      const cancel = this.#options.clock.setTimer(timeoutMs, () => {
+        this.#waiters = this.#waiters.filter((other) => other !== waiter);
+        resolve();
+      });
+      waiter.resolve = () => {
+        cancel();
+        resolve();
+      };
+      this.#waiters.push(waiter);
+    });
+  }
+
+  #settleWaiters(): void {
+    const done = this.#waiters.filter((waiter) => waiter.isDone());
+    this.#waiters = this.#waiters.filter((waiter) => !done.includes(waiter));
+    for (const waiter of done) waiter.resolve();
+  }
+}

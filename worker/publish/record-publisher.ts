@@ -1,0 +1,209 @@
+/**
+ * Records on their way to the result stream: a bounded buffer, one PutRecords at a time, only what failed sent again.
+ * Invariant: adding never waits; per camera the order of sending is the order of adding; a record is sent only while its
+ * camera's epoch may publish, and is discarded with a count otherwise; when the buffer is full the oldest goes, counted.
+ * PutRecords may store the later part of a call whose earlier part failed; consumers order by fragment and frame.
+ */
+import type { OutgoingRecord } from '../../aws/results.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { FrameRecord, TrackRecord } from '../../core/records.ts';
+
+/** Kinesis PutRecords: 500 records a call; 5 MB a call and 1 MB a record hold for every account and include the keys. */
+const recordsPerCallMax = 500;
+const bytesPerCallMax = 5 * 1024 * 1024;
+const bytesPerRecordMax = 1024 * 1024;
+/** Minutes of a busy worker's records: an outage of Kinesis that lasts longer costs the oldest. */
+const bufferedRecordsMax = 20_000;
+const bufferedBytesMax = 64 * 1024 * 1024;
+const retryBaseMs = 200;
+const retryCapMs = 5_000;
+
+export type DiscardReason = 'buffer-full' | 'fenced' | 'stale-epoch' | 'too-large' | 'given-up';
+export type PublishGate = (cameraId: string, epoch: number) => 'open' | 'fenced' | 'stale-epoch';
+
+export type PublisherOptions = {
+  /** @returns indexes that failed; throws when the whole call failed. */
+  putRecords(records: OutgoingRecord[]): Promise<number[]>;
+  gate: PublishGate;
+  clock: Clock;
+  random: () => number;
+  onPublished?(count: number): void;
+  onDiscarded?(reason: DiscardReason, count: number): void;
+  onRetry?(error: unknown): void;
+};
+
+type Buffered = { cameraId: string; epoch: number; data: Uint8Array; bytes: number };
+
+export class RecordPublisher {
+  readonly #options: PublisherOptions;
+  #buffer: Buffered[] = [];
+  #bufferedBytes = 0;
+  #isSending = false;
+  #failures = 0;
+  #cancelRetry: (() => void) | null = null;
+  #waiters: { isDone: () => boolean; resolve: () => void }[] = [];
+  /** The records of the call under way; they are still to be settled. */
+  #sending: Buffered[] = [];
+  published = 0;
+  readonly discarded: Partial<Record<DiscardReason, number>> = {};
+
+  constructor(options: PublisherOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#buffer.length + this.#sending.length;
+  }
+
+  /** A call is under way or about to begin; waiting for a retry does not count. */
+  get isSending(): boolean {
+    return this.#isSending;
+  }
+
+  add(record: FrameRecord | TrackRecord): void {
+    const data = Buffer.from(JSON.stringify(record));
+    const bytes = data.length + Buffer.byteLength(record.cameraId);
+    if (bytes > bytesPerRecordMax) {
+      this.#discard('too-large', 1);
+      return;
+    }
+    this.#buffer.push({ cameraId: record.cameraId, epoch: record.epoch, data, bytes });
+    this.#bufferedBytes += bytes;
+    while (this.#buffer.length > bufferedRecordsMax || this.#bufferedBytes > bufferedBytesMax) {
+      const oldest = this.#buffer.shift();
+      if (oldest === undefined) break;
+      this.#bufferedBytes -= oldest.bytes;
+      this.#discard('buffer-full', 1);
+    }
+    this.#kick();
+  }
+
+  /** The gate has changed: whatever may not be published any more is discarded now. */
+  gateChanged(): void {
+    this.#buffer = this.#buffer.filter((record) => this.#mayGo(record));
+    this.#settleWaiters();
+  }
+
+  /** Resolves when every record of this camera has been stored or discarded, or after `timeoutMs`: then they are discarded. */
+  async flush(cameraId: string, timeoutMs: number): Promise<void> {
+    const isOf = (record: Buffered) => record.cameraId === cameraId;
+    await this.#waitUntil(() => !this.#buffer.some(isOf) && !this.#sending.some(isOf), timeoutMs);
+    const left = this.#buffer.filter(isOf);
+    if (left.length === 0) return;
+    this.#buffer = this.#buffer.filter((record) => !isOf(record));
+    for (const record of left) this.#bufferedBytes -= record.bytes;
+    this.#discard('given-up', left.length);
+  }
+
+  /** Resolves when nothing is buffered or under way. */
+  async idle(timeoutMs: number): Promise<void> {
+    await this.#waitUntil(() => this.size === 0, timeoutMs);
+  }
+
+  close(): void {
+    this.#cancelRetry?.();
+    if (this.#buffer.length > 0) this.#discard('given-up', this.#buffer.length);
+    this.#buffer = [];
+    this.#settleWaiters();
+  }
+
+  #kick(): void {
+    if (this.#isSending || this.#cancelRetry !== null || this.#buffer.length === 0) return;
+    this.#isSending = true;
+    // A turn of the event loop later, so that the records of one frame travel together.
+    setImmediate(() => void this.#send());
+  }
+
+  async #send(): Promise<void> {
+    const batch = this.#takeBatch();
+    this.#sending = batch;
+    let failed: Buffered[] = [];
+    let isCallFailed = false;
+    if (batch.length > 0) {
+      try {
+        const indexes = await this.#options.putRecords(
+          batch.map(({ cameraId, data }) => ({ partitionKey: cameraId, data })),
+        );
+        failed = indexes.flatMap((index) => batch[index] ?? []);
+      } catch (error) {
+        failed = batch;
+        isCallFailed = true;
+        this.#options.onRetry?.(error);
+      }
+    }
+    const stored = batch.length - failed.length;
+    this.published += stored;
+    if (stored > 0) this.#options.onPublished?.(stored);
+    // Back to the front in their order, so that nothing of their camera overtakes them from here on.
+    this.#buffer.unshift(...failed);
+    for (const record of failed) this.#bufferedBytes += record.bytes;
+    this.#sending = [];
+    this.#isSending = false;
+    this.#settleWaiters();
+    if (failed.length > 0) this.#retryLater(isCallFailed || stored === 0);
+    else {
+      this.#failures = 0;
+      this.#kick();
+    }
+  }
+
+  #retryLater(isWhole: boolean): void {
+    this.#failures = isWhole ? this.#failures + 1 : 1;
+    const ceilingMs = Math.min(retryCapMs, retryBaseMs * 2 ** Math.min(this.#failures - 1, 10));
+    const delayMs = ceilingMs / 2 + (this.#options.random() * ceilingMs) / 2;
+    this.#cancelRetry = this.#options.clock.setTimer(delayMs, () => {
+      this.#cancelRetry = null;
+      this.#kick();
+    });
+  }
+
+  #takeBatch(): Buffered[] {
+    const batch: Buffered[] = [];
+    let bytes = 0;
+    while (batch.length < recordsPerCallMax) {
+      const next = this.#buffer[0];
+      if (next === undefined || bytes + next.bytes > bytesPerCallMax) break;
+      this.#buffer.shift();
+      if (!this.#mayGo(next)) continue;
+      this.#bufferedBytes -= next.bytes;
+      bytes += next.bytes;
+      batch.push(next);
+    }
+    return batch;
+  }
+
+  #mayGo(record: Buffered): boolean {
+    const verdict = this.#options.gate(record.cameraId, record.epoch);
+    if (verdict === 'open') return true;
+    this.#bufferedBytes -= record.bytes;
+    this.#discard(verdict, 1);
+    return false;
+  }
+
+  #discard(reason: DiscardReason, count: number): void {
+    this.discarded[reason] = (this.discarded[reason] ?? 0) + count;
+    this.#options.onDiscarded?.(reason, count);
+  }
+
+  async #waitUntil(isDone: () => boolean, timeoutMs: number): Promise<void> {
+    if (isDone()) return;
+    await new Promise<void>((resolve) => {
+      const waiter = { isDone, resolve: () => {} };
+      const cancel = this.#options.clock.setTimer(timeoutMs, () => {
+        this.#waiters = this.#waiters.filter((other) => other !== waiter);
+        resolve();
+      });
+      waiter.resolve = () => {
+        cancel();
+        resolve();
+      };
+      this.#waiters.push(waiter);
+    });
+  }
+
+  #settleWaiters(): void {
+    const done = this.#waiters.filter((waiter) => waiter.isDone());
+    this.#waiters = this.#waiters.filter((waiter) => !done.includes(waiter));
+    for (const waiter of done) waiter.resolve();
+  }
+}

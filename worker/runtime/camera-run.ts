@@ -1,0 +1,166 @@
+/**
+ * One run of one camera on main: from its assignment to its last record. Joins the decode host, the model and the results.
+ * Invariant: a run is started once and stopped once; `stopped` resolves only when its frames are all settled.
+ */
+import type { Clock } from '../../core/clock.ts';
+import type { KvsInferError } from '../../core/errors.ts';
+import type { Assignment, RunningCamera, RunningCameraState } from '../../core/fleet-state.ts';
+import type { CameraResults } from '../publish/camera-results.ts';
+import type { DecodeLink } from '../session/decode-link.ts';
+import type { FromDecodeHost, IntakeReport, CameraRun as RunName } from '../session/messages.ts';
+import type { WorkerMetrics } from './metrics.ts';
+import type { LoadedModel } from './model-pool.ts';
+import { RateMeter } from './rate-meter.ts';
+
+type FrameMessage = Extract<FromDecodeHost, { type: 'frame' }>;
+
+export class CameraRun {
+  readonly name: RunName;
+  readonly assignment: Assignment;
+  readonly link: DecodeLink;
+  /** Resolves with the intake's last word; null when the camera was never started there. */
+  readonly stopped: Promise<IntakeReport | null>;
+  results: CameraResults | null = null;
+  failure: KvsInferError | null = null;
+  report: IntakeReport | null = null;
+  framesInferred = 0;
+  firstInferenceAtMs: number | undefined;
+  lastInferenceAtMs: number | undefined;
+  isStopping = false;
+  readonly #clock: Clock;
+  readonly #metrics: WorkerMetrics;
+  readonly #rate: RateMeter;
+  readonly #onModelLost: () => void;
+  #model: LoadedModel | null = null;
+  #resolveStopped: (report: IntakeReport | null) => void = () => {};
+
+  constructor(
+    name: RunName,
+    assignment: Assignment,
+    link: DecodeLink,
+    context: { clock: Clock; metrics: WorkerMetrics; onModelLost: () => void },
+  ) {
+    const { clock, metrics } = context;
+    this.#onModelLost = context.onModelLost;
+    this.name = name;
+    this.assignment = assignment;
+    this.link = link;
+    this.#clock = clock;
+    this.#metrics = metrics;
+    this.#rate = new RateMeter(clock.monotonicMs());
+    this.stopped = new Promise((resolve) => {
+      this.#resolveStopped = resolve;
+    });
+  }
+
+  get cameraId(): string {
+    return this.assignment.camera.cameraId;
+  }
+
+  begin(model: LoadedModel, results: CameraResults): void {
+    this.#model = model;
+    this.results = results;
+    this.failure = null;
+    const { camera, resumeAfter, assignedAtMs } = this.assignment;
+    this.link.send({
+      type: 'start',
+      run: this.name,
+      settings: {
+        streamName: camera.streamName,
+        fps: camera.detect.fps,
+        keepPictures: camera.snapshots.on !== 'never' && camera.snapshots.maxPerMinute > 0,
+        input: { width: model.client.model.inputWidth, height: model.client.model.inputHeight },
+        resumeAfter: resumeAfter ?? null,
+        handleFromServerMs: resumeAfter === undefined ? assignedAtMs : 0,
+      },
+    });
+  }
+
+  /** The same model in a new inference thread. */
+  useModel(model: LoadedModel): void {
+    this.#model = model;
+    this.failure = null;
+  }
+
+  /** No more frames. */
+  stop(): void {
+    if (this.isStopping) return;
+    this.isStopping = true;
+    if (this.#model === null) this.#resolveStopped(null);
+    else this.link.send({ type: 'stop', run: this.name });
+  }
+
+  finished(report: IntakeReport): void {
+    this.report = report;
+    this.#resolveStopped(report);
+  }
+
+  async frame({ frame, buffer }: FrameMessage): Promise<void> {
+    const model = this.#model;
+    const results = this.results;
+    if (model === null || results === null) return;
+    this.#metrics.decode(frame.decodeMs);
+    try {
+      const inferred = await model.scheduler.submit(buffer);
+      const nowMs = this.#clock.nowMs();
+      this.#metrics.inference(inferred, nowMs - frame.readyAtMs);
+      this.framesInferred += 1;
+      this.firstInferenceAtMs ??= nowMs;
+      this.lastInferenceAtMs = nowMs;
+      this.#rate.count(this.#clock.monotonicMs());
+      this.#settle('inferred', inferred.buffer);
+      const startedMs = performance.now();
+      results.frame(frame, inferred.candidates, nowMs);
+      this.#metrics.results(performance.now() - startedMs, nowMs - frame.capturedAtMs);
+    } catch (error) {
+      this.#metrics.inferenceFailed();
+      this.#settle('inference-failed', null);
+      if ((error as { code?: string }).code === 'INFERENCE_THREAD_DIED' && this.failure === null) {
+        this.failure = error as KvsInferError;
+        this.#onModelLost();
+      }
+    }
+  }
+
+  heartbeat(): RunningCamera {
+    const { results, report } = this;
+    const { state, reason } = this.#state();
+    return {
+      epoch: this.assignment.epoch,
+      state,
+      reason,
+      fps: this.#rate.perSecond(this.#clock.monotonicMs()),
+      framesInferred: this.framesInferred,
+      detections: results?.detections ?? 0,
+      tracks: results?.tracks ?? 0,
+      dropped: { ...report?.frames.dropped },
+      ...(report?.lastMediaAtMs == null ? {} : { lastMediaAtMs: report.lastMediaAtMs }),
+      ...(this.lastInferenceAtMs === undefined ? {} : { lastInferenceAtMs: this.lastInferenceAtMs }),
+      ...(this.firstInferenceAtMs === undefined ? {} : { firstInferenceAtMs: this.firstInferenceAtMs }),
+      ...(results?.lastDetection === undefined ? {} : { lastDetection: results.lastDetection }),
+    };
+  }
+
+  #settle(outcome: 'inferred' | 'inference-failed', buffer: ArrayBuffer | null): void {
+    this.link.send({ type: 'frame-settled', run: this.name, outcome, buffer }, buffer === null ? [] : [buffer]);
+  }
+
+  #state(): { state: RunningCameraState; reason: string } {
+    if (this.failure !== null) {
+      const { code, message, hint } = this.failure;
+      return { state: 'failing', reason: `${code}: ${message} (${hint})` };
+    }
+    if (this.#model === null) {
+      return { state: 'starting', reason: `loading the model "${this.assignment.camera.detect.model}"` };
+    }
+    const { state, reason } = this.report ?? { state: 'starting' as const, reason: 'opening the stream' };
+    if (state === 'running' && this.framesInferred === 0) {
+      return { state: 'starting', reason: 'media flows; waiting for the first inference' };
+    }
+    const unknown = this.results?.unknownClasses ?? [];
+    if (state === 'running' && unknown.length > 0) {
+      return { state, reason: `${reason}; the model does not know the classes ${unknown.join(', ')}` };
+    }
+    return { state, reason };
+  }
+}

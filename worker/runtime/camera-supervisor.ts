@@ -1,0 +1,232 @@
+/**
+ * The cameras of this worker: starts and stops them, and knows for each whether it may publish.
+ * Invariant: a camera runs at most once; its gate is open for one epoch only and closes before anything of another epoch
+ * can be published; stopping waits for its frames, then for its records, each with a limit.
+ */
+import type { Clock } from '../../core/clock.ts';
+import { KvsInferError } from '../../core/errors.ts';
+import type { Assignment, Checkpoint, RunningCamera } from '../../core/fleet-state.ts';
+import { CameraResults, type ResultsContext } from '../publish/camera-results.ts';
+import type { DeliveryQueue } from '../publish/delivery-queue.ts';
+import type { RecordPublisher } from '../publish/record-publisher.ts';
+import type { DecodeLink } from '../session/decode-link.ts';
+import type { FromDecodeHost, IntakeFrame, SnapshotBox } from '../session/messages.ts';
+import { CameraRun } from './camera-run.ts';
+import type { Log } from './log.ts';
+import type { WorkerMetrics } from './metrics.ts';
+import type { ModelPool } from './model-pool.ts';
+
+/** Draining must end within 30 s, all cameras side by side. */
+const flushTimeoutMs = 8_000;
+const modelRetryMs = 60_000;
+/** A detector whose thread died is started anew after this; its health check fails meanwhile. */
+const modelRestoreMs = 5_000;
+const snapshotTimeoutMs = 5_000;
+
+export type SupervisorDependencies = {
+  clock: Clock;
+  log: Log;
+  metrics: WorkerMetrics;
+  models: ModelPool;
+  publisher: RecordPublisher;
+  deliveries: DeliveryQueue;
+  results: Omit<ResultsContext, 'capture' | 'snapshotMissed' | 'publisher' | 'deliveries'>;
+};
+
+export class CameraSupervisor {
+  readonly #dependencies: SupervisorDependencies;
+  readonly #links: DecodeLink[] = [];
+  readonly #cameras = new Map<string, CameraRun>();
+  readonly #runs = new Map<string, CameraRun>();
+  /** Camera → the epoch that may publish. */
+  readonly #gates: Map<string, number>;
+  readonly #snapshots = new Map<number, (answer: Extract<FromDecodeHost, { type: 'snapshot' }> | null) => void>();
+  #runsStarted = 0;
+  #snapshotRequests = 0;
+  /** Newest event-loop delay of each decode host. */
+  readonly #decodeDelaysMs = new Map<number, number>();
+  firstInferenceAtMs: number | undefined;
+
+  /** @param gates shared with the publisher's gate. */
+  constructor(dependencies: SupervisorDependencies, gates: Map<string, number>) {
+    this.#dependencies = dependencies;
+    this.#gates = gates;
+  }
+
+  addLink(link: DecodeLink): void {
+    this.#links.push(link);
+  }
+
+  /** Camera → epoch of those that run or are starting; those that are stopping are not included. */
+  running(): Map<string, number> {
+    const running = new Map<string, number>();
+    for (const [cameraId, run] of this.#cameras) running.set(cameraId, run.assignment.epoch);
+    return running;
+  }
+
+  get decodeLoopDelayP99Ms(): number {
+    return Math.max(0, ...this.#decodeDelaysMs.values());
+  }
+
+  runs(): Iterable<CameraRun> {
+    return this.#cameras.values();
+  }
+
+  heartbeat(): Record<string, RunningCamera> {
+    const running: Record<string, RunningCamera> = {};
+    for (const [cameraId, run] of this.#cameras) running[cameraId] = run.heartbeat();
+    return running;
+  }
+
+  start(assignment: Assignment): void {
+    const { cameraId } = assignment.camera;
+    if (this.#cameras.has(cameraId)) throw new Error(`camera ${cameraId} is started twice`);
+    const { clock, metrics, log } = this.#dependencies;
+    const link = this.#leastBusyLink();
+    const name = `${cameraId}#${assignment.epoch}#${this.#runsStarted++}`;
+    const onModelLost = () => this.#restoreModelLater(run);
+    const run: CameraRun = new CameraRun(name, assignment, link, { clock, metrics, onModelLost });
+    this.#cameras.set(cameraId, run);
+    this.#runs.set(name, run);
+    this.#gates.set(cameraId, assignment.epoch);
+    log.info('camera started', { cameraId, epoch: assignment.epoch, streamName: assignment.camera.streamName });
+    void this.#begin(run);
+  }
+
+  /**
+   * @param mayPublish false: the camera belongs to somebody else now; whatever is buffered is discarded.
+   * @returns where reading stopped, once everything of this run is settled.
+   */
+  async stop(cameraId: string, mayPublish: boolean, reason: string): Promise<Checkpoint | null> {
+    const run = this.#cameras.get(cameraId);
+    if (run === undefined) return null;
+    const { publisher, deliveries, log } = this.#dependencies;
+    this.#cameras.delete(cameraId);
+    if (!mayPublish) this.#closeGate(run);
+    run.stop();
+    const report = await run.stopped;
+    await run.results?.close();
+    if (mayPublish) {
+      await Promise.all([publisher.flush(cameraId, flushTimeoutMs), deliveries.flush(cameraId, flushTimeoutMs)]);
+    }
+    this.#closeGate(run);
+    this.#runs.delete(run.name);
+    log.info('camera stopped', { cameraId, epoch: run.assignment.epoch, reason, frames: report?.frames });
+    return report?.checkpoint ?? run.assignment.resumeAfter ?? null;
+  }
+
+  /** What a decode host says. */
+  message(host: number, message: FromDecodeHost): void {
+    switch (message.type) {
+      case 'frame': {
+        const run = this.#runs.get(message.run);
+        // Runs live until the host has said `stopped`, so this cannot be; settled all the same to keep the books.
+        if (run === undefined) return;
+        void run.frame(message).then(() => {
+          this.firstInferenceAtMs ??= run.firstInferenceAtMs;
+        });
+        return;
+      }
+      case 'report':
+        this.#decodeDelaysMs.set(host, message.eventLoopDelayP99Ms);
+        for (const [name, report] of Object.entries(message.cameras)) this.#takeReport(name, report);
+        return;
+      case 'stopped':
+        this.#takeReport(message.run, message.report);
+        this.#runs.get(message.run)?.finished(message.report);
+        return;
+      case 'snapshot':
+        this.#snapshots.get(message.request)?.(message);
+        return;
+      case 'closed':
+        return;
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#links.map((link) => link.close()));
+  }
+
+  async #begin(run: CameraRun): Promise<void> {
+    const { models, log, clock } = this.#dependencies;
+    try {
+      const model = await models.get(run.assignment.camera.detect.model);
+      if (run.isStopping) return;
+      const { camera, epoch } = run.assignment;
+      run.begin(model, new CameraResults(camera, epoch, model.client.model, this.#resultsContext(run)));
+    } catch (error) {
+      run.failure = error instanceof KvsInferError ? error : unexpected(error);
+      log.error('a camera cannot run', { cameraId: run.cameraId, error });
+      // The file may be put right meanwhile.
+      clock.setTimer(modelRetryMs, () => {
+        if (!run.isStopping) void this.#begin(run);
+      });
+    }
+  }
+
+  #restoreModelLater(run: CameraRun): void {
+    const { clock, models } = this.#dependencies;
+    clock.setTimer(modelRestoreMs, () => {
+      if (run.isStopping) return;
+      models.get(run.assignment.camera.detect.model).then(
+        (model) => run.useModel(model),
+        () => this.#restoreModelLater(run),
+      );
+    });
+  }
+
+  #resultsContext(run: CameraRun): ResultsContext {
+    const { results, metrics, publisher, deliveries } = this.#dependencies;
+    return {
+      ...results,
+      publisher,
+      deliveries,
+      capture: (frame, boxes) => this.#capture(run, frame, boxes),
+      snapshotMissed: (reason) => metrics.delivery('snapshot', reason),
+    };
+  }
+
+  #capture(run: CameraRun, frame: IntakeFrame, boxes: SnapshotBox[]) {
+    const request = this.#snapshotRequests++;
+    const { fragmentNumber, frameIndex } = frame;
+    return new Promise<{ jpeg: Uint8Array; width: number; height: number } | null>((resolve) => {
+      const cancel = this.#dependencies.clock.setTimer(snapshotTimeoutMs, () => this.#snapshots.get(request)?.(null));
+      this.#snapshots.set(request, (answer) => {
+        cancel();
+        this.#snapshots.delete(request);
+        const jpeg = answer?.jpeg ?? null;
+        resolve(answer === null || jpeg === null ? null : { jpeg, width: answer.width, height: answer.height });
+      });
+      run.link.send({ type: 'snapshot', request, run: run.name, frame: { fragmentNumber, frameIndex }, boxes });
+    });
+  }
+
+  #takeReport(name: string, report: NonNullable<CameraRun['report']>): void {
+    const run = this.#runs.get(name);
+    if (run === undefined) return;
+    const { metrics } = this.#dependencies;
+    metrics.frames(run.report?.frames ?? null, report.frames);
+    metrics.sessions(run.report?.sessions ?? null, report.sessions);
+    run.report = report;
+  }
+
+  #closeGate(run: CameraRun): void {
+    if (this.#gates.get(run.cameraId) === run.assignment.epoch) this.#gates.delete(run.cameraId);
+    this.#dependencies.publisher.gateChanged();
+  }
+
+  #leastBusyLink(): DecodeLink {
+    let best: { link: DecodeLink; cameras: number } | null = null;
+    for (const link of this.#links) {
+      const cameras = [...this.#cameras.values()].filter((run) => run.link === link).length;
+      if (best === null || cameras < best.cameras) best = { link, cameras };
+    }
+    if (best === null) throw new Error('a camera needs a decode host');
+    return best.link;
+  }
+}
+
+function unexpected(cause: unknown): KvsInferError {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new KvsInferError('CAMERA_START_FAILED', message, { hint: 'report this with the log', cause });
+}

@@ -1,0 +1,340 @@
+/**
+ * A worker as a member of its fleet: heartbeats, follows its assignments, gives cameras back, drains. Joins the lease
+ * (pure) and the control link (network) with the supervisor.
+ * Invariant: cameras change only by an answer of control, by the loss of their epoch, or by draining; operations on one
+ * camera happen one after the other; after a loss of the lease no camera that control took meanwhile publishes again.
+ */
+import type { CameraProgress, ControlLink, HeartbeatFields, WorkerEvent } from '../../aws/heartbeat.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { Assignment, Checkpoint } from '../../core/fleet-state.ts';
+import { assignmentChanges } from './assignment-changes.ts';
+import type { CameraSupervisor } from './camera-supervisor.ts';
+import { Lease } from './lease.ts';
+import type { Log } from './log.ts';
+import type { TaskProtection } from './task-protection.ts';
+
+/** Design: checkpoints every 30 s. */
+const checkpointIntervalMs = 30_000;
+const writesAtOnce = 8;
+
+export type MemberDependencies = {
+  clock: Clock;
+  log: Log;
+  control: ControlLink;
+  supervisor: CameraSupervisor;
+  protection: TaskProtection;
+  /** What the heartbeat says beside lifecycle and cameras. */
+  describe(): Omit<HeartbeatFields, 'lifecycle' | 'running' | 'heartbeatAtMs' | 'expiresAt'>;
+  onHeartbeat(outcome: 'succeeded' | 'failed' | 'fenced'): void;
+  /** The lease was lost: whatever is buffered must go. */
+  onFenced(): void;
+};
+
+/** Dead workers' items go by themselves a day later. */
+const itemSeconds = 86_400;
+
+export class FleetMember {
+  readonly #dependencies: MemberDependencies;
+  readonly #lease = new Lease();
+  readonly #operations = new Map<string, Promise<void>>();
+  /** Releases that control does not know of yet: written again after each heartbeat. */
+  readonly #unwritten = new Map<string, { epoch: number; progress: CameraProgress }>();
+  /** Camera → newest epoch that was released, so that it is written once. */
+  readonly #released = new Map<string, number>();
+  #lifecycle: HeartbeatFields['lifecycle'] = 'starting';
+  #cancelTimer = () => {};
+  #cancelCheckpoints = () => {};
+  #beating: Promise<void> | null = null;
+  #isReadyTold = false;
+  #isDrainedTold = false;
+  /** SIGTERM or a lost cause: draining that nobody can call off. */
+  #isLeaving = false;
+  #isClosed = false;
+  readonly drained: Promise<void>;
+  #resolveDrained: () => void = () => {};
+
+  constructor(dependencies: MemberDependencies) {
+    this.#dependencies = dependencies;
+    this.drained = new Promise((resolve) => {
+      this.#resolveDrained = resolve;
+    });
+  }
+
+  get lifecycle(): HeartbeatFields['lifecycle'] {
+    return this.#lifecycle;
+  }
+
+  isFenced(): boolean {
+    return this.#lease.isFenced(this.#dependencies.clock.monotonicMs());
+  }
+
+  /** True once the worker held the lease and lost it. */
+  hasLostLease(): boolean {
+    return this.#lease.isLost(this.#dependencies.clock.monotonicMs());
+  }
+
+  /** Starts to heartbeat. Call `ready` when cameras can be taken. */
+  start(): void {
+    this.#schedule();
+    this.#cancelCheckpoints = this.#dependencies.clock.setTimer(checkpointIntervalMs, () => this.#checkpointAll());
+  }
+
+  ready(): void {
+    if (this.#lifecycle === 'starting') this.#lifecycle = 'ready';
+    this.beatNow();
+  }
+
+  /** Heartbeats without waiting for the interval, unless one is under way. */
+  beatNow(): void {
+    if (this.#beating === null && !this.#isClosed) this.#beat();
+  }
+
+  /** Gives every camera back. Resolves when none is left. */
+  async drain(reason: string): Promise<void> {
+    this.#isLeaving = true;
+    this.#startDraining(reason);
+    await this.drained;
+  }
+
+  /** Last heartbeat, with lifecycle `stopped`; no more after it. */
+  async close(): Promise<void> {
+    await this.#beating;
+    this.#isClosed = true;
+    this.#cancelTimer();
+    this.#cancelCheckpoints();
+    this.#lifecycle = 'stopped';
+    await this.#dependencies.control
+      .heartbeat(this.#fields())
+      .catch((error) => this.#dependencies.log.warn('the last heartbeat failed', { error }));
+    await this.#dependencies.protection.set(false);
+  }
+
+  /** Resolves when no heartbeat and no camera operation is under way. */
+  async settled(): Promise<void> {
+    while (this.#beating !== null || this.#operations.size > 0) {
+      await this.#beating;
+      await Promise.all(this.#operations.values());
+    }
+    await this.#dependencies.protection.settled();
+  }
+
+  #schedule(): void {
+    if (this.#isClosed) return;
+    const nowMs = this.#dependencies.clock.monotonicMs();
+    const due = this.#lease.dueInMs(nowMs);
+    const fence = this.#lease.isFenced(nowMs) ? null : this.#lease.fenceInMs(nowMs);
+    const waits = [due, fence].filter((wait): wait is number => wait !== null);
+    this.#cancelTimer();
+    if (waits.length > 0) this.#cancelTimer = this.#dependencies.clock.setTimer(Math.min(...waits), () => this.#wake());
+  }
+
+  #wake(): void {
+    const nowMs = this.#dependencies.clock.monotonicMs();
+    if (this.#lease.takeFenced(nowMs)) {
+      this.#dependencies.log.error('lease lost: no heartbeat for 15 s, publishing stops');
+      this.#dependencies.onHeartbeat('fenced');
+      this.#dependencies.onFenced();
+    }
+    if (this.#lease.dueInMs(nowMs) === 0) this.#beat();
+    else this.#schedule();
+  }
+
+  #beat(): void {
+    this.#lease.sent(this.#dependencies.clock.monotonicMs());
+    // The fence must fall on time also while this call hangs.
+    this.#schedule();
+    this.#beating = this.#heartbeat().finally(() => {
+      this.#beating = null;
+      this.#schedule();
+    });
+  }
+
+  async #heartbeat(): Promise<void> {
+    const { control, clock, log, onHeartbeat } = this.#dependencies;
+    try {
+      const answer = await control.heartbeat(this.#fields());
+      // An answer that comes too late to hold the lease still says who owns what.
+      const isLate = this.#lease.isFenced(clock.monotonicMs());
+      if (this.#lease.succeeded(clock.monotonicMs())) log.info('lease held again');
+      onHeartbeat('succeeded');
+      this.#follow(answer.assignments, answer.drain?.reason, isLate);
+      if (this.#lifecycle === 'ready' && !this.#isReadyTold) {
+        this.#isReadyTold = true;
+        this.#tell('Worker Ready');
+      }
+    } catch (error) {
+      this.#lease.failed();
+      onHeartbeat('failed');
+      log.warn('heartbeat failed', { error });
+    }
+  }
+
+  #fields(): HeartbeatFields {
+    const { clock, supervisor, describe } = this.#dependencies;
+    const nowMs = clock.nowMs();
+    return {
+      ...describe(),
+      heartbeatAtMs: nowMs,
+      lifecycle: this.#lifecycle,
+      running: supervisor.heartbeat(),
+      expiresAt: Math.floor(nowMs / 1000) + itemSeconds,
+    };
+  }
+
+  /** @param wasFenced control may have given our cameras away: what it took is stopped without another word. */
+  #follow(assignments: Record<string, Assignment>, drainReason: string | undefined, wasFenced: boolean): void {
+    const { supervisor, protection } = this.#dependencies;
+    if (drainReason !== undefined) this.#startDraining(drainReason);
+    else if (this.#lifecycle === 'draining' && !this.#isLeaving) this.#stopDraining();
+    const changes = assignmentChanges(supervisor.running(), assignments);
+    for (const cameraId of changes.stop) this.#release(cameraId, !wasFenced, 'no longer assigned');
+    if (this.#lifecycle === 'draining') this.#declineAll(assignments);
+    this.#writeReleases();
+    if (this.#lifecycle !== 'ready') return;
+    const starting = [...changes.start, ...changes.restart];
+    if (starting.length > 0) void protection.set(true);
+    for (const cameraId of changes.restart) {
+      this.#enqueue(cameraId, async () => {
+        await supervisor.stop(cameraId, false, 'a new epoch');
+      });
+    }
+    for (const cameraId of starting) {
+      const assignment = assignments[cameraId];
+      if (assignment === undefined) continue;
+      this.#enqueue(cameraId, async () => {
+        if (this.#lifecycle === 'ready' && !supervisor.running().has(cameraId)) supervisor.start(assignment);
+      });
+    }
+    if (supervisor.running().size > 0 || starting.length > 0) void protection.set(true);
+    else void this.#unprotectWhenEmpty();
+  }
+
+  #startDraining(reason: string): void {
+    const { log, supervisor } = this.#dependencies;
+    if (this.#lifecycle !== 'draining') {
+      this.#lifecycle = 'draining';
+      log.info('draining', { reason, cameras: supervisor.running().size });
+      for (const cameraId of supervisor.running().keys()) this.#release(cameraId, true, reason);
+    }
+    void this.#finishDrain();
+  }
+
+  #stopDraining(): void {
+    this.#lifecycle = 'ready';
+    this.#isDrainedTold = false;
+    this.#dependencies.log.info('the drain was called off');
+  }
+
+  async #finishDrain(): Promise<void> {
+    await Promise.all(this.#operations.values());
+    if (this.#isDrainedTold || this.#lifecycle !== 'draining' || this.#dependencies.supervisor.running().size > 0)
+      return;
+    this.#isDrainedTold = true;
+    await this.#dependencies.protection.set(false);
+    this.#dependencies.log.info('drained');
+    this.#tell('Worker Drained');
+    if (this.#isLeaving) this.#resolveDrained();
+    else this.beatNow();
+  }
+
+  async #unprotectWhenEmpty(): Promise<void> {
+    await Promise.all(this.#operations.values());
+    if (this.#dependencies.supervisor.running().size === 0) await this.#dependencies.protection.set(false);
+  }
+
+  #release(cameraId: string, isOurs: boolean, reason: string): void {
+    const { supervisor } = this.#dependencies;
+    const run = [...supervisor.runs()].find((other) => other.cameraId === cameraId);
+    if (run === undefined) return;
+    this.#enqueue(cameraId, async () => {
+      if (!supervisor.running().has(cameraId)) return;
+      const { epoch } = run.assignment;
+      const checkpoint = await supervisor.stop(cameraId, isOurs, reason);
+      // A lost lease may have made it somebody else's in the meantime; the condition of the write tells.
+      if (!isOurs) return;
+      this.#unwritten.set(cameraId, { epoch, progress: { ...progressOf(run, checkpoint), released: true } });
+      await this.#writeRelease(cameraId);
+    });
+  }
+
+  /** Cameras that were given to a draining worker: it never starts them, and says so. */
+  #declineAll(assignments: Record<string, Assignment>): void {
+    for (const [cameraId, { epoch }] of Object.entries(assignments)) {
+      if (this.#operations.has(cameraId) || (this.#released.get(cameraId) ?? -1) >= epoch) continue;
+      if (this.#dependencies.supervisor.running().has(cameraId)) continue;
+      this.#unwritten.set(cameraId, { epoch, progress: { released: true } });
+    }
+  }
+
+  #writeReleases(): void {
+    for (const cameraId of this.#unwritten.keys()) {
+      if (!this.#operations.has(cameraId)) this.#enqueue(cameraId, () => this.#writeRelease(cameraId));
+    }
+  }
+
+  async #writeRelease(cameraId: string): Promise<void> {
+    const { control, log } = this.#dependencies;
+    const release = this.#unwritten.get(cameraId);
+    if (release === undefined) return;
+    const { epoch, progress } = release;
+    try {
+      const isOwner = await control.writeProgress(cameraId, epoch, progress);
+      if (!isOwner) log.warn('a camera was given away before it was released', { cameraId, epoch });
+      this.#unwritten.delete(cameraId);
+      this.#released.set(cameraId, epoch);
+      this.#tell('Camera Released', cameraId);
+    } catch (error) {
+      log.warn('a release could not be written; it is tried again', { cameraId, error });
+    }
+  }
+
+  #checkpointAll(): void {
+    this.#cancelCheckpoints = this.#dependencies.clock.setTimer(checkpointIntervalMs, () => this.#checkpointAll());
+    if (this.isFenced()) return;
+    const { supervisor, control, log } = this.#dependencies;
+    const queue = [...supervisor.runs()];
+    const next = async (): Promise<void> => {
+      for (let run = queue.shift(); run !== undefined; run = queue.shift()) {
+        const { cameraId } = run;
+        const { epoch } = run.assignment;
+        try {
+          const isOwner = await control.writeProgress(cameraId, epoch, progressOf(run, run.report?.checkpoint ?? null));
+          if (isOwner || supervisor.running().get(cameraId) !== epoch) continue;
+          log.warn('a camera belongs to somebody else now', { cameraId, epoch });
+          this.#release(cameraId, false, 'the epoch was lost');
+        } catch (error) {
+          log.warn('a checkpoint could not be written', { cameraId, error });
+        }
+      }
+    };
+    for (let lane = 0; lane < writesAtOnce; lane += 1) void next();
+  }
+
+  #tell(event: WorkerEvent, cameraId?: string): void {
+    const { control, log } = this.#dependencies;
+    // Events make control fast; its minute makes up for one that was lost.
+    control.putEvent(event, cameraId).catch((error) => log.warn('an event was not put', { event, error }));
+  }
+
+  #enqueue(cameraId: string, operation: () => Promise<void>): void {
+    const before = this.#operations.get(cameraId) ?? Promise.resolve();
+    const after = before
+      .then(operation)
+      .catch((error) => this.#dependencies.log.error('a camera operation failed', { cameraId, error }))
+      .finally(() => {
+        if (this.#operations.get(cameraId) === after) this.#operations.delete(cameraId);
+      });
+    this.#operations.set(cameraId, after);
+  }
+}
+
+function progressOf(
+  run: { report: { lastMediaAtMs: number | null } | null; lastInferenceAtMs: number | undefined },
+  checkpoint: Checkpoint | null,
+) {
+  return {
+    ...(checkpoint === null ? {} : { checkpoint }),
+    ...(run.report?.lastMediaAtMs == null ? {} : { lastMediaAtMs: run.report.lastMediaAtMs }),
+    ...(run.lastInferenceAtMs === undefined ? {} : { lastInferenceAtMs: run.lastInferenceAtMs }),
+  };
+}

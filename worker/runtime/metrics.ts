@@ -1,0 +1,187 @@
+/**
+ * What /metrics says, in a registry that is handed in: two workers in one process never share numbers.
+ * Invariant: labels come from small fixed sets, never from cameras or tracks, so that the number of series is bounded.
+ */
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { dropReasons, type FrameCounts } from '../session/frame-ledger.ts';
+import type { InferredFrame } from './inference-scheduler.ts';
+
+const stageSeconds = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5];
+const lagSeconds = [0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20, 60];
+
+export type Gauges = {
+  cameras: Record<string, number>;
+  publisherRecords: number;
+  deliveries: number;
+  inferenceQueue: number;
+  mainLoopDelayP99Ms: number;
+  decodeLoopDelayP99Ms: number;
+  millisBehindNowMax: number;
+  isFenced: boolean;
+};
+
+export class WorkerMetrics {
+  readonly registry: Registry;
+  readonly #frames;
+  readonly #stage;
+  readonly #lag;
+  readonly #batch;
+  readonly #records;
+  readonly #deliveries;
+  readonly #heartbeats;
+  readonly #sessions;
+
+  constructor(registry: Registry, gauges: () => Gauges) {
+    this.registry = registry;
+    const registers = [registry];
+    const prefix = 'kvs_infer_';
+    this.#frames = new Counter({
+      name: `${prefix}frames_total`,
+      help: 'Frames by outcome; captured = inferred + every reason of dropping, once they are settled',
+      labelNames: ['outcome'],
+      registers,
+    });
+    this.#stage = new Histogram({
+      name: `${prefix}stage_seconds`,
+      help: 'Time a frame takes in a stage',
+      labelNames: ['stage'],
+      buckets: stageSeconds,
+      registers,
+    });
+    this.#lag = new Histogram({
+      name: `${prefix}lag_seconds`,
+      help: 'From the producer time of a frame to its results',
+      buckets: lagSeconds,
+      registers,
+    });
+    this.#batch = new Histogram({
+      name: `${prefix}batch_frames`,
+      help: 'Frames per run of the detector',
+      buckets: [1, 2, 4, 8, 16],
+      registers,
+    });
+    this.#records = new Counter({
+      name: `${prefix}records_total`,
+      help: 'Records of the result stream by outcome',
+      labelNames: ['outcome'],
+      registers,
+    });
+    this.#deliveries = new Counter({
+      name: `${prefix}deliveries_total`,
+      help: 'Pictures and track items by outcome',
+      labelNames: ['kind', 'outcome'],
+      registers,
+    });
+    this.#heartbeats = new Counter({
+      name: `${prefix}heartbeats_total`,
+      help: 'Heartbeats by outcome',
+      labelNames: ['outcome'],
+      registers,
+    });
+    this.#sessions = new Counter({
+      name: `${prefix}media_sessions_total`,
+      help: 'GetMedia sessions by event',
+      labelNames: ['event'],
+      registers,
+    });
+    for (const outcome of ['captured', 'inferred', ...dropReasons]) this.#frames.inc({ outcome }, 0);
+    this.#registerGauges(prefix, gauges);
+  }
+
+  /** The difference of two readings of one camera's books. */
+  frames(before: FrameCounts | null, after: FrameCounts): void {
+    this.#frames.inc({ outcome: 'captured' }, after.captured - (before?.captured ?? 0));
+    this.#frames.inc({ outcome: 'inferred' }, after.inferred - (before?.inferred ?? 0));
+    for (const reason of dropReasons) {
+      const count = (after.dropped[reason] ?? 0) - (before?.dropped[reason] ?? 0);
+      if (count > 0) this.#frames.inc({ outcome: reason }, count);
+    }
+  }
+
+  sessions(before: Record<string, number> | null, after: Record<string, number>): void {
+    for (const [event, count] of Object.entries(after)) this.#sessions.inc({ event }, count - (before?.[event] ?? 0));
+  }
+
+  decode(milliseconds: number): void {
+    this.#stage.observe({ stage: 'decode' }, milliseconds / 1_000);
+  }
+
+  inference(frame: InferredFrame, readyToInferredMs: number): void {
+    this.#stage.observe({ stage: 'queue' }, frame.queuedMs / 1_000);
+    this.#stage.observe({ stage: 'inference' }, frame.inferenceMs / 1_000);
+    this.#stage.observe({ stage: 'ready-to-inferred' }, Math.max(0, readyToInferredMs) / 1_000);
+    this.#batch.observe(frame.batchSize);
+  }
+
+  inferenceFailed(): void {
+    this.#stage.observe({ stage: 'failed' }, 0);
+  }
+
+  results(milliseconds: number, lagMs: number): void {
+    this.#stage.observe({ stage: 'results' }, milliseconds / 1_000);
+    this.#lag.observe(Math.max(0, lagMs) / 1_000);
+  }
+
+  records(outcome: string, count: number): void {
+    this.#records.inc({ outcome }, count);
+  }
+
+  delivery(kind: string, outcome: string): void {
+    this.#deliveries.inc({ kind, outcome });
+  }
+
+  heartbeat(outcome: 'succeeded' | 'failed' | 'fenced'): void {
+    this.#heartbeats.inc({ outcome });
+  }
+
+  /** One gauge that is constantly 1 and says in labels what runs. */
+  build(labels: { provider: string; model: string; sha256: string }): void {
+    new Gauge({
+      name: 'kvs_infer_model_info',
+      help: 'The default model and where it runs',
+      labelNames: ['provider', 'model', 'sha256'],
+      registers: [this.registry],
+    }).set(labels, 1);
+  }
+
+  #registerGauges(prefix: string, gauges: () => Gauges): void {
+    const registers = [this.registry];
+    const simple: [string, string, (values: Gauges) => number][] = [
+      ['publisher_buffered_records', 'Records waiting for the result stream', (v) => v.publisherRecords],
+      ['deliveries_queued', 'Pictures and track items waiting', (v) => v.deliveries],
+      ['inference_queued_frames', 'Frames waiting for a detector', (v) => v.inferenceQueue],
+      ['main_loop_delay_p99_seconds', 'Event-loop delay of main', (v) => v.mainLoopDelayP99Ms / 1_000],
+      [
+        'decode_loop_delay_p99_seconds',
+        'Largest event-loop delay of the decode threads',
+        (v) => v.decodeLoopDelayP99Ms / 1_000,
+      ],
+      [
+        'behind_live_edge_seconds',
+        'Largest distance of a camera from the live edge',
+        (v) => v.millisBehindNowMax / 1_000,
+      ],
+      ['fenced', '1 while the lease is lost and nothing is published', (v) => (v.isFenced ? 1 : 0)],
+    ];
+    for (const [name, help, read] of simple) {
+      new Gauge({
+        name: prefix + name,
+        help,
+        registers,
+        collect() {
+          this.set(read(gauges()));
+        },
+      });
+    }
+    new Gauge({
+      name: `${prefix}cameras`,
+      help: 'Cameras of this worker by state',
+      labelNames: ['state'],
+      registers,
+      collect() {
+        this.reset();
+        for (const [state, count] of Object.entries(gauges().cameras)) this.set({ state }, count);
+      },
+    });
+  }
+}

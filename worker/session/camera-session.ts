@@ -1,0 +1,203 @@
+/**
+ * Keeps one camera's media flowing: opens GetMedia, reads it, and opens it again when it ends, which it does by design
+ * every 40 to 45 minutes and whenever the producer stops.
+ * Invariant: one connection at a time, and the old one is closed before the next is asked for; a session goes on after
+ * the last complete fragment, or at the live edge when it has fallen too far behind; whatever goes wrong here changes
+ * this camera's state and nothing else.
+ */
+import type { MediaBody, MediaSource, MediaStart } from '../../aws/media.ts';
+import type { Clock } from '../../core/clock.ts';
+import { KvsInferError } from '../../core/errors.ts';
+import { type FragmentEvent, FragmentReader } from '../demux/fragment-reader.ts';
+import { CameraIntake } from './camera-intake.ts';
+import { IntakeHealth } from './intake-health.ts';
+import type { CameraIntakeSettings, FrameName, IntakeFrame, IntakeReport } from './messages.ts';
+import { Reconnect } from './reconnect.ts';
+import type { Turns } from './turns.ts';
+
+/** Design: beyond this the newest frame is worth more than the missed ones. */
+const behindMaxMs = 5_000;
+/** A producer whose clock or upload lags is always behind; skipping again would gain nothing. */
+const skipAgainAfterMs = 30_000;
+/** GetMedia answers with headers within a second. */
+const openTimeoutMs = 20_000;
+/** A connection without a byte for so long is dead: KVS itself ends a session when the producer stops. */
+const stalledAfterMs = 60_000;
+/** Bytes per turn of the event loop: a frame or a few, so that decoding them takes milliseconds. */
+const turnBytes = 16 * 1024;
+const turnMs = 6;
+
+export type SessionDependencies = {
+  media: MediaSource;
+  clock: Clock;
+  random: () => number;
+  turns: Turns;
+};
+
+export class CameraSession {
+  readonly intake: CameraIntake;
+  readonly #dependencies: SessionDependencies;
+  readonly #settings: CameraIntakeSettings;
+  readonly #health: IntakeHealth;
+  readonly #reconnect: Reconnect;
+  readonly #ended: Promise<void>;
+  #stop: (() => void) | null = null;
+  #isStopped = false;
+  #session: AbortController | null = null;
+  #startAtEdge = false;
+  #lastByteMs = 0;
+  #lastSkipMs = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    settings: CameraIntakeSettings,
+    dependencies: SessionDependencies,
+    sendFrame: (frame: IntakeFrame, buffer: ArrayBuffer) => void,
+  ) {
+    const { clock } = dependencies;
+    this.#settings = settings;
+    this.#dependencies = dependencies;
+    this.#reconnect = new Reconnect(dependencies.random);
+    this.#health = new IntakeHealth(clock.monotonicMs());
+    this.intake = new CameraIntake(settings, {
+      nowMs: () => clock.nowMs(),
+      monotonicMs: () => performance.now(),
+      sendFrame,
+      mediaFault: (code, message) => this.#health.mediaFault(code, message),
+    });
+    const stopped = new Promise<void>((resolve) => {
+      this.#stop = resolve;
+    });
+    this.#ended = this.#run(stopped);
+  }
+
+  /** Stops taking media. Resolves when the connection is given back. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#session?.abort();
+    this.#stop?.();
+    this.intake.stop();
+    await this.#ended;
+  }
+
+  /** Call once a second: notices silence and dead connections. */
+  tick(): void {
+    const nowMs = this.#dependencies.clock.monotonicMs();
+    this.#health.tick(nowMs, this.intake.ledger.counts());
+    if (this.#session !== null && nowMs - this.#lastByteMs >= stalledAfterMs) this.#session.abort();
+  }
+
+  report(): IntakeReport {
+    return this.#health.report(
+      this.#dependencies.clock.monotonicMs(),
+      this.intake.ledger.counts(),
+      this.intake.checkpoint(),
+    );
+  }
+
+  picture(frame: FrameName) {
+    return this.intake.picture(frame);
+  }
+
+  async #run(stopped: Promise<void>): Promise<void> {
+    while (!this.#isStopped) {
+      const error = await this.#readOneSession();
+      if (this.#isStopped) return;
+      this.#health.sessionEnded(error);
+      if (error?.code === 'STREAM_FRAGMENT_GONE') this.#startAtEdge = true;
+      await this.#wait(this.#reconnect.delayMs(error), stopped);
+    }
+  }
+
+  /** One GetMedia from open to end. @returns why it ended; null for an orderly end. */
+  async #readOneSession(): Promise<KvsInferError | null> {
+    const { media, clock } = this.#dependencies;
+    const abort = new AbortController();
+    this.#session = abort;
+    this.#lastByteMs = clock.monotonicMs();
+    const cancelTimeout = clock.setTimer(openTimeoutMs, () => abort.abort());
+    let body: MediaBody | null = null;
+    try {
+      this.#health.sessionOpened();
+      const opened = await media.open(this.#settings.streamName, this.#nextStart(), abort.signal);
+      body = opened;
+      cancelTimeout();
+      if (abort.signal.aborted) return null;
+      abort.signal.addEventListener('abort', () => opened.close(), { once: true });
+      this.intake.sessionStarted();
+      await this.#read(opened, abort);
+      return null;
+    } catch (error) {
+      if (abort.signal.aborted) return null;
+      return error instanceof KvsInferError ? error : sessionBroken(error);
+    } finally {
+      cancelTimeout();
+      body?.close();
+      this.#session = null;
+    }
+  }
+
+  #nextStart(): MediaStart {
+    const checkpoint = this.#startAtEdge ? null : this.intake.checkpoint();
+    this.#startAtEdge = false;
+    return checkpoint === null ? { at: 'now' } : { at: 'after', fragmentNumber: checkpoint.fragmentNumber };
+  }
+
+  async #read(body: MediaBody, abort: AbortController): Promise<void> {
+    const { clock, turns } = this.#dependencies;
+    const reader = new FragmentReader((event) => this.#event(event, abort));
+    let turnStartedMs = performance.now();
+    for await (const chunk of body.chunks) {
+      this.#lastByteMs = clock.monotonicMs();
+      for (let offset = 0; offset < chunk.length; offset += turnBytes) {
+        if (abort.signal.aborted) return;
+        if (performance.now() - turnStartedMs > turnMs) {
+          await turns.next();
+          turnStartedMs = performance.now();
+          if (abort.signal.aborted) return;
+        }
+        reader.push(chunk.subarray(offset, offset + turnBytes));
+      }
+    }
+    // No reader.end(): a fragment that broke off is not complete, and is read again from its start.
+  }
+
+  #event(event: FragmentEvent, abort: AbortController): void {
+    if (abort.signal.aborted) return;
+    const { clock } = this.#dependencies;
+    if (event.type === 'frame') {
+      this.#reconnect.succeeded();
+      this.#health.mediaSeen(clock.monotonicMs(), clock.nowMs());
+    }
+    this.intake.event(event);
+    if (event.type === 'fragment-end') this.#checkDistance(event.fragment.millisBehindNow, abort);
+  }
+
+  #checkDistance(millisBehindNow: number | null, abort: AbortController): void {
+    this.#health.behind(millisBehindNow);
+    const nowMs = this.#dependencies.clock.monotonicMs();
+    if (millisBehindNow === null || millisBehindNow <= behindMaxMs || nowMs - this.#lastSkipMs < skipAgainAfterMs)
+      return;
+    this.#lastSkipMs = nowMs;
+    this.#health.skippedToNow();
+    this.#startAtEdge = true;
+    abort.abort();
+  }
+
+  async #wait(delayMs: number, stopped: Promise<void>): Promise<void> {
+    let cancel = () => {};
+    const waited = new Promise<void>((resolve) => {
+      cancel = this.#dependencies.clock.setTimer(delayMs, resolve);
+    });
+    await Promise.race([waited, stopped]);
+    cancel();
+  }
+}
+
+function sessionBroken(cause: unknown): KvsInferError {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new KvsInferError('STREAM_SESSION_BROKEN', `the media connection broke: ${message}`, {
+    hint: 'it is opened again after the last complete fragment',
+    retryable: true,
+    cause,
+  });
+}

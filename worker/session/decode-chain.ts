@@ -1,0 +1,123 @@
+/**
+ * The decoder of one camera and the frames it still owes: feeds only packets that matter and tells for each wanted frame
+ * what became of it.
+ * Invariant: every wanted frame comes out once, as `picture` or as `lost`; after withheld packets decoding begins anew at
+ * a keyframe, because pictures without their references are garbage; at most `owedMax` frames are owed.
+ */
+import { type BitstreamLayout, bitstreamLayout } from '../decode/bitstream-layout.ts';
+import { type Picture, VideoDecoder } from '../decode/decoder.ts';
+import { isDroppable } from '../decode/reference-frames.ts';
+import type { FragmentEvent } from '../demux/fragment-reader.ts';
+import type { FrameName } from './messages.ts';
+
+/** Decoders hold back a few pictures to reorder them (H.264 allows 16). */
+const owedMax = 32;
+
+/** What comes back with the picture: the frame's name, or null when it only served as a reference. */
+type Wanted = FrameName | null;
+export type DecodedPicture = Picture<Wanted>;
+type FramePacket = Extract<FragmentEvent, { type: 'frame' }>;
+type Track = FramePacket['track'];
+
+export type DecodeChainPorts = {
+  picture(picture: DecodedPicture, wanted: FrameName): void;
+  lost(wanted: FrameName): void;
+  fault(code: string, message: string): void;
+};
+
+export class DecodeChain {
+  readonly #ports: DecodeChainPorts;
+  readonly #owed = new Set<FrameName>();
+  #decoder: VideoDecoder<Wanted> | null = null;
+  #layout: BitstreamLayout | null = null;
+  #track: Track | null = null;
+  #hasGap = false;
+
+  constructor(ports: DecodeChainPorts) {
+    this.#ports = ports;
+  }
+
+  /** A packet was withheld that later packets may refer to. */
+  skipped(): void {
+    this.#hasGap = true;
+  }
+
+  /** @param keyframesOnly nothing but keyframes comes: each picture is taken out at once. */
+  packet(packet: FramePacket, wanted: Wanted, keyframesOnly: boolean): void {
+    if (this.#hasGap) this.reset();
+    if (packet.track !== this.#track) this.#useTrack(packet.track);
+    const decoder = this.#decoder;
+    if (wanted === null && this.#layout !== null && isDroppable(packet.data, this.#layout)) return;
+    if (decoder === null) {
+      if (wanted !== null) this.#ports.lost(wanted);
+      return;
+    }
+    if (wanted !== null) this.#owe(wanted);
+    const refusedBefore = decoder.counts.dropped.awaitingKeyframe;
+    const { data, timestampMs, keyframe } = packet;
+    decoder.decode({ data, timestampMs, keyframe, context: wanted }, this.#take);
+    if (wanted !== null && decoder.counts.dropped.awaitingKeyframe > refusedBefore) this.#lose(wanted);
+    if (keyframesOnly) decoder.flush(this.#take);
+  }
+
+  /** The packets broke off: what the decoder still holds comes out, and the next picture needs a keyframe. */
+  reset(): void {
+    this.#hasGap = false;
+    this.#decoder?.flush(this.#take);
+    for (const wanted of [...this.#owed]) this.#lose(wanted);
+  }
+
+  /** @param settle called for each frame still owed, in place of `lost`. */
+  close(settle: () => void): void {
+    this.#decoder?.close();
+    this.#decoder = null;
+    this.#track = null;
+    for (const _ of this.#owed) settle();
+    this.#owed.clear();
+  }
+
+  readonly #take = (picture: DecodedPicture): void => {
+    const wanted = picture.context ?? null;
+    if (wanted !== null && this.#owed.delete(wanted)) this.#ports.picture(picture, wanted);
+  };
+
+  #owe(wanted: FrameName): void {
+    this.#owed.add(wanted);
+    const oldest = this.#owed.values().next().value;
+    if (this.#owed.size > owedMax && oldest !== undefined) this.#lose(oldest);
+  }
+
+  #lose(wanted: FrameName): void {
+    if (this.#owed.delete(wanted)) this.#ports.lost(wanted);
+  }
+
+  /** Every fragment declares its tracks anew; the decoder compares and mostly has nothing to do. */
+  #useTrack(track: Track): void {
+    this.#track = track;
+    if (track.codec === 'other') {
+      this.reset();
+      this.#decoder?.close();
+      this.#decoder = null;
+      this.#layout = null;
+      this.#ports.fault('CODEC_UNSUPPORTED', `expected H.264 or H.265 video, the stream carries ${track.codecId}`);
+      return;
+    }
+    this.#layout = bitstreamLayout(track.codec, track.codecPrivate);
+    try {
+      if (this.#decoder === null) {
+        this.#decoder = new VideoDecoder<Wanted>({
+          codec: track.codec,
+          codecPrivate: track.codecPrivate,
+          onError: (error) => this.#ports.fault(error.code, error.message),
+        });
+      } else {
+        this.#decoder.useParameters(track.codec, track.codecPrivate, this.#take);
+      }
+    } catch (error) {
+      this.#decoder?.close();
+      this.#decoder = null;
+      const code = (error as { code?: string }).code ?? 'DECODER_UNAVAILABLE';
+      this.#ports.fault(code, error instanceof Error ? error.message : String(error));
+    }
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * The decode side of a MessagePort: owns cameras from GetMedia to letterboxed frames. Runs in a thread of its own in
+ * production and on the caller's thread under a stepped clock; it cannot tell the difference.
+ * Invariant: what a message asks of an unknown run is answered as if that run had nothing, never with an error.
+ */
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { MessagePort } from 'node:worker_threads';
+import { encodeJpeg } from '../decode/jpeg.ts';
+import { CameraSession, type SessionDependencies } from './camera-session.ts';
+import type { CameraRun, FromDecodeHost, IntakeReport, ToDecodeHost } from './messages.ts';
+import { Turns } from './turns.ts';
+
+const reportIntervalMs = 1_000;
+/** Quality of snapshots, 1..100. */
+const jpegQuality = 85;
+
+export type HostPort = Pick<MessagePort, 'postMessage' | 'on'>;
+type RunningCamera = { session: CameraSession; isStopping: boolean };
+
+export function runDecodeHost(port: HostPort, options: Omit<SessionDependencies, 'turns'>, onClosed: () => void): void {
+  const dependencies = { ...options, turns: new Turns() };
+  const cameras = new Map<CameraRun, RunningCamera>();
+  const loopDelay = monitorEventLoopDelay({ resolution: 10 });
+  loopDelay.enable();
+  let cancelTick = () => {};
+  let isClosed = false;
+  const post = (message: FromDecodeHost, transfer: ArrayBuffer[] = []) => {
+    if (!isClosed) port.postMessage(message, transfer);
+  };
+
+  const tick = () => {
+    const reports: Record<CameraRun, IntakeReport> = {};
+    for (const [run, { session }] of cameras) {
+      session.tick();
+      reports[run] = session.report();
+    }
+    post({ type: 'report', cameras: reports, eventLoopDelayP99Ms: loopDelay.percentile(99) / 1e6 });
+    loopDelay.reset();
+    cancelTick = options.clock.setTimer(reportIntervalMs, tick);
+  };
+  cancelTick = options.clock.setTimer(reportIntervalMs, tick);
+
+  const finish = (run: CameraRun, camera: RunningCamera) => {
+    if (!camera.isStopping || camera.session.intake.isDetectorBusy || !cameras.delete(run)) return;
+    post({ type: 'stopped', run, report: camera.session.report() });
+    camera.session.intake.release();
+  };
+
+  const handle = (message: ToDecodeHost) => {
+    switch (message.type) {
+      case 'start': {
+        const { run } = message;
+        const session = new CameraSession(message.settings, dependencies, (frame, buffer) =>
+          post({ type: 'frame', run, frame, buffer }, [buffer]),
+        );
+        cameras.set(run, { session, isStopping: false });
+        return;
+      }
+      case 'stop': {
+        const camera = cameras.get(message.run);
+        if (camera === undefined || camera.isStopping) return;
+        void camera.session.stop().then(() => {
+          camera.isStopping = true;
+          finish(message.run, camera);
+        });
+        return;
+      }
+      case 'frame-settled': {
+        const camera = cameras.get(message.run);
+        if (camera === undefined) return;
+        camera.session.intake.settled(message.outcome, message.buffer);
+        finish(message.run, camera);
+        return;
+      }
+      case 'snapshot': {
+        const picture = cameras.get(message.run)?.session.picture(message.frame) ?? null;
+        const jpeg = picture === null ? null : encodeJpeg(picture, { quality: jpegQuality, boxes: message.boxes });
+        post({
+          type: 'snapshot',
+          request: message.request,
+          jpeg,
+          width: picture?.width ?? 0,
+          height: picture?.height ?? 0,
+        });
+        return;
+      }
+      case 'close':
+        cancelTick();
+        loopDelay.disable();
+        void Promise.all([...cameras.values()].map(({ session }) => session.stop())).then(() => {
+          cameras.clear();
+          post({ type: 'closed' });
+          isClosed = true;
+          onClosed();
+        });
+        return;
+    }
+  };
+  port.on('message', handle);
+}

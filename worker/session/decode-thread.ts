@@ -1,0 +1,19 @@
+/**
+ * Entry of a decode thread: its own AWS clients and the machine's clock around the decode host.
+ * Invariant: an error that nobody caught ends the thread, and main hears of it; no camera is left unread in silence.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { awsClients } from '../../aws/clients.ts';
+import { kinesisVideoMedia } from '../../aws/media.ts';
+import { systemClock } from '../../core/clock.ts';
+import { runDecodeHost } from './decode-host.ts';
+
+export type DecodeThreadData = { region: string; endpoint?: string };
+
+if (parentPort === null) throw new Error('decode-thread.ts runs as a worker thread only');
+const port = parentPort;
+const clients = awsClients(workerData as DecodeThreadData);
+runDecodeHost(port as never, { media: kinesisVideoMedia(clients), clock: systemClock, random: Math.random }, () => {
+  clients.destroy();
+  port.close();
+});

@@ -1,0 +1,115 @@
+/**
+ * The state of one camera's intake as people see it: starting, running, silent, degraded or failing, and why.
+ * Invariant: `failing` outranks `silent` outranks `starting` and `degraded`; media that flows again clears the failure.
+ * Times are monotonic except `lastMediaAtMs`.
+ */
+
+import type { KvsInferError } from '../../core/errors.ts';
+import type { Checkpoint } from '../../core/fleet-state.ts';
+import type { FrameCounts } from './frame-ledger.ts';
+import type { IntakeReport, IntakeState } from './messages.ts';
+
+/** Design: no media for so long is silence. */
+export const silentAfterMs = 10_000;
+/** Overload is judged over this many ticks (seconds). */
+const windowTicks = 10;
+/** Share of the wanted frames that may be lost to overload before the camera is called degraded. */
+const overloadShareMax = 0.3;
+/** Distinct error codes that are counted by name; the codes are ours, so there are few. */
+const errorCodesMax = 32;
+
+export class IntakeHealth {
+  readonly #startedMs: number;
+  #lastMediaMs: number | null = null;
+  #lastMediaAtMs: number | null = null;
+  #millisBehindNow: number | null = null;
+  #failure: KvsInferError | null = null;
+  #lastError: KvsInferError | null = null;
+  #lastFault = '';
+  #sessions = { opened: 0, ended: 0, skippedToNow: 0 };
+  readonly #mediaErrors: Record<string, number> = {};
+  readonly #window: { inferred: number; overload: number }[] = [];
+
+  constructor(nowMs: number) {
+    this.#startedMs = nowMs;
+  }
+
+  sessionOpened(): void {
+    this.#sessions.opened += 1;
+  }
+
+  /** @param error null when the session ended in order. */
+  sessionEnded(error: KvsInferError | null): void {
+    this.#sessions.ended += 1;
+    this.#lastError = error;
+    // What a retry cannot mend is a failure at once; the rest shows as silence if it lasts.
+    if (error !== null && (!error.retryable || error.code === 'STREAM_CONNECTION_LIMIT')) this.#failure = error;
+  }
+
+  skippedToNow(): void {
+    this.#sessions.skippedToNow += 1;
+  }
+
+  mediaSeen(monotonicMs: number, nowMs: number): void {
+    this.#lastMediaMs = monotonicMs;
+    this.#lastMediaAtMs = nowMs;
+    this.#failure = null;
+    this.#lastError = null;
+  }
+
+  behind(millisBehindNow: number | null): void {
+    this.#millisBehindNow = millisBehindNow;
+  }
+
+  mediaFault(code: string, message: string): void {
+    const isKnown = this.#mediaErrors[code] !== undefined;
+    const key = isKnown || Object.keys(this.#mediaErrors).length < errorCodesMax ? code : 'OTHER';
+    this.#mediaErrors[key] = (this.#mediaErrors[key] ?? 0) + 1;
+    this.#lastFault = `${code}: ${message}`;
+  }
+
+  tick(_nowMs: number, frames: FrameCounts): void {
+    this.#window.push({ inferred: frames.inferred, overload: frames.dropped.overload ?? 0 });
+    if (this.#window.length > windowTicks) this.#window.shift();
+  }
+
+  report(nowMs: number, frames: FrameCounts, checkpoint: Checkpoint | null): IntakeReport {
+    return {
+      ...this.#state(nowMs, frames),
+      frames,
+      checkpoint,
+      lastMediaAtMs: this.#lastMediaAtMs,
+      millisBehindNow: this.#millisBehindNow,
+      sessions: { ...this.#sessions },
+      mediaErrors: { ...this.#mediaErrors },
+    };
+  }
+
+  #state(nowMs: number, frames: FrameCounts): { state: IntakeState; reason: string } {
+    if (this.#failure !== null) {
+      return { state: 'failing', reason: `${this.#failure.code}: ${this.#failure.message} (${this.#failure.hint})` };
+    }
+    const quietMs = nowMs - (this.#lastMediaMs ?? this.#startedMs);
+    if (quietMs >= silentAfterMs) {
+      const because = this.#lastError === null ? '' : `; last session: ${this.#lastError.message}`;
+      return { state: 'silent', reason: `no media for ${Math.floor(quietMs / 1000)} s${because}` };
+    }
+    if (this.#lastMediaMs === null) return { state: 'starting', reason: 'waiting for the first fragment' };
+    const oldest = this.#window[0];
+    if (oldest !== undefined) {
+      const overload = (frames.dropped.overload ?? 0) - oldest.overload;
+      const wanted = overload + frames.inferred - oldest.inferred;
+      if (overload >= 3 && overload / wanted > overloadShareMax) {
+        return {
+          state: 'degraded',
+          reason: `the detector is too busy: ${overload} of ${wanted} frames gave way to newer ones`,
+        };
+      }
+    }
+    const undecoded = frames.dropped['decode-failed'] ?? 0;
+    if (frames.inferred === 0 && undecoded > 0 && this.#lastFault !== '') {
+      return { state: 'failing', reason: this.#lastFault };
+    }
+    return { state: 'running', reason: 'media flows' };
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * What main and a decode host say to each other over a MessagePort. Frames travel as transferred ArrayBuffers and come
+ * back the same way, so pixels are never copied between threads.
+ * Invariant: every `frame` is answered by exactly one `frame-settled`, and `stop` by exactly one `stopped`, after which
+ * nothing more is said of that camera.
+ */
+import type { Checkpoint } from '../../core/fleet-state.ts';
+import type { Letterbox } from '../decode/letterbox.ts';
+import type { DropReason, FrameCounts } from './frame-ledger.ts';
+
+/** One run of one camera: `cameraId#epoch#run`. A restarted camera is a new run, so late messages find nobody. */
+export type CameraRun = string;
+
+/** A frame's name within its camera, the same for every reader of the stream. */
+export type FrameName = { fragmentNumber: string; frameIndex: number };
+
+export type CameraIntakeSettings = {
+  streamName: string;
+  fps: number;
+  /** Keep the last full-resolution pictures, for snapshots. */
+  keepPictures: boolean;
+  /** The model's input in pixels. */
+  input: { width: number; height: number };
+  resumeAfter: Checkpoint | null;
+  /** Without `resumeAfter`: fragments with an older server timestamp are not handled. 0 = handle all. */
+  handleFromServerMs: number;
+};
+
+/** A letterboxed RGB frame, `input.width × input.height × 3` bytes. */
+export type IntakeFrame = FrameName & {
+  /** Producer time of the frame. */
+  capturedAtMs: number;
+  /** Wall-clock time at which it was ready for the detector. */
+  readyAtMs: number;
+  decodeMs: number;
+  width: number;
+  height: number;
+  letterbox: Letterbox;
+};
+
+export type IntakeState = 'starting' | 'running' | 'silent' | 'degraded' | 'failing';
+
+export type IntakeReport = {
+  state: IntakeState;
+  reason: string;
+  frames: FrameCounts;
+  checkpoint: Checkpoint | null;
+  lastMediaAtMs: number | null;
+  millisBehindNow: number | null;
+  /** GetMedia sessions opened, ended for any reason, and given up for being too far behind the live edge. */
+  sessions: { opened: number; ended: number; skippedToNow: number };
+  /** Errors in the media by code. */
+  mediaErrors: Record<string, number>;
+};
+
+export type SnapshotBox = { box: [number, number, number, number]; label: string; score: number };
+
+export type ToDecodeHost =
+  | { type: 'start'; run: CameraRun; settings: CameraIntakeSettings }
+  | { type: 'stop'; run: CameraRun }
+  | { type: 'frame-settled'; run: CameraRun; outcome: 'inferred' | DropReason; buffer: ArrayBuffer | null }
+  | { type: 'snapshot'; request: number; run: CameraRun; frame: FrameName; boxes: SnapshotBox[] }
+  | { type: 'close' };
+
+export type FromDecodeHost =
+  | { type: 'frame'; run: CameraRun; frame: IntakeFrame; buffer: ArrayBuffer }
+  | { type: 'report'; cameras: Record<CameraRun, IntakeReport>; eventLoopDelayP99Ms: number }
+  | { type: 'stopped'; run: CameraRun; report: IntakeReport }
+  | { type: 'snapshot'; request: number; jpeg: Uint8Array | null; width: number; height: number }
+  | { type: 'closed' };

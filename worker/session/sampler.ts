@@ -1,0 +1,60 @@
+/**
+ * Which frames of a camera are inferred: `fps` frames per second of PRODUCER time, spread evenly.
+ * Invariant: over any span the number of frames taken is at most fps × seconds + 1, whatever the source's rate; a source
+ * slower than `fps` gives every frame. Time that jumps (a new session, a wrong producer clock) restarts the pace.
+ */
+
+/** A frame may come this share of the interval early, so that rounded timestamps do not cost every second frame. */
+const earlyShare = 0.25;
+/** A jump back by more than this is a new time line; less is the reordering of B-frames. */
+const reorderMaxMs = 2_000;
+
+export class FrameSampler {
+  readonly #intervalMs: number;
+  #nextDueMs: number | null = null;
+
+  constructor(fps: number) {
+    this.#intervalMs = 1_000 / fps;
+  }
+
+  /** @returns true when the frame of this producer time is to be inferred. */
+  take(timestampMs: number): boolean {
+    const due = this.#nextDueMs;
+    const isNewTimeLine = due !== null && timestampMs < due - this.#intervalMs - reorderMaxMs;
+    if (due === null || isNewTimeLine) {
+      this.#nextDueMs = timestampMs + this.#intervalMs;
+      return true;
+    }
+    if (timestampMs < due - this.#intervalMs * earlyShare) return false;
+    // Late by a whole interval: go on from here instead of catching up in a burst.
+    const isLate = timestampMs >= due + this.#intervalMs;
+    this.#nextDueMs = (isLate ? timestampMs : due) + this.#intervalMs;
+    return true;
+  }
+}
+
+/**
+ * Is it enough to decode keyframes? Learned from the distance of the last keyframes, in producer time.
+ * Invariant: says yes only when keyframes alone come at least as often as frames are wanted.
+ */
+export class KeyframePace {
+  readonly #wantedIntervalMs: number;
+  #lastKeyframeMs: number | null = null;
+  #keyframeIntervalMs: number | null = null;
+
+  constructor(fps: number) {
+    this.#wantedIntervalMs = 1_000 / fps;
+  }
+
+  keyframeSeen(timestampMs: number): void {
+    const last = this.#lastKeyframeMs;
+    this.#lastKeyframeMs = timestampMs;
+    this.#keyframeIntervalMs = last === null || timestampMs <= last ? null : timestampMs - last;
+  }
+
+  keyframesSuffice(): boolean {
+    return (
+      this.#keyframeIntervalMs !== null && this.#keyframeIntervalMs <= this.#wantedIntervalMs * (1 + earlyShare / 5)
+    );
+  }
+}

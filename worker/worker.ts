@@ -1,0 +1,325 @@
+/**
+ * Puts a worker together: environment and clock in, running worker out. The process entry and the tests start it alike;
+ * only the clock and the seams to the outside differ.
+ * Invariant: what was started is stopped in the reverse order, also when the start fails half-way.
+ */
+import { randomUUID } from 'node:crypto';
+import os from 'node:os';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { Registry } from 'prom-client';
+import { type AwsClients, awsClients } from '../aws/clients.ts';
+import { ecsAgent, type TaskIdentity } from '../aws/ecs-agent.ts';
+import { controlLink } from '../aws/heartbeat.ts';
+import { kinesisVideoMedia, type MediaSource } from '../aws/media.ts';
+import { awsResultStore, type ResultStore } from '../aws/results.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
+import type { KvsInferError } from '../core/errors.ts';
+import { resourceNames } from '../core/names.ts';
+import type { WorkerEnvironment } from './environment.ts';
+import { DeliveryQueue } from './publish/delivery-queue.ts';
+import { type PublishGate, RecordPublisher } from './publish/record-publisher.ts';
+import { CameraSupervisor } from './runtime/camera-supervisor.ts';
+import { FleetMember } from './runtime/fleet-member.ts';
+import { type Health, startHttpServer, type WorkerHttpServer } from './runtime/http-server.ts';
+import { jsonLog, type Log } from './runtime/log.ts';
+import { type Gauges, WorkerMetrics } from './runtime/metrics.ts';
+import { type LoadedModel, ModelPool } from './runtime/model-pool.ts';
+import { TaskProtection } from './runtime/task-protection.ts';
+import { workerHealth } from './runtime/worker-health.ts';
+import { startDecodeHere, startDecodeThread } from './session/decode-link.ts';
+import { readStandaloneCameras, StandaloneSchedule } from './standalone.ts';
+
+/** ECS kills 30 s after SIGTERM; what is not done by then is lost, so stop a little earlier. */
+const drainTimeoutMs = 25_000;
+const loopDelayWindowMs = 10_000;
+const defaultModel = 'default';
+
+export type StartWorkerOptions = {
+  environment: WorkerEnvironment;
+  /** Any other than the machine's clock keeps decoding in this process, so that stepping it moves everything. */
+  clock?: Clock;
+  /** Uniform in [0, 1); spreads retries. */
+  random?: () => number;
+  clients?: AwsClients;
+  /** Replaces Kinesis Video Streams, and keeps decoding in this process. */
+  media?: MediaSource;
+  /** Replaces where results go. */
+  store?: Partial<ResultStore>;
+  log?: Log;
+  registry?: Registry;
+  /** A worker id for tests; default: the ECS task id, else host name and process id. */
+  workerId?: string;
+  /** Standalone mode without a result stream: takes each record as a line. */
+  writeRecordLine?: (line: string) => void;
+};
+
+export type RunningWorker = {
+  workerId: string;
+  httpPort: number;
+  registry: Registry;
+  supervisor: CameraSupervisor;
+  health(): Health;
+  /** Resolves when every camera has been given back after `stop`, or after the drain flag and `stop`. */
+  drained: Promise<void>;
+  /** Resolves when a thread that cameras depend on has died: the process should exit with 1. */
+  fatal: Promise<KvsInferError>;
+  /** Drains, gives everything back and closes; within 30 s of the clock. */
+  stop(reason?: string): Promise<void>;
+  /** Resolves when nothing that was begun is under way: for stepping the clock. Retries that wait for a timer do not count. */
+  settled(): Promise<void>;
+};
+
+/** @throws KvsInferError MODEL_* when the default model cannot be used, CAMERA_FILE_*, HTTP_PORT_BUSY */
+export async function startWorker(options: StartWorkerOptions): Promise<RunningWorker> {
+  const { environment } = options;
+  const clock = options.clock ?? systemClock;
+  const random = options.random ?? Math.random;
+  const clients = options.clients ?? awsClients(clientOptions(environment));
+  const agent = ecsAgent({
+    ...(environment.ecsAgentUri === undefined ? {} : { agentUri: environment.ecsAgentUri }),
+    ...(environment.ecsMetadataUri === undefined ? {} : { metadataUri: environment.ecsMetadataUri }),
+  });
+  const identity: TaskIdentity | null = await agent.identity();
+  const workerId =
+    options.workerId ?? identity?.taskId ?? `${os.hostname()}-${process.pid}-${randomUUID().slice(0, 4)}`;
+  const log = options.log ?? jsonLog((line) => process.stderr.write(line), clock, environment.logLevel, { workerId });
+  const startedAtMs = clock.nowMs();
+
+  const gates = new Map<string, number>();
+  let member: FleetMember | null = null;
+  const gate: PublishGate = (cameraId, epoch) =>
+    member?.isFenced() === true ? 'fenced' : gates.get(cameraId) === epoch ? 'open' : 'stale-epoch';
+  const store = options.store ?? resultStore(environment, clients, options.writeRecordLine);
+  const metrics = new WorkerMetrics(options.registry ?? new Registry(), () => gauges());
+  const publisher = new RecordPublisher({
+    putRecords: store.putRecords ?? (async () => []),
+    gate,
+    clock,
+    random,
+    onPublished: (count) => metrics.records('published', count),
+    onDiscarded: (reason, count) => metrics.records(reason, count),
+    onRetry: (error) => log.warn('records could not be put; they are sent again', { error }),
+  });
+  const deliveries = new DeliveryQueue({
+    gate,
+    clock,
+    random,
+    onDelivered: (kind) => metrics.delivery(kind, 'delivered'),
+    onDiscarded: (kind, reason) => metrics.delivery(kind, reason),
+    onError: ({ kind, cameraId }, error) => log.warn('a delivery failed', { kind, cameraId, error }),
+  });
+  const models = new ModelPool({
+    modelsFolder: environment.modelsFolder,
+    cacheFolder: environment.cacheFolder,
+    providers: environment.providers,
+    intraOpThreads: environment.inferenceThreads,
+  });
+  const supervisor = new CameraSupervisor(
+    {
+      clock,
+      log,
+      metrics,
+      models,
+      publisher,
+      deliveries,
+      results: {
+        workerId,
+        publishFrames: environment.publishFrames,
+        resultDays: environment.resultDays,
+        nowMs: () => clock.nowMs(),
+        store,
+      },
+    },
+    gates,
+  );
+  let tellFatal: (error: KvsInferError) => void = () => {};
+  const fatal = new Promise<KvsInferError>((resolve) => {
+    tellFatal = resolve;
+  });
+  const inProcess = clock !== systemClock || options.media !== undefined;
+  const hosts = inProcess ? 1 : environment.decodeThreads;
+  for (let host = 0; host < hosts; host += 1) {
+    const ports = { message: supervisor.message.bind(supervisor, host), died: tellFatal };
+    supervisor.addLink(
+      inProcess
+        ? startDecodeHere({ media: options.media ?? kinesisVideoMedia(clients), clock, random }, ports)
+        : startDecodeThread(clientOptions(environment), ports),
+    );
+  }
+
+  const loopDelay = monitorEventLoopDelay({ resolution: 10 });
+  loopDelay.enable();
+  let mainLoopDelayP99Ms = 0;
+  let cancelLoopDelay = () => {};
+  const readLoopDelay = () => {
+    mainLoopDelayP99Ms = loopDelay.percentile(99) / 1e6;
+    loopDelay.reset();
+    cancelLoopDelay = clock.setTimer(loopDelayWindowMs, readLoopDelay);
+  };
+  readLoopDelay();
+
+  let main: LoadedModel | null = null;
+  const health = () =>
+    workerHealth({ environment, workerId, member, main, models, cameras: supervisor.running().size });
+  const gauges = (): Gauges => {
+    const cameras: Record<string, number> = {};
+    let millisBehindNowMax = 0;
+    for (const { state } of Object.values(supervisor.heartbeat())) cameras[state] = (cameras[state] ?? 0) + 1;
+    for (const { report } of supervisor.runs()) {
+      millisBehindNowMax = Math.max(millisBehindNowMax, report?.millisBehindNow ?? 0);
+    }
+    return {
+      cameras,
+      publisherRecords: publisher.size,
+      deliveries: deliveries.size,
+      inferenceQueue: [...models.loaded.values()].reduce((sum, { scheduler }) => sum + scheduler.queued, 0),
+      mainLoopDelayP99Ms,
+      decodeLoopDelayP99Ms: supervisor.decodeLoopDelayP99Ms,
+      millisBehindNowMax,
+      isFenced: member?.isFenced() ?? false,
+    };
+  };
+
+  let http: WorkerHttpServer | null = null;
+  let standalone: StandaloneSchedule | null = null;
+  const closeAll = async () => {
+    cancelLoopDelay();
+    loopDelay.disable();
+    await member?.close();
+    await supervisor.close();
+    publisher.close();
+    deliveries.close();
+    await models.close();
+    await http?.close();
+    if (options.clients === undefined) clients.destroy();
+  };
+
+  try {
+    http = await startHttpServer({ ...environment.http, health, registry: metrics.registry });
+    if (environment.control !== null) {
+      member = fleetMember(environment.control);
+      member.start();
+    }
+    const cameras =
+      environment.configFile === undefined ? null : await readStandaloneCameras(environment.configFile, log);
+    main = await models.get(defaultModel);
+    reportModel(main);
+    member?.ready();
+    if (cameras !== null) {
+      standalone = new StandaloneSchedule(cameras, supervisor, clock);
+      standalone.start();
+    }
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+
+  function reportModel({ client }: LoadedModel): void {
+    const { provider, model } = client;
+    metrics.build({ provider, model: model.name, sha256: model.sha256 });
+    for (const failure of client.providerFailures) log.error('a provider could not be had', { ...failure });
+    log.info('ready', { provider, model: model.name, inferencesPerSecond: client.measuredInferencesPerSecond });
+  }
+
+  function fleetMember({ stage, fleet, accountId }: NonNullable<WorkerEnvironment['control']>): FleetMember {
+    const names = resourceNames(stage, accountId);
+    return new FleetMember({
+      clock,
+      log,
+      supervisor,
+      protection: new TaskProtection(agent, clock, log),
+      control: controlLink(clients, {
+        fleet,
+        workerId,
+        workersTable: names.tables.workers,
+        cameraStatesTable: names.tables.cameraStates,
+        eventSource: names.eventSource,
+      }),
+      describe: () => {
+        const measured = main?.client.measuredInferencesPerSecond;
+        const limit = environment.inferencesPerSecondLimit ?? Number.POSITIVE_INFINITY;
+        const { firstInferenceAtMs } = supervisor;
+        return {
+          schemaVersion: 1,
+          startedAtMs,
+          ...(identity === null ? {} : identityFields(identity)),
+          ...(main === null ? {} : { provider: main.client.provider }),
+          ...(measured === undefined ? {} : { capacityInferencesPerSecond: Math.min(measured, limit) }),
+          ...(firstInferenceAtMs === undefined ? {} : { firstInferenceAtMs }),
+        };
+      },
+      onHeartbeat: (outcome) => metrics.heartbeat(outcome),
+      onFenced: () => publisher.gateChanged(),
+    });
+  }
+
+  let stopping: Promise<void> | null = null;
+  let tellDrained = () => {};
+  const drained = new Promise<void>((resolve) => {
+    tellDrained = resolve;
+  });
+  const stop = async (reason: string) => {
+    const timedOut = new Promise<'timed-out'>((resolve) => {
+      clock.setTimer(drainTimeoutMs, () => resolve('timed-out'));
+    });
+    const outcome = await Promise.race([member?.drain(reason) ?? standalone?.drain(), timedOut]);
+    if (outcome === 'timed-out') log.error('draining took too long; what is left is given up');
+    else tellDrained();
+    await closeAll();
+  };
+  return {
+    workerId,
+    httpPort: http.port,
+    registry: metrics.registry,
+    supervisor,
+    health,
+    drained,
+    fatal,
+    stop: (reason = 'asked to stop') => {
+      stopping ??= stop(reason);
+      return stopping;
+    },
+    async settled() {
+      do {
+        await member?.settled();
+        await standalone?.settled();
+        await new Promise((resolve) => setImmediate(resolve));
+      } while (models.isBusy || publisher.isSending || deliveries.isSending);
+    },
+  };
+}
+
+function clientOptions({ region, endpoint }: WorkerEnvironment): { region: string; endpoint?: string } {
+  return { region, ...(endpoint === undefined ? {} : { endpoint }) };
+}
+
+function identityFields({ taskArn, containerInstanceArn, instanceId, revision }: TaskIdentity) {
+  return {
+    taskArn,
+    ...(containerInstanceArn === undefined ? {} : { containerInstanceArn }),
+    ...(instanceId === undefined ? {} : { instanceId }),
+    ...(revision === undefined ? {} : { revision }),
+  };
+}
+
+function resultStore(
+  environment: WorkerEnvironment,
+  clients: AwsClients,
+  writeLine: ((line: string) => void) | undefined,
+): Partial<ResultStore> {
+  if (environment.control !== null) {
+    const names = resourceNames(environment.control.stage, environment.control.accountId);
+    const { detections: detectionsTable } = names.tables;
+    return awsResultStore(clients, { stream: names.resultStream, bucket: names.resultBucket, detectionsTable });
+  }
+  const store = awsResultStore(clients, environment.results);
+  if (store.putRecords !== undefined) return store;
+  const write = writeLine ?? ((line: string) => process.stdout.write(line));
+  return {
+    ...store,
+    async putRecords(records) {
+      for (const { data } of records) write(`${Buffer.from(data).toString()}\n`);
+      return [];
+    },
+  };
+}
