@@ -103,7 +103,7 @@ export class FragmentStore {
     this.#arriving = {
       ...start,
       number: this.#newestNumber,
-      serverTimestampMs: this.#clock.nowMs(),
+      serverTimestampMs: Math.floor(this.#clock.nowMs()),
       blocks: [],
       bytes: start.header.length,
       lastTimestampMs: start.producerTimestampMs,
@@ -183,7 +183,7 @@ export class FragmentStore {
 
   /** Numbers have one length, so their order as text is their order as numbers. */
   #nextNumber(): string {
-    const nowMs = Math.max(this.#clock.nowMs(), this.#lastNumberMs);
+    const nowMs = Math.max(Math.floor(this.#clock.nowMs()), this.#lastNumberMs);
     this.#sequence = nowMs === this.#lastNumberMs ? this.#sequence + 1 : 0;
     this.#lastNumberMs = nowMs;
     return NUMBER_HEAD + String(nowMs).padStart(13, '0') + String(this.#sequence).padStart(NUMBER_SEQUENCE_DIGITS, '0');

@@ -129,7 +129,7 @@ export class MediaSession {
       this.end();
       return;
     }
-    const millisBehindNow = Math.max(0, this.#options.clock.nowMs() - fragment.serverTimestampMs);
+    const millisBehindNow = Math.max(0, Math.round(this.#options.clock.nowMs() - fragment.serverTimestampMs));
     await this.#write(
       tagsElement([
         ['AWS_KINESISVIDEO_MILLIS_BEHIND_NOW', String(millisBehindNow)],
