@@ -1,0 +1,204 @@
+/**
+ * Carries out a decision. Every step is idempotent and stands alone: what fails is said in one sentence and the others
+ * go on; the next run sees the world as it then is and decides again.
+ * Invariant: a camera's state is written before any worker's list names it, and a task is given back before its instance
+ * is terminated.
+ */
+import { assignmentsOf, sameAssignments } from '../core/control/assign.ts';
+import type { CameraChange, ControlDecision } from '../core/control/decide.ts';
+import type { LedgerEntry } from '../core/control/ledger.ts';
+import type { FleetObservation } from '../core/control/observation.ts';
+import { isDead, isLeaving } from '../core/control/observation.ts';
+import type { CameraState } from '../core/fleet-state.ts';
+import { fleetResourceNames } from '../core/names.ts';
+import { departCamera, writeCameraChange } from './camera-states.ts';
+import { setGroupSize, setServiceSize, terminateInstance } from './capacity.ts';
+import { addToLedger } from './ledger.ts';
+import type { Surroundings } from './observe.ts';
+import { inParallel, parallelWritesMax } from './parallel.ts';
+import { buryWorker, markDraining, writeAssignments } from './workers.ts';
+
+/** What was done or failed to be done, one sentence each. */
+export type Applied = { actions: string[]; failures: string[] };
+
+export async function applyDecision(
+  surroundings: Surroundings,
+  observation: FleetObservation,
+  decision: ControlDecision,
+): Promise<Applied> {
+  const steps = new Steps();
+  await Promise.all([
+    grow(surroundings, observation, decision, steps),
+    writeCameras(surroundings, observation, decision, steps),
+    drain(surroundings, observation, decision, steps),
+    giveBack(surroundings, observation, decision, steps),
+    tidy(surroundings, decision, steps),
+  ]);
+  return { actions: steps.sentences(), failures: steps.failures };
+}
+
+/** Sentences in the order of a fixed list of kinds, whichever call answered first. */
+class Steps {
+  readonly failures: string[] = [];
+  readonly #done: { order: number; sentence: string }[] = [];
+
+  done(order: number, sentence: string): void {
+    this.#done.push({ order, sentence });
+  }
+
+  /** @returns whether the step succeeded. */
+  async try(order: number, sentence: string, step: () => Promise<unknown>): Promise<boolean> {
+    try {
+      const happened = await step();
+      if (happened === false) this.done(order, `left undone, the world had moved: ${sentence}`);
+      else this.done(order, sentence);
+      return happened !== false;
+    } catch (error) {
+      this.fail(order, sentence, error);
+      return false;
+    }
+  }
+
+  fail(order: number, sentence: string, error: unknown): void {
+    const failure = `failed: ${sentence}: ${error instanceof Error ? error.message : String(error)}`;
+    this.failures.push(failure);
+    this.done(order, failure);
+  }
+
+  sentences(): string[] {
+    return [...this.#done]
+      .sort((a, b) => a.order - b.order || (a.sentence < b.sentence ? -1 : a.sentence > b.sentence ? 1 : 0))
+      .map((step) => step.sentence);
+  }
+}
+
+const order = { instances: 0, tasks: 1, terminate: 2, drain: 3, cameras: 4, lists: 5, tidy: 6 };
+
+async function grow(
+  { clients, stage }: Surroundings,
+  { fleet }: FleetObservation,
+  { plan }: ControlDecision,
+  steps: Steps,
+) {
+  const { setInstances } = plan;
+  if (setInstances === null) return;
+  await steps.try(
+    order.instances,
+    `set the Auto Scaling group from ${plan.previous.instances} to ${setInstances}`,
+    () => setGroupSize(clients, fleetResourceNames(stage, fleet.fleet).autoScalingGroup, setInstances),
+  );
+}
+
+async function giveBack(
+  { clients, names, stage }: Surroundings,
+  { fleet }: FleetObservation,
+  { plan }: ControlDecision,
+  steps: Steps,
+) {
+  const { setTasks } = plan;
+  if (setTasks !== null) {
+    const resized = await steps.try(order.tasks, `set the ECS service from ${plan.previous.tasks} to ${setTasks}`, () =>
+      setServiceSize(clients, names.cluster, fleetResourceNames(stage, fleet.fleet).service, setTasks),
+    );
+    if (!resized) return;
+  }
+  await inParallel(plan.terminations, parallelWritesMax, ({ instanceId, decrement, reason }) =>
+    steps.try(
+      order.terminate,
+      `terminated instance ${instanceId}${decrement ? '' : ' for replacement'}: ${reason}`,
+      () => terminateInstance(clients, instanceId, decrement),
+    ),
+  );
+}
+
+async function drain(
+  { clients, names }: Surroundings,
+  { fleet }: FleetObservation,
+  { plan, nowMs }: ControlDecision,
+  steps: Steps,
+) {
+  await inParallel(plan.drains, parallelWritesMax, ({ workerId, reason }) =>
+    steps.try(order.drain, `drains worker ${workerId}: ${reason}`, () =>
+      markDraining(clients, names.tables.workers, { fleet: fleet.fleet, workerId }, { sinceMs: nowMs, reason }),
+    ),
+  );
+}
+
+async function writeCameras(
+  { clients, names }: Surroundings,
+  observation: FleetObservation,
+  decision: ControlDecision,
+  steps: Steps,
+) {
+  const written = new Map<string, CameraState>();
+  const cleanGives = new Set<string>();
+  const entries: LedgerEntry[] = [];
+  await inParallel(decision.changes, parallelWritesMax, async (change) => {
+    try {
+      const happened = await writeCameraChange(clients, names.tables.cameraStates, change);
+      if (happened) written.set(change.cameraId, change.next);
+      if (happened && change.ownership?.kind === 'give' && change.ownership.clean) cleanGives.add(change.cameraId);
+      const sentence = ownershipWords(change);
+      if (sentence !== null)
+        steps.done(order.cameras, happened ? sentence : `left undone, the world had moved: ${sentence}`);
+      if (happened) entries.push(...change.ledger);
+    } catch (error) {
+      steps.fail(order.cameras, ownershipWords(change) ?? `wrote the state of ${change.cameraId}`, error);
+    }
+  });
+  const states = observation.cameras.map((state) => written.get(state.cameraId) ?? state);
+  const drained = new Set(decision.plan.drains.map((drained) => drained.workerId));
+  const listening = observation.workers.filter(
+    (worker) =>
+      !isDead(worker, decision.nowMs, decision.policy.workerDeadAfterMs) &&
+      !isLeaving(worker) &&
+      !drained.has(worker.workerId),
+  );
+  const lists = inParallel(listening, parallelWritesMax, async (worker) => {
+    const list = assignmentsOf(worker, states, cleanGives);
+    if (sameAssignments(list, worker.assignments ?? {})) return;
+    const cameras = Object.keys(list).length;
+    await steps.try(
+      order.lists,
+      `worker ${worker.workerId} is to run ${cameras} ${cameras === 1 ? 'camera' : 'cameras'}`,
+      () => writeAssignments(clients, names.tables.workers, worker, list),
+    );
+  });
+  // What a slice of time was worth is added once the state says that it is accounted: lost in a crash, never twice.
+  const ledger = inParallel(entries, parallelWritesMax, async (entry) => {
+    try {
+      await addToLedger(clients, names.tables.ledger, entry);
+    } catch (error) {
+      steps.fail(order.tidy, `add to the ledger of camera ${entry.cameraId}`, error);
+    }
+  });
+  await Promise.all([lists, ledger]);
+}
+
+function ownershipWords({ cameraId, ownership }: CameraChange): string | null {
+  switch (ownership?.kind) {
+    case undefined:
+      return null;
+    case 'give':
+      return `gives camera ${cameraId} to worker ${ownership.workerId} (epoch ${ownership.epoch})`;
+    case 'release':
+      return `asks worker ${ownership.workerId} to give up camera ${cameraId}: ${ownership.reason}`;
+    case 'disown':
+      return `worker ${ownership.workerId} has given up camera ${cameraId}`;
+  }
+}
+
+async function tidy({ clients, names }: Surroundings, { departures, buried, nowMs }: ControlDecision, steps: Steps) {
+  await inParallel(departures, parallelWritesMax, ({ state, toFleet }) =>
+    steps.try(
+      order.tidy,
+      toFleet === null ? `removed camera ${state.cameraId}` : `moved camera ${state.cameraId} to fleet ${toFleet}`,
+      () => departCamera(clients, names.tables.cameraStates, state, toFleet, nowMs),
+    ),
+  );
+  await inParallel(buried, parallelWritesMax, (worker) =>
+    steps.try(order.tidy, `removed dead worker ${worker.workerId}`, () =>
+      buryWorker(clients, names.tables.workers, worker),
+    ),
+  );
+}

@@ -1,0 +1,220 @@
+/**
+ * The `camera-states` table in domain words: the verdict on a row (camera-changed) and what reconcile decided.
+ * Invariants: a verdict is written only by a newer row version than the one that is stored; a change of ownership holds
+ * only while owner and epoch are still what they were when it was decided.
+ */
+import { DeleteCommand, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import type { Camera, Issue } from '../core/camera.ts';
+import type { CameraChange } from '../core/control/decide.ts';
+import type { CameraState } from '../core/fleet-state.ts';
+import type { AwsClients } from './clients.ts';
+import { awsCall, isConditionFailed } from './error-codes.ts';
+import { queryAll } from './query-pages.ts';
+
+/** Sequence numbers of DynamoDB streams have up to 40 digits; padded, they compare as text. */
+const sequenceDigits = 40;
+
+export function comparableSequence(sequenceNumber: string): string {
+  return sequenceNumber.padStart(sequenceDigits, '0');
+}
+
+export async function readCameraStates(clients: AwsClients, table: string, fleet: string): Promise<CameraState[]> {
+  const items = await queryAll(clients, table, { name: 'fleet', value: fleet }, `read the cameras of fleet ${fleet}`);
+  return items as CameraState[];
+}
+
+export async function readCameraState(
+  clients: AwsClients,
+  table: string,
+  fleet: string,
+  cameraId: string,
+): Promise<CameraState | null> {
+  const answer = await awsCall(`read the state of camera ${cameraId}`, () =>
+    clients.documents.send(new GetCommand({ TableName: table, Key: { fleet, cameraId }, ConsistentRead: true })),
+  );
+  return (answer.Item as CameraState | undefined) ?? null;
+}
+
+export type Verdict = {
+  fleet: string;
+  cameraId: string;
+  camera: Camera | null;
+  issues: Issue[];
+  sequenceNumber: string;
+};
+
+/**
+ * @param toFleet the row now names this fleet: the state stays with its present one until its owner lets go.
+ * @returns false when this or a newer row version had its verdict already.
+ */
+export async function saveVerdict(
+  clients: AwsClients,
+  table: string,
+  verdict: Verdict,
+  nowMs: number,
+  toFleet: string | null = null,
+): Promise<boolean> {
+  const { fleet, cameraId, camera, issues } = verdict;
+  const phase = camera === null ? 'invalid' : 'off-schedule';
+  const reason = camera === null ? 'its row cannot be used' : 'new: the next run decides';
+  return happened(`save the verdict on camera ${cameraId}`, () =>
+    clients.documents.send(
+      new UpdateCommand({
+        TableName: table,
+        Key: { fleet, cameraId },
+        UpdateExpression:
+          'SET schemaVersion = :one, camera = :camera, issues = :issues, rowSequenceNumber = :sequence, rowChangedAtMs = :now, ' +
+          'epoch = if_not_exists(epoch, :zero), phase = if_not_exists(phase, :phase), ' +
+          `phaseReason = if_not_exists(phaseReason, :reason), phaseSinceMs = if_not_exists(phaseSinceMs, :now)${
+            toFleet === null ? ' REMOVE leaving' : ', leaving = :leaving'
+          }`,
+        ConditionExpression: 'attribute_not_exists(rowSequenceNumber) OR rowSequenceNumber < :sequence',
+        ExpressionAttributeValues: {
+          ':one': 1,
+          ':zero': 0,
+          ':camera': camera,
+          ':issues': issues,
+          ':sequence': comparableSequence(verdict.sequenceNumber),
+          ':now': nowMs,
+          ':phase': phase,
+          ':reason': reason,
+          ...(toFleet === null ? {} : { ':leaving': { toFleet, sinceMs: nowMs } }),
+        },
+      }),
+    ),
+  );
+}
+
+/**
+ * The row is gone from this fleet: the state stays until its owner has given the camera up.
+ * @returns false when there is no state, or a newer row version was seen already.
+ */
+export async function markLeaving(
+  clients: AwsClients,
+  table: string,
+  key: { fleet: string; cameraId: string },
+  sequenceNumber: string,
+  toFleet: string | null,
+  nowMs: number,
+): Promise<boolean> {
+  return happened(`mark camera ${key.cameraId} as leaving fleet ${key.fleet}`, () =>
+    clients.documents.send(
+      new UpdateCommand({
+        TableName: table,
+        Key: key,
+        UpdateExpression: 'SET leaving = :leaving, rowSequenceNumber = :sequence, rowChangedAtMs = :now',
+        ConditionExpression: 'attribute_exists(cameraId) AND rowSequenceNumber < :sequence',
+        ExpressionAttributeValues: {
+          ':leaving': { toFleet, sinceMs: nowMs },
+          ':sequence': comparableSequence(sequenceNumber),
+          ':now': nowMs,
+        },
+      }),
+    ),
+  );
+}
+
+/** Ends a departure: the state is deleted, or first copied to its new fleet with epoch and checkpoint. */
+export async function departCamera(
+  clients: AwsClients,
+  table: string,
+  state: CameraState,
+  toFleet: string | null,
+  nowMs: number,
+): Promise<boolean> {
+  if (toFleet !== null) {
+    const { leaving: _, ownerWorkerId: _owner, ownedSinceMs: _since, releaseRequestedAtMs: _asked, ...kept } = state;
+    const moved: CameraState = { ...kept, fleet: toFleet, rowChangedAtMs: nowMs };
+    // False means that the new fleet knows this row version or a newer one: then nothing is left to move.
+    await happened(`move camera ${state.cameraId} to fleet ${toFleet}`, () =>
+      clients.documents.send(
+        new PutCommand({
+          TableName: table,
+          Item: moved,
+          ConditionExpression: 'attribute_not_exists(cameraId) OR rowSequenceNumber < :sequence',
+          ExpressionAttributeValues: { ':sequence': state.rowSequenceNumber },
+        }),
+      ),
+    );
+  }
+  return happened(`remove the state of camera ${state.cameraId}`, () =>
+    clients.documents.send(
+      new DeleteCommand({
+        TableName: table,
+        Key: { fleet: state.fleet, cameraId: state.cameraId },
+        ConditionExpression: 'attribute_exists(leaving) AND epoch = :epoch AND rowSequenceNumber = :sequence',
+        ExpressionAttributeValues: { ':epoch': state.epoch, ':sequence': state.rowSequenceNumber },
+      }),
+    ),
+  );
+}
+
+const controlAttributes = [
+  'phase',
+  'phaseReason',
+  'phaseSinceMs',
+  'ownerWorkerId',
+  'epoch',
+  'ownedSinceMs',
+  'releaseRequestedAtMs',
+  'silentSinceMs',
+  'accountedThroughMs',
+] as const satisfies readonly (keyof CameraState)[];
+
+/** @returns false when the state is no longer the one that the change was decided on. */
+export async function writeCameraChange(clients: AwsClients, table: string, change: CameraChange): Promise<boolean> {
+  const { observed, next } = change;
+  const sets: string[] = [];
+  const removes: string[] = [];
+  const values: Record<string, unknown> = {};
+  const conditions = ['attribute_exists(cameraId)'];
+  const require = (attribute: (typeof controlAttributes)[number]) => {
+    const before = observed[attribute];
+    if (before === undefined) conditions.push(`attribute_not_exists(${attribute})`);
+    else {
+      conditions.push(`${attribute} = :old_${attribute}`);
+      values[`:old_${attribute}`] = before;
+    }
+  };
+  for (const attribute of controlAttributes) {
+    const after = next[attribute];
+    if (after === observed[attribute]) continue;
+    if (after === undefined) removes.push(attribute);
+    else {
+      sets.push(`${attribute} = :${attribute}`);
+      values[`:${attribute}`] = after;
+    }
+  }
+  if (change.ownership !== null) {
+    require('ownerWorkerId');
+    require('epoch');
+  }
+  // The ledger adds what this write accounts for: it must happen once.
+  if (change.ledger.length > 0) require('accountedThroughMs');
+  const expression = [
+    sets.length > 0 ? `SET ${sets.join(', ')}` : '',
+    removes.length > 0 ? `REMOVE ${removes.join(', ')}` : '',
+  ].join(' ');
+  if (expression.trim() === '') return true;
+  return happened(`write the state of camera ${change.cameraId}`, () =>
+    clients.documents.send(
+      new UpdateCommand({
+        TableName: table,
+        Key: { fleet: observed.fleet, cameraId: change.cameraId },
+        UpdateExpression: expression.trim(),
+        ConditionExpression: conditions.join(' AND '),
+        ...(Object.keys(values).length > 0 ? { ExpressionAttributeValues: values } : {}),
+      }),
+    ),
+  );
+}
+
+async function happened(what: string, call: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await awsCall(what, call);
+    return true;
+  } catch (error) {
+    if (isConditionFailed(error)) return false;
+    throw error;
+  }
+}

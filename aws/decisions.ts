@@ -1,0 +1,56 @@
+/**
+ * The `decisions` table: every plan that changed something, with its reason. Invariant: a stored decision is never
+ * overwritten; two in the same millisecond get neighbouring times.
+ */
+import { PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
+import type { Decision } from '../core/fleet-state.ts';
+import type { AwsClients } from './clients.ts';
+import { awsCall, isConditionFailed } from './error-codes.ts';
+
+const neighboursMax = 20;
+
+/** @returns the decision as stored. */
+export async function saveDecision(clients: AwsClients, table: string, decision: Decision): Promise<Decision> {
+  const atMs = Date.parse(decision.at);
+  for (let shiftMs = 0; shiftMs < neighboursMax; shiftMs += 1) {
+    const stored = { ...decision, at: new Date(atMs + shiftMs).toISOString() };
+    try {
+      await awsCall(`save the decision of fleet ${decision.fleet}`, () =>
+        clients.documents.send(
+          new PutCommand({
+            TableName: table,
+            Item: stored,
+            ConditionExpression: 'attribute_not_exists(fleet)',
+          }),
+        ),
+      );
+      return stored;
+    } catch (error) {
+      if (!isConditionFailed(error)) throw error;
+    }
+  }
+  return decision;
+}
+
+/** Newest first. */
+export async function readDecisions(
+  clients: AwsClients,
+  table: string,
+  fleet: string,
+  options: { limit: number; beforeMs?: number },
+): Promise<Decision[]> {
+  const before = options.beforeMs === undefined ? null : new Date(options.beforeMs).toISOString();
+  const answer = await awsCall(`read the decisions of fleet ${fleet}`, () =>
+    clients.documents.send(
+      new QueryCommand({
+        TableName: table,
+        KeyConditionExpression: before === null ? 'fleet = :fleet' : 'fleet = :fleet AND #at <= :before',
+        ...(before === null ? {} : { ExpressionAttributeNames: { '#at': 'at' } }),
+        ExpressionAttributeValues: { ':fleet': fleet, ...(before === null ? {} : { ':before': before }) },
+        ScanIndexForward: false,
+        Limit: options.limit,
+      }),
+    ),
+  );
+  return (answer.Items ?? []) as Decision[];
+}

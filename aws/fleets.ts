@@ -1,0 +1,156 @@
+/**
+ * The `fleets` table: one item per fleet with its policy, what was learned, and the lock that makes reconcile
+ * single-flight. Taking the lock and reading the item is one call.
+ * Invariant: whoever finds the lock taken leaves a request, and the holder runs once more before it lets go, so an
+ * event that arrives during a run is not lost; a holder that died loses the lock by time.
+ */
+import { GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import type { FleetItem } from '../core/fleet-state.ts';
+import type { AwsClients } from './clients.ts';
+import { awsCall, isConditionFailed } from './error-codes.ts';
+
+/** Longer than a run can take (the function's own time limit is below it), short enough that a crash costs one tick. */
+export const lockMs = 60_000;
+/** Between a failed attempt and the request the holder may have let go; then the lock is tried again. */
+const attemptsMax = 4;
+
+/** What a run learned; null removes, undefined leaves as it is. */
+export type FleetLearnings = {
+  lowerDemandSinceMs?: number | null;
+  leadTimes?: { samplesMs: number[]; instanceIds: string[] };
+  lastDecisionAtMs?: number;
+};
+
+export async function readFleet(clients: AwsClients, table: string, fleet: string): Promise<FleetItem> {
+  const answer = await awsCall(`read fleet ${fleet}`, () =>
+    clients.documents.send(new GetCommand({ TableName: table, Key: { fleet } })),
+  );
+  return (answer.Item as FleetItem | undefined) ?? { fleet, schemaVersion: 1 };
+}
+
+/** @returns the item when the lock is ours; null when somebody else holds it and has been asked to run again. */
+export async function lockFleet(
+  clients: AwsClients,
+  table: string,
+  fleet: string,
+  holder: string,
+  nowMs: number,
+): Promise<FleetItem | null> {
+  for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+    const item = await orNullOnCondition(`lock fleet ${fleet}`, () =>
+      clients.documents.send(
+        new UpdateCommand({
+          TableName: table,
+          Key: { fleet },
+          UpdateExpression: 'SET #lock = :lock, schemaVersion = if_not_exists(schemaVersion, :one)',
+          ConditionExpression: 'attribute_not_exists(#lock) OR #lock.expiresAtMs <= :now',
+          ExpressionAttributeNames: { '#lock': 'lock' },
+          ExpressionAttributeValues: {
+            ':lock': { holder, expiresAtMs: nowMs + lockMs, rerunRequested: false },
+            ':now': nowMs,
+            ':one': 1,
+          },
+          ReturnValues: 'ALL_NEW',
+        }),
+      ),
+    );
+    if (item !== null) return item;
+    const requested = await orNullOnCondition(`ask for another run of fleet ${fleet}`, () =>
+      clients.documents.send(
+        new UpdateCommand({
+          TableName: table,
+          Key: { fleet },
+          UpdateExpression: 'SET #lock.rerunRequested = :true',
+          ConditionExpression: 'attribute_exists(#lock) AND #lock.expiresAtMs > :now',
+          ExpressionAttributeNames: { '#lock': 'lock' },
+          ExpressionAttributeValues: { ':true': true, ':now': nowMs },
+          ReturnValues: 'ALL_NEW',
+        }),
+      ),
+    );
+    if (requested !== null) return null;
+  }
+  return null;
+}
+
+/**
+ * Saves what the run learned and lets go, unless somebody asked for another run: then the lock stays ours and the item
+ * comes back. `released`: done. `lost`: the lock had expired and is somebody else's.
+ */
+export async function unlockFleet(
+  clients: AwsClients,
+  table: string,
+  fleet: string,
+  holder: string,
+  nowMs: number,
+  learnings: FleetLearnings,
+  mayRunAgain: boolean,
+): Promise<FleetItem | 'released' | 'lost'> {
+  const { sets, removes, values } = learningExpressions(learnings);
+  const released = await orNullOnCondition(`unlock fleet ${fleet}`, () =>
+    clients.documents.send(
+      new UpdateCommand({
+        TableName: table,
+        Key: { fleet },
+        UpdateExpression: `${sets.length > 0 ? `SET ${sets.join(', ')} ` : ''}REMOVE ${['#lock', ...removes].join(', ')}`,
+        ConditionExpression: `#lock.holder = :holder${mayRunAgain ? ' AND #lock.rerunRequested = :false' : ''}`,
+        ExpressionAttributeNames: { '#lock': 'lock' },
+        ExpressionAttributeValues: { ':holder': holder, ...(mayRunAgain ? { ':false': false } : {}), ...values },
+        ReturnValues: 'ALL_NEW',
+      }),
+    ),
+  );
+  if (released !== null) return 'released';
+  if (!mayRunAgain) return 'lost';
+  const renewed = await orNullOnCondition(`keep the lock of fleet ${fleet}`, () =>
+    clients.documents.send(
+      new UpdateCommand({
+        TableName: table,
+        Key: { fleet },
+        UpdateExpression: `SET ${['#lock.rerunRequested = :false', '#lock.expiresAtMs = :expiresAt', ...sets].join(', ')}${
+          removes.length > 0 ? ` REMOVE ${removes.join(', ')}` : ''
+        }`,
+        ConditionExpression: '#lock.holder = :holder',
+        ExpressionAttributeNames: { '#lock': 'lock' },
+        ExpressionAttributeValues: { ':holder': holder, ':false': false, ':expiresAt': nowMs + lockMs, ...values },
+        ReturnValues: 'ALL_NEW',
+      }),
+    ),
+  );
+  return renewed ?? 'lost';
+}
+
+function learningExpressions(learnings: FleetLearnings): {
+  sets: string[];
+  removes: string[];
+  values: Record<string, unknown>;
+} {
+  const sets: string[] = [];
+  const removes: string[] = [];
+  const values: Record<string, unknown> = {};
+  const put = (attribute: string, value: unknown) => {
+    if (value === undefined) return;
+    if (value === null) removes.push(attribute);
+    else {
+      sets.push(`${attribute} = :${attribute}`);
+      values[`:${attribute}`] = value;
+    }
+  };
+  put('lowerDemandSinceMs', learnings.lowerDemandSinceMs);
+  put('leadTimeSamplesMs', learnings.leadTimes?.samplesMs);
+  put('leadTimeInstanceIds', learnings.leadTimes?.instanceIds);
+  put('lastDecisionAtMs', learnings.lastDecisionAtMs);
+  return { sets, removes, values };
+}
+
+async function orNullOnCondition(
+  what: string,
+  call: () => Promise<{ Attributes?: Record<string, unknown> | undefined }>,
+): Promise<FleetItem | null> {
+  try {
+    return (await awsCall(what, call)).Attributes as FleetItem;
+  } catch (error) {
+    if (isConditionFailed(error)) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * Everything reconcile knows of a fleet, read at once. Cameras and workers must be readable, or there is nothing to
+ * decide; what else fails is named as missing and the plan holds.
+ * Invariant: reads only; about eight calls for a fleet, two of them one after the other.
+ */
+
+import { streamsToAskAbout } from '../core/control/demand.ts';
+import { instancesToSample, type LeadTimes, withLeadTimeSamples } from '../core/control/lead-time.ts';
+import { type FleetObservation, instanceOf } from '../core/control/observation.ts';
+import type { FleetItem, FleetPolicy } from '../core/fleet-state.ts';
+import { fleetResourceNames, type ResourceNames } from '../core/names.ts';
+import { readCameraStates } from './camera-states.ts';
+import { readContainerInstances, readGroup, readLaunchTimes, readService } from './capacity.ts';
+import type { AwsClients } from './clients.ts';
+import { readStreamActivity, readStreamStatuses } from './streams.ts';
+import { readWorkers } from './workers.ts';
+
+/** EC2 DescribeInstances by id; more new instances than this in one run are sampled in the next. */
+const launchTimesMax = 20;
+
+export type Surroundings = {
+  clients: AwsClients;
+  stage: string;
+  names: ResourceNames;
+  /** Period of the activity metric; AWS has 60 s. */
+  activityPeriodMs: number;
+};
+
+export async function observeFleet(
+  { clients, stage, names, activityPeriodMs }: Surroundings,
+  item: FleetItem,
+  policy: FleetPolicy,
+  nowMs: number,
+): Promise<FleetObservation> {
+  const { service, autoScalingGroup } = fleetResourceNames(stage, item.fleet);
+  const missing: string[] = [];
+  const orMissing = async <Value>(what: string, read: Promise<Value>): Promise<Value | null> => {
+    try {
+      return await read;
+    } catch (error) {
+      missing.push(`${what} (${error instanceof Error ? error.message : String(error)})`);
+      return null;
+    }
+  };
+  const tables = Promise.all([
+    readCameraStates(clients, names.tables.cameraStates, item.fleet),
+    readWorkers(clients, names.tables.workers, item.fleet),
+  ]);
+  const activity = tables.then(([cameras, workers]) => {
+    const asked = streamsToAskAbout(cameras, workers, nowMs, policy);
+    return asked.length === 0 ? new Map() : readStreamActivity(clients, asked, activityPeriodMs, nowMs);
+  });
+  // Without cameras and workers the run ends; the rejection is taken by the await of `tables` below.
+  const [group, serviceSeen, containerInstances, statusByName, activeAtMs] = await Promise.all([
+    orMissing('the Auto Scaling group', readGroup(clients, autoScalingGroup)),
+    orMissing('the ECS service', readService(clients, names.cluster, service)),
+    orMissing('the container instances', readContainerInstances(clients, names.cluster)),
+    orMissing('the video streams', readStreamStatuses(clients)),
+    orMissing('the activity of video streams', activity),
+  ]);
+  const [cameras, workers] = await tables;
+  return {
+    fleet: item,
+    cameras,
+    workers,
+    group,
+    service: serviceSeen,
+    containerInstances,
+    streams: { statusByName, activeAtMs: activeAtMs ?? new Map(), periodMs: activityPeriodMs },
+    missing,
+  };
+}
+
+/** Asks EC2 when instances were launched, only when one has just made its first inference. */
+export async function learnLeadTimes(clients: AwsClients, observation: FleetObservation): Promise<LeadTimes | null> {
+  const candidates = instancesToSample(
+    observation.fleet,
+    observation.workers.map((worker) => ({ worker, instanceId: instanceOf(worker, observation.containerInstances) })),
+  ).slice(0, launchTimesMax);
+  if (candidates.length === 0) return null;
+  const launched = await readLaunchTimes(
+    clients,
+    candidates.map((candidate) => candidate.instanceId),
+  );
+  return withLeadTimeSamples(observation.fleet, candidates, launched);
+}

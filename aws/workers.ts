@@ -1,0 +1,91 @@
+/**
+ * The `workers` table from control's side: read all, write assignment lists and drain flags, bury the dead. The worker's
+ * own heartbeat is in heartbeat.ts. Invariant: control never creates a worker's item; it only changes one that is there.
+ */
+import { DeleteCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import type { Assignment, WorkerItem } from '../core/fleet-state.ts';
+import type { AwsClients } from './clients.ts';
+import { awsCall, isConditionFailed } from './error-codes.ts';
+import { queryAll } from './query-pages.ts';
+
+export async function readWorkers(clients: AwsClients, table: string, fleet: string): Promise<WorkerItem[]> {
+  const items = await queryAll(clients, table, { name: 'fleet', value: fleet }, `read the workers of fleet ${fleet}`);
+  // A heartbeat that follows its item's removal makes an item with only the worker's attributes.
+  return items.map((item) => ({ ...item, running: item.running ?? {} })) as WorkerItem[];
+}
+
+export type WorkerKey = { fleet: string; workerId: string };
+
+/** @returns false when the worker's item is gone. */
+export function writeAssignments(
+  clients: AwsClients,
+  table: string,
+  key: WorkerKey,
+  assignments: Record<string, Assignment>,
+): Promise<boolean> {
+  return setOnWorker(clients, table, key, 'assignments', assignments, 'SET assignments = :value');
+}
+
+/** The first reason stands: a drain is final. */
+export function markDraining(
+  clients: AwsClients,
+  table: string,
+  key: WorkerKey,
+  drain: { sinceMs: number; reason: string },
+): Promise<boolean> {
+  return setOnWorker(clients, table, key, 'drain', drain, 'SET drain = if_not_exists(drain, :value)');
+}
+
+/** ECS said that the task has stopped. */
+export function markStopped(clients: AwsClients, table: string, key: WorkerKey, atMs: number): Promise<boolean> {
+  return setOnWorker(clients, table, key, 'stop', atMs, 'SET stoppedAtMs = if_not_exists(stoppedAtMs, :value)');
+}
+
+export function markReady(clients: AwsClients, table: string, key: WorkerKey, atMs: number): Promise<boolean> {
+  return setOnWorker(clients, table, key, 'readiness', atMs, 'SET readyAtMs = if_not_exists(readyAtMs, :value)');
+}
+
+/** Removes a dead worker's item. @returns false when it has spoken since, or is gone already. */
+export async function buryWorker(clients: AwsClients, table: string, worker: WorkerItem): Promise<boolean> {
+  return happened(`remove worker ${worker.workerId}`, () =>
+    clients.documents.send(
+      new DeleteCommand({
+        TableName: table,
+        Key: { fleet: worker.fleet, workerId: worker.workerId },
+        ConditionExpression: 'heartbeatAtMs = :seen',
+        ExpressionAttributeValues: { ':seen': worker.heartbeatAtMs },
+      }),
+    ),
+  );
+}
+
+function setOnWorker(
+  clients: AwsClients,
+  table: string,
+  key: WorkerKey,
+  noun: string,
+  value: unknown,
+  expression: string,
+): Promise<boolean> {
+  return happened(`write the ${noun} of worker ${key.workerId}`, () =>
+    clients.documents.send(
+      new UpdateCommand({
+        TableName: table,
+        Key: { fleet: key.fleet, workerId: key.workerId },
+        UpdateExpression: expression,
+        ConditionExpression: 'attribute_exists(workerId)',
+        ExpressionAttributeValues: { ':value': value },
+      }),
+    ),
+  );
+}
+
+async function happened(what: string, call: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await awsCall(what, call);
+    return true;
+  } catch (error) {
+    if (isConditionFailed(error)) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * A row of the registry changed: parse it, store the verdict, create its video stream where the row asks for it, and let
+ * the fleets it touches react at once.
+ * Invariants: a row that cannot be used changes nothing but its own state; an older or repeated event changes nothing; a
+ * record that can never succeed is acknowledged and recorded, only what may succeed later is reported as failed.
+ */
+import { BatchProcessor, EventType, processPartialResponse } from '@aws-lambda-powertools/batch';
+import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
+import middy from '@middy/core';
+import type { Context, DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda';
+import { fromAttributeMap } from '../aws/attribute-values.ts';
+import { markLeaving, readCameraState, saveVerdict } from '../aws/camera-states.ts';
+import { isRetryable } from '../aws/error-codes.ts';
+import { createStream } from '../aws/streams.ts';
+import type { Camera, Issue } from '../core/camera.ts';
+import { parseCameraRow } from '../core/parse-camera-row.ts';
+import { type ControlDeps, completeDeps, type HandlerDeps, lambdaDeps } from './handler-deps.ts';
+import { reconcileOrReport } from './reconcile-fleet.ts';
+
+export type CameraChangedHandler = (event: DynamoDBStreamEvent, context: Context) => Promise<DynamoDBBatchResponse>;
+
+export function buildCameraChangedHandler(given: HandlerDeps): CameraChangedHandler {
+  const deps = completeDeps(given, 'camera-changed');
+  return middy<DynamoDBStreamEvent, DynamoDBBatchResponse>()
+    .use(injectLambdaContext(deps.telemetry.logger))
+    .handler(async (event, context) => {
+      const touched = new Set<string>();
+      const processor = new BatchProcessor(EventType.DynamoDBStreams, { logger: deps.telemetry.logger });
+      const answer = await processPartialResponse(
+        event,
+        (record: DynamoDBRecord) => acknowledgeOrThrow(deps, record, touched),
+        processor,
+        // Records of one camera come in order and must be handled in order.
+        { context, processInParallel: false, throwOnFullBatchFailure: false },
+      );
+      await Promise.all([...touched].sort().map((fleet) => reconcileOrReport(deps, fleet, 'camera changed')));
+      return answer;
+    }) as CameraChangedHandler;
+}
+
+/** Throws only what is worth another try; everything else becomes the camera's verdict. */
+async function acknowledgeOrThrow(deps: ControlDeps, record: DynamoDBRecord, touched: Set<string>): Promise<void> {
+  try {
+    await handleRecord(deps, record, touched);
+  } catch (error) {
+    if (isRetryable(error)) throw error;
+    const failure = error instanceof Error ? error.message : String(error);
+    const cameraId = cameraIdOf(record);
+    deps.telemetry.logger.error('a record of the camera registry cannot be used', { cameraId, failure });
+    if (cameraId === null) return;
+    const issue: Issue = { severity: 'error', path: '', message: `the row could not be processed: ${failure}` };
+    const sequenceNumber = record.dynamodb?.SequenceNumber ?? '';
+    const fleet = fleetOf(deps, fromAttributeMap(record.dynamodb?.NewImage)) ?? firstFleet(deps);
+    const table = deps.environment.names.tables.cameraStates;
+    await saveVerdict(
+      deps.clients,
+      table,
+      { fleet, cameraId, camera: null, issues: [issue], sequenceNumber },
+      deps.clock.nowMs(),
+    );
+    touched.add(fleet);
+  }
+}
+
+async function handleRecord(deps: ControlDeps, record: DynamoDBRecord, touched: Set<string>): Promise<void> {
+  const { clients, clock, environment } = deps;
+  const table = environment.names.tables.cameraStates;
+  const cameraId = cameraIdOf(record);
+  const sequenceNumber = record.dynamodb?.SequenceNumber;
+  if (cameraId === null || sequenceNumber === undefined)
+    throw new Error('the record has no camera id or sequence number');
+  const oldRow = fromAttributeMap(record.dynamodb?.OldImage);
+  const oldFleet = oldRow === null ? null : (fleetOf(deps, oldRow) ?? firstFleet(deps));
+  const newRow = record.eventName === 'REMOVE' ? null : fromAttributeMap(record.dynamodb?.NewImage);
+
+  if (newRow === null) {
+    // A state on its way to another fleet still lies in the one before: look there too.
+    const fleets = new Set([oldFleet ?? firstFleet(deps), ...environment.fleets]);
+    for (const fleet of fleets) {
+      if (await markLeaving(clients, table, { fleet, cameraId }, sequenceNumber, null, clock.nowMs()))
+        touched.add(fleet);
+    }
+    return;
+  }
+  const { fleet, camera, issues } = verdictOn(deps, newRow);
+  const verdict = { cameraId, camera, issues, sequenceNumber };
+  if (oldFleet !== null && oldFleet !== fleet && (await readCameraState(clients, table, oldFleet, cameraId)) !== null) {
+    // The state goes with its owner's lease: the old fleet lets go first, then hands it over. The new verdict waits in it.
+    const kept = await saveVerdict(clients, table, { ...verdict, fleet: oldFleet }, clock.nowMs(), fleet);
+    if (kept) touched.add(oldFleet).add(fleet);
+  } else if (await saveVerdict(clients, table, { ...verdict, fleet }, clock.nowMs())) {
+    touched.add(fleet);
+  }
+  if (camera?.stream.create === true) {
+    const created = await createStream(clients, camera.streamName, camera.stream.retentionHours);
+    if (created) deps.telemetry.logger.info('created video stream', { cameraId, streamName: camera.streamName });
+  }
+}
+
+/** A row of a fleet that this deployment does not have gets its verdict in the first one: somewhere it must be seen. */
+function verdictOn(
+  deps: ControlDeps,
+  row: Record<string, unknown>,
+): { fleet: string; camera: Camera | null; issues: Issue[] } {
+  const { camera, issues } = parseCameraRow(row);
+  const { fleets } = deps.environment;
+  if (camera !== null && !fleets.includes(camera.fleet)) {
+    const message = `expected a fleet of this deployment (${fleets.join(', ')}), got "${camera.fleet}"`;
+    return {
+      fleet: firstFleet(deps),
+      camera: null,
+      issues: [...issues, { severity: 'error', path: 'fleet', message }],
+    };
+  }
+  return { fleet: camera?.fleet ?? fleetOf(deps, row) ?? firstFleet(deps), camera, issues };
+}
+
+/** The fleet whose table holds the state of this row, or null when the row names none that exists. */
+function fleetOf(deps: ControlDeps, row: Record<string, unknown> | null): string | null {
+  const fleet = row?.fleet ?? 'default';
+  return typeof fleet === 'string' && deps.environment.fleets.includes(fleet) ? fleet : null;
+}
+
+function firstFleet(deps: ControlDeps): string {
+  return deps.environment.fleets[0] ?? 'default';
+}
+
+function cameraIdOf(record: DynamoDBRecord): string | null {
+  return record.dynamodb?.Keys?.cameraId?.S ?? null;
+}
+
+let built: CameraChangedHandler | undefined;
+export const handler: CameraChangedHandler = (event, context) => {
+  built ??= buildCameraChangedHandler(lambdaDeps());
+  return built(event, context);
+};

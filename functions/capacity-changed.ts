@@ -1,0 +1,117 @@
+/**
+ * Something happened to the machines or the workers: a task or container instance changed state, a Spot notice came, a
+ * launch failed, a worker is ready, has released a camera or is drained. What the event alone knows is written down
+ * first; then the fleet's control loop runs and sees it.
+ * Invariant: repeating an event, or losing it, leads to the same state as the minute would.
+ */
+import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
+import middy from '@middy/core';
+import type { Context, EventBridgeEvent } from 'aws-lambda';
+import { readContainerInstances } from '../aws/capacity.ts';
+import { markDraining, markReady, markStopped, readWorkers } from '../aws/workers.ts';
+import { instanceOf } from '../core/control/observation.ts';
+import { fleetResourceNames } from '../core/names.ts';
+import { type ControlDeps, completeDeps, type HandlerDeps, lambdaDeps } from './handler-deps.ts';
+import { type ReconcileReport, reconcileOrReport } from './reconcile-fleet.ts';
+
+export type CapacityEvent = EventBridgeEvent<string, Record<string, unknown>>;
+export type CapacityChangedHandler = (event: CapacityEvent, context: Context) => Promise<ReconcileReport[]>;
+
+export function buildCapacityChangedHandler(given: HandlerDeps): CapacityChangedHandler {
+  const deps = completeDeps(given, 'capacity-changed');
+  return middy<CapacityEvent, ReconcileReport[]>()
+    .use(injectLambdaContext(deps.telemetry.logger))
+    .handler(async (event) => {
+      const touched = await factsOf(deps, event);
+      const trigger = `${event.source}: ${event['detail-type']}`;
+      return Promise.all(touched.map((fleet) => reconcileOrReport(deps, fleet, trigger)));
+    }) as CapacityChangedHandler;
+}
+
+/** Writes down what only this event knows. @returns the fleets it concerns; none when it is somebody else's event. */
+async function factsOf(deps: ControlDeps, event: CapacityEvent): Promise<string[]> {
+  const { detail } = event;
+  switch (event.source) {
+    case deps.environment.names.eventSource:
+      return workerEvent(deps, event['detail-type'], detail);
+    case 'aws.ecs':
+      return ecsEvent(deps, event['detail-type'], detail);
+    case 'aws.autoscaling':
+      return fleetsWhere(deps, (fleet) => groupOf(deps, fleet) === detail.AutoScalingGroupName);
+    case 'aws.ec2':
+      return instanceEvent(deps, event['detail-type'], text(detail['instance-id']));
+    default:
+      return [];
+  }
+}
+
+async function workerEvent(deps: ControlDeps, type: string, detail: CapacityEvent['detail']): Promise<string[]> {
+  const fleets = fleetsWhere(deps, (fleet) => fleet === detail.fleet);
+  const [fleet] = fleets;
+  const workerId = text(detail.workerId);
+  if (type === 'Worker Ready' && fleet !== undefined && workerId !== '') {
+    await markReady(deps.clients, deps.environment.names.tables.workers, { fleet, workerId }, deps.clock.nowMs());
+  }
+  return fleets;
+}
+
+async function ecsEvent(deps: ControlDeps, type: string, detail: CapacityEvent['detail']): Promise<string[]> {
+  if (!text(detail.clusterArn).endsWith(`/${deps.environment.names.cluster}`)) return [];
+  // Container instances belong to a group, not to a service: every fleet looks whether it is theirs.
+  if (type !== 'ECS Task State Change') return deps.environment.fleets;
+  const fleets = fleetsWhere(deps, (fleet) => text(detail.group) === `service:${serviceOf(deps, fleet)}`);
+  if (detail.lastStatus === 'STOPPED') {
+    const workerId = text(detail.taskArn).split('/').at(-1) ?? '';
+    for (const fleet of fleets) {
+      await markStopped(deps.clients, deps.environment.names.tables.workers, { fleet, workerId }, deps.clock.nowMs());
+    }
+    return fleets;
+  }
+  // A task on its way up says nothing that its worker does not say better when it is ready.
+  return detail.desiredStatus === 'STOPPED' ? fleets : [];
+}
+
+/**
+ * A Spot notice: two minutes are left, so the worker drains now and its replacement is planned in the same run. A
+ * rebalance recommendation is no notice yet: the group replaces the instance when it likes, and the run looks at it.
+ */
+async function instanceEvent(deps: ControlDeps, type: string, instanceId: string): Promise<string[]> {
+  const interrupted = type === 'EC2 Spot Instance Interruption Warning';
+  if (!interrupted && type !== 'EC2 Instance Rebalance Recommendation') return [];
+  const { clients, environment, clock } = deps;
+  const { workers: table } = environment.names.tables;
+  const containerInstances = await readContainerInstances(clients, environment.names.cluster);
+  const touched: string[] = [];
+  for (const fleet of environment.fleets) {
+    for (const worker of await readWorkers(clients, table, fleet)) {
+      if (instanceOf(worker, containerInstances) !== instanceId) continue;
+      touched.push(fleet);
+      if (!interrupted) continue;
+      const drain = { sinceMs: clock.nowMs(), reason: 'EC2 takes its Spot instance back' };
+      await markDraining(clients, table, worker, drain);
+    }
+  }
+  return [...new Set(touched)];
+}
+
+function fleetsWhere(deps: ControlDeps, matches: (fleet: string) => boolean): string[] {
+  return deps.environment.fleets.filter(matches);
+}
+
+function groupOf(deps: ControlDeps, fleet: string): string {
+  return fleetResourceNames(deps.environment.stage, fleet).autoScalingGroup;
+}
+
+function serviceOf(deps: ControlDeps, fleet: string): string {
+  return fleetResourceNames(deps.environment.stage, fleet).service;
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+let built: CapacityChangedHandler | undefined;
+export const handler: CapacityChangedHandler = (event, context) => {
+  built ??= buildCapacityChangedHandler(lambdaDeps());
+  return built(event, context);
+};

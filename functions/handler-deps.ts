@@ -1,0 +1,40 @@
+/**
+ * What a function runs on. Tests and the local cloud hand it in; inside Lambda it is made on the first call from the
+ * machine's clock and the environment, so that importing a function needs neither.
+ */
+import { type AwsClients, awsClients } from '../aws/clients.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
+import type { Decision } from '../core/fleet-state.ts';
+import { type ControlEnvironment, controlEnvironment } from './environment.ts';
+import { type Telemetry, telemetry } from './telemetry.ts';
+
+export type HandlerDeps = {
+  clock: Clock;
+  clients: AwsClients;
+  environment: ControlEnvironment;
+  /** Default: JSON lines on stdout at the environment's log level. */
+  telemetry?: Telemetry;
+  /** Called with every decision that is stored. */
+  onDecision?: (decision: Decision) => void;
+};
+
+export type ControlDeps = HandlerDeps & { telemetry: Telemetry };
+
+export function completeDeps(deps: HandlerDeps, functionName: string): ControlDeps {
+  const { names, logLevel } = deps.environment;
+  const serviceName = `kvs-infer-${functionName}`;
+  return {
+    ...deps,
+    telemetry: deps.telemetry ?? telemetry({ serviceName, namespace: names.metricNamespace, logLevel }),
+  };
+}
+
+export function lambdaDeps(): HandlerDeps {
+  const environment = controlEnvironment(process.env);
+  const { region, endpoint } = environment;
+  return {
+    clock: systemClock,
+    clients: awsClients({ region, ...(endpoint === undefined ? {} : { endpoint }) }),
+    environment,
+  };
+}

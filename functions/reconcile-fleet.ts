@@ -1,0 +1,117 @@
+/**
+ * The control loop of one fleet: observe, decide, apply, record. It decides nothing itself. Whatever happens calls it:
+ * the minute, a changed row, a stopped task; a conditional lock makes sure that one run is under way at a time.
+ * Invariant: a call that comes during a run is answered by another run, never by two at once.
+ */
+import { randomUUID } from 'node:crypto';
+import { applyDecision } from '../aws/apply.ts';
+import { saveDecision } from '../aws/decisions.ts';
+import { type FleetLearnings, lockFleet, unlockFleet } from '../aws/fleets.ts';
+import { learnLeadTimes, observeFleet } from '../aws/observe.ts';
+import { decide } from '../core/control/decide.ts';
+import { fleetPolicy } from '../core/control/policy.ts';
+import { decisionRecord } from '../core/control/record.ts';
+import type { Decision, FleetItem } from '../core/fleet-state.ts';
+import type { ControlDeps } from './handler-deps.ts';
+import { countFailedRun, logDecision, reportMetrics } from './telemetry.ts';
+
+/** Runs in a row for calls that came meanwhile; after these the next event or the minute goes on. */
+const runsMax = 5;
+
+export type ReconcileReport = {
+  fleet: string;
+  /** `queued`: another run was under way and will run again. */
+  outcome: 'done' | 'queued' | 'failed';
+  runs: number;
+  decisions: Decision[];
+  failures: string[];
+};
+
+export async function reconcileFleet(deps: ControlDeps, fleet: string, trigger: string): Promise<ReconcileReport> {
+  const { clock, clients, environment } = deps;
+  const table = environment.names.tables.fleets;
+  const report: ReconcileReport = { fleet, outcome: 'done', runs: 0, decisions: [], failures: [] };
+  const holder = randomUUID();
+  let item = await lockFleet(clients, table, fleet, holder, clock.nowMs());
+  if (item === null) return { ...report, outcome: 'queued' };
+  try {
+    while (item !== null) {
+      report.runs += 1;
+      const learnings = await runOnce(deps, item, report.runs === 1 ? trigger : `${trigger} (again)`, report);
+      const unlocked = await unlockFleet(
+        clients,
+        table,
+        fleet,
+        holder,
+        clock.nowMs(),
+        learnings,
+        report.runs < runsMax,
+      );
+      item = typeof unlocked === 'string' ? null : unlocked;
+    }
+    return report;
+  } catch (error) {
+    await unlockFleet(clients, table, fleet, holder, clock.nowMs(), {}, false).catch(() => 'lost');
+    throw error;
+  }
+}
+
+/** Never throws: a tick repeats by itself, an event is followed by one, and a retry by Lambda would only come on top. */
+export async function reconcileOrReport(deps: ControlDeps, fleet: string, trigger: string): Promise<ReconcileReport> {
+  try {
+    return await reconcileFleet(deps, fleet, trigger);
+  } catch (error) {
+    const failure = error instanceof Error ? error.message : String(error);
+    deps.telemetry.logger.error('reconcile failed', { fleet, trigger, failure });
+    countFailedRun(deps.telemetry.metrics, fleet);
+    return { fleet, outcome: 'failed', runs: 0, decisions: [], failures: [failure] };
+  }
+}
+
+async function runOnce(
+  deps: ControlDeps,
+  item: FleetItem,
+  trigger: string,
+  report: ReconcileReport,
+): Promise<FleetLearnings> {
+  const { clock, clients, environment, telemetry } = deps;
+  const { stage, names, activityPeriodMs } = environment;
+  const surroundings = { clients, stage, names, activityPeriodMs };
+  const nowMs = clock.nowMs();
+
+  const observation = await observeFleet(surroundings, item, fleetPolicy(environment.policy, item).policy, nowMs);
+  const decision = decide(observation, environment.policy, nowMs);
+  const [applied, leadTimes] = await Promise.all([
+    applyDecision(surroundings, observation, decision),
+    learnLeadTimes(clients, observation).catch((error: unknown) => {
+      telemetry.logger.warn('the lead time could not be learned', { fleet: item.fleet, error: String(error) });
+      return null;
+    }),
+  ]);
+  const failures = [...observation.missing.map((what) => `could not read ${what}`), ...applied.failures];
+  const { policyProblem } = decision;
+  if (policyProblem !== null) failures.push(`${policyProblem}; the deployment's policy holds`);
+  for (const failure of failures) telemetry.logger.warn(failure, { fleet: item.fleet });
+  report.failures.push(...failures);
+
+  const after = new Map(decision.changes.map((change) => [change.cameraId, change.next]));
+  const cameras = observation.cameras.map((state) => after.get(state.cameraId) ?? state);
+  reportMetrics(
+    telemetry.metrics,
+    item.fleet,
+    decision,
+    cameras.map((state) => state.phase),
+    failures.length,
+  );
+  const record = decisionRecord(item.fleet, decision, cameras, applied.actions, trigger, item.lastDecisionAtMs);
+  const learnings: FleetLearnings = {
+    lowerDemandSinceMs: decision.plan.lowerDemandSinceMs,
+    ...(leadTimes === null ? {} : { leadTimes }),
+  };
+  if (record === null) return learnings;
+  const stored = await saveDecision(clients, names.tables.decisions, record);
+  logDecision(telemetry.logger, stored);
+  deps.onDecision?.(stored);
+  report.decisions.push(stored);
+  return { ...learnings, lastDecisionAtMs: nowMs };
+}
