@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type BlockModelOptions, blockModel, encodeModel, paintBlocks } from './block-model.ts';
+import { type BlockModelOptions, blockModel, encodeModel, paintBlocks } from './block-model.test-factory.ts';
 import { Detector } from './detector.ts';
 import { suppress } from './nms.ts';
 import { prepareModel } from './prepare-model.ts';

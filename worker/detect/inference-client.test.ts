@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { blockModel, encodeModel, paintBlocks } from './block-model.ts';
+import { blockModel, encodeModel, paintBlocks } from './block-model.test-factory.ts';
 import { InferenceClient } from './inference-client.ts';
 import { suppress } from './nms.ts';
 

@@ -5,7 +5,7 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { KvsInferError } from '../../core/errors.ts';
-import { type BlockModelOptions, blockModel, encodeModel } from './block-model.ts';
+import { type BlockModelOptions, blockModel, encodeModel } from './block-model.test-factory.ts';
 import { parsePythonNames } from './model-labels.ts';
 import { modelReference, prepareModel } from './prepare-model.ts';
 
