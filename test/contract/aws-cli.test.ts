@@ -1,0 +1,122 @@
+/**
+ * The real `aws` command against the local cloud: what the quick start tells people to type. Each call takes about a second
+ * of Python start-up, so there are few and they run side by side.
+ */
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../core/clock.ts';
+import { type LocalCloud, startLocalCloud } from '../../local/cloud.ts';
+import { inProcessRunner } from '../../local/compute/in-process-runner.ts';
+import type { StageResources } from '../../local/stage-resources.ts';
+import { accountId, isInstalled, region } from './targets.ts';
+
+const run = promisify(execFile);
+const installed = isInstalled('aws');
+
+describe.skipIf(!installed)(`aws CLI${installed ? '' : ' (skipped: the aws command is not installed)'}`, () => {
+  let cloud: LocalCloud;
+  let resources: StageResources;
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'kvs-infer-cli-'));
+    cloud = await startLocalCloud({
+      port: 0,
+      portSearch: false,
+      dataFolder: null,
+      clock: systemClock,
+      region,
+      accountId,
+      compute: { runner: inProcessRunner(async () => 0) },
+    });
+    const fleet = { fleet: 'default', min: 0, max: 2, taskEnvironment: {} };
+    resources = await cloud.createStageResources({ stage: 'test', fleets: [fleet] });
+  });
+  afterAll(async () => {
+    await cloud?.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  async function aws(...parameters: string[]): Promise<string> {
+    const { stdout } = await run('aws', parameters, {
+      env: {
+        PATH: process.env.PATH,
+        HOME: process.env.HOME,
+        AWS_ENDPOINT_URL: cloud.endpoint,
+        AWS_ACCESS_KEY_ID: 'local',
+        AWS_SECRET_ACCESS_KEY: 'local',
+        AWS_REGION: region,
+        // Version 1 of the command reads this one.
+        AWS_DEFAULT_REGION: region,
+        AWS_CONFIG_FILE: join(folder, 'no-config'),
+        AWS_EC2_METADATA_DISABLED: 'true',
+        AWS_PAGER: '',
+      },
+      timeout: 25_000,
+    });
+    return stdout;
+  }
+  const json = async (...parameters: string[]) => JSON.parse(await aws(...parameters, '--output', 'json'));
+
+  it.concurrent('registers a camera, and others see it', async () => {
+    const { cameras } = resources.names.tables;
+    const row = { cameraId: { S: 'dock-1' }, streamName: { S: 'kvs-infer-dock-1' } };
+    const seen = Promise.withResolvers<unknown>();
+    cloud.dynamo.subscribe(cameras, (record) => seen.resolve(record.dynamodb.NewImage));
+    await aws('dynamodb', 'put-item', '--table-name', cameras, '--item', JSON.stringify(row));
+    expect(await seen.promise).toEqual(row);
+    const found = await json(
+      ...['dynamodb', 'query', '--table-name', cameras, '--key-condition-expression', 'cameraId = :id'],
+      ...['--expression-attribute-values', '{":id":{"S":"dock-1"}}'],
+    );
+    expect(found.Items).toEqual([row]);
+  });
+
+  it.concurrent('reads results from the stream', async () => {
+    const { resultStream } = resources.names;
+    const record = '{"schema":"kvs-infer/frame@1"}';
+    const file = join(folder, 'record.json');
+    await writeFile(file, record);
+    await aws(
+      ...['kinesis', 'put-record', '--stream-name', resultStream],
+      ...['--partition-key', 'dock-1', '--data', `fileb://${file}`],
+    );
+    const { ShardIterator } = await json(
+      ...['kinesis', 'get-shard-iterator', '--stream-name', resultStream],
+      ...['--shard-id', 'shardId-000000000000', '--shard-iterator-type', 'TRIM_HORIZON'],
+    );
+    const { Records } = await json('kinesis', 'get-records', '--shard-iterator', ShardIterator);
+    expect(Records).toMatchObject([{ PartitionKey: 'dock-1', Data: Buffer.from(record).toString('base64') }]);
+  });
+
+  it.concurrent('copies and lists snapshots', async () => {
+    const bucket = `s3://${resources.names.resultBucket}`;
+    const [source, copy] = [join(folder, 'source.jpg'), join(folder, 'copy.jpg')];
+    await writeFile(source, 'not really a picture');
+    await aws('s3', 'cp', source, `${bucket}/snapshots/dock-1/one two.jpg`);
+    const [listed] = await Promise.all([
+      aws('s3', 'ls', `${bucket}/snapshots/dock-1/`),
+      aws('s3', 'cp', `${bucket}/snapshots/dock-1/one two.jpg`, copy),
+    ]);
+    expect(listed).toMatch(/20 one two\.jpg/);
+    expect(await readFile(copy, 'utf8')).toBe('not really a picture');
+  });
+
+  it.concurrent('describes the fleet, the streams and the caller', async () => {
+    const [fleet] = resources.fleets;
+    const [{ services }, { AutoScalingGroups }, { StreamInfoList }, { Account }] = await Promise.all([
+      json('ecs', 'describe-services', '--cluster', fleet?.cluster ?? '', '--services', fleet?.service ?? ''),
+      json('autoscaling', 'describe-auto-scaling-groups'),
+      json('kinesisvideo', 'list-streams'),
+      json('sts', 'get-caller-identity'),
+    ]);
+    expect(services).toMatchObject([{ serviceName: fleet?.service, status: 'ACTIVE', desiredCount: 0 }]);
+    expect(AutoScalingGroups).toMatchObject([{ AutoScalingGroupName: fleet?.autoScalingGroup, MaxSize: 2 }]);
+    expect(StreamInfoList).toEqual([]);
+    expect(Account).toBe(accountId);
+  });
+});
