@@ -5,8 +5,10 @@
 
 import { AwsError } from '../http/aws-error.ts';
 import { lastPart } from './arns.ts';
-import type { Activity, Group, Instance } from './compute-state.ts';
+import { activityView, groupView, instanceView } from './auto-scaling-views.ts';
+import type { Group } from './compute-state.ts';
 import type { ComputeWorld } from './compute-world.ts';
+import { checkBounds, launchSettings, invalidRequest as refuse } from './group-settings.ts';
 import type { InstanceScaler } from './instance-scaler.ts';
 import type { Fields } from './request-fields.ts';
 import { type FieldReader, fieldReader, pageOf } from './request-fields.ts';
@@ -18,7 +20,6 @@ const activitiesPageMax = 100;
 /** SetInstanceProtection: 50 ids a call. */
 const protectionIdsMax = 50;
 
-const refuse = (message: string): AwsError => new AwsError(400, 'ValidationError', message);
 const badToken = () => new AwsError(400, 'InvalidNextToken', 'The token is not valid.');
 
 export type Operations = Record<string, (input: Fields) => Fields>;
@@ -271,106 +272,6 @@ function pageSize(fields: FieldReader, max: number, byDefault: number): number {
   const size = fields.optionalInteger('MaxRecords') ?? byDefault;
   if (size < 1 || size > max) throw refuse(`MaxRecords must be between 1 and ${max}.`);
   return size;
-}
-
-function checkBounds(minSize: number, maxSize: number, desired: number): void {
-  if (minSize < 0 || maxSize < 0) throw refuse('Min and max size must not be negative.');
-  if (minSize > maxSize) throw refuse(`Max bound, ${maxSize}, must be greater than or equal to min bound, ${minSize}`);
-  if (desired < minSize || desired > maxSize) {
-    throw refuse(
-      `Desired capacity:${desired} must be between the specified min size:${minSize} and max size:${maxSize}`,
-    );
-  }
-}
-
-/** Instance type and market from a launch template or a mixed-instances policy (its first override decides here). */
-function launchSettings(
-  fields: FieldReader,
-  defaultType: string,
-): Pick<Group, 'instanceType' | 'lifecycle' | 'launchTemplate'> {
-  const policy = fields.optionalObject('MixedInstancesPolicy');
-  const inPolicy = policy?.LaunchTemplate as Fields | undefined;
-  const overrides = (inPolicy?.Overrides ?? []) as Fields[];
-  const distribution = policy?.InstancesDistribution as Fields | undefined;
-  const launchTemplate = (inPolicy?.LaunchTemplateSpecification ?? fields.optionalObject('LaunchTemplate') ?? null) as
-    | Group['launchTemplate']
-    | null;
-  if (
-    launchTemplate === null &&
-    fields.optionalText('LaunchConfigurationName') === undefined &&
-    fields.optionalText('InstanceId') === undefined
-  ) {
-    throw refuse(
-      'Valid requests must contain either LaunchTemplate, LaunchConfigurationName, InstanceId or MixedInstancesPolicy parameter.',
-    );
-  }
-  const onDemandPercent = distribution?.OnDemandPercentageAboveBaseCapacity;
-  return {
-    instanceType: typeof overrides[0]?.InstanceType === 'string' ? overrides[0].InstanceType : defaultType,
-    lifecycle: onDemandPercent !== undefined && Number(onDemandPercent) < 100 ? 'spot' : 'on-demand',
-    launchTemplate,
-  };
-}
-
-function groupView(world: ComputeWorld, group: Group, members: Instance[]): Fields {
-  return {
-    AutoScalingGroupName: group.name,
-    AutoScalingGroupARN: world.arns.group(group.name),
-    LaunchTemplate: group.launchTemplate ?? undefined,
-    MinSize: group.minSize,
-    MaxSize: group.maxSize,
-    DesiredCapacity: group.desiredCapacity,
-    DefaultCooldown: group.defaultCooldownSeconds,
-    AvailabilityZones: group.availabilityZones,
-    LoadBalancerNames: [],
-    TargetGroupARNs: [],
-    HealthCheckType: group.healthCheckType,
-    HealthCheckGracePeriod: group.healthCheckGracePeriodSeconds,
-    Instances: members.map((one) => instanceView(one, group)),
-    CreatedTime: new Date(group.createdAtMs),
-    SuspendedProcesses: [],
-    VPCZoneIdentifier: group.subnetIds,
-    EnabledMetrics: [],
-    Status: group.deleting ? 'Delete in progress' : undefined,
-    Tags: group.tags.map((tag) => ({
-      ResourceId: group.name,
-      ResourceType: 'auto-scaling-group',
-      ...tag,
-      PropagateAtLaunch: true,
-    })),
-    TerminationPolicies: ['Default'],
-    NewInstancesProtectedFromScaleIn: group.newInstancesProtected,
-    ServiceLinkedRoleARN: `arn:aws:iam::${world.context.accountId}:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling`,
-    TrafficSources: [],
-  };
-}
-
-function instanceView(instance: Instance, group: Group | undefined): Fields {
-  return {
-    InstanceId: instance.id,
-    InstanceType: instance.instanceType,
-    AvailabilityZone: instance.availabilityZone,
-    LifecycleState: instance.groupState,
-    HealthStatus: instance.healthy ? 'Healthy' : 'Unhealthy',
-    LaunchTemplate: group?.launchTemplate ?? undefined,
-    ProtectedFromScaleIn: instance.protectedFromScaleIn,
-  };
-}
-
-function activityView(world: ComputeWorld, activity: Activity): Fields {
-  return {
-    ActivityId: activity.id,
-    AutoScalingGroupName: activity.groupName,
-    Description: activity.description,
-    Cause: activity.cause,
-    StartTime: new Date(activity.startedAtMs),
-    EndTime: activity.endedAtMs === null ? undefined : new Date(activity.endedAtMs),
-    StatusCode: activity.statusCode,
-    StatusMessage: activity.statusMessage ?? undefined,
-    Progress: activity.progress,
-    Details: JSON.stringify(activity.details),
-    AutoScalingGroupARN: world.arns.group(activity.groupName),
-  };
 }
 
 const time = (atMs: number): string => `${new Date(atMs).toISOString().slice(0, 19)}Z`;

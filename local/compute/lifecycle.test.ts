@@ -17,7 +17,7 @@ import {
 } from '@aws-sdk/client-ecs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { FleetNames } from './fleet.ts';
-import { type SteppedCompute, startMs, steppedCompute, testFleet } from './stepped-compute.ts';
+import { type SteppedCompute, startMs, steppedCompute, testFleet } from './stepped-compute.test-factory.ts';
 
 let cloud: SteppedCompute;
 let names: FleetNames;

@@ -13,7 +13,13 @@ import {
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { FleetNames } from './fleet.ts';
 import { type InProcessTask, inProcessRunner } from './in-process-runner.ts';
-import { obedientTask, type SteppedCompute, startMs, steppedCompute, testFleet } from './stepped-compute.ts';
+import {
+  obedientTask,
+  type SteppedCompute,
+  startMs,
+  steppedCompute,
+  testFleet,
+} from './stepped-compute.test-factory.ts';
 import type { TaskRunner } from './task-runner.ts';
 
 let cloud: SteppedCompute;
