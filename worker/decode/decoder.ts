@@ -1,8 +1,8 @@
 /**
  * H.264 and H.265 packets in, pictures out, on the calling thread (node-av's low-level API: sync calls beat its async ones).
  * Still pictures (JPEG, PNG) take the same way, so that `clip` runs the worker's own stages.
- * Invariants: a bad bitstream is counted and reported, never thrown; a Picture is valid inside its callback only; packets
- * come in as many as pictures, drops and errors go out.
+ * Invariants: a bad bitstream is counted and reported, never thrown; a Picture is valid inside its callback only; after
+ * flush, packets = pictures + all drops.
  */
 import { AV_LOG_QUIET, AVERROR_EAGAIN, AVERROR_EOF, type FFDecoderCodec } from 'node-av/constants';
 import { Codec, CodecContext, FFmpegError, Frame, Log, Packet, Rational } from 'node-av/lib';
@@ -54,8 +54,10 @@ export type Picture<Context = undefined> = {
 export type DecoderCounts = {
   packets: number;
   pictures: number;
+  /** Refusals by FFmpeg, as often as `onError` was called. */
   errors: number;
-  dropped: { awaitingKeyframe: number; nonKeyframe: number; nonReference: number };
+  /** `undecodable`: damaged, or never given back by the decoder. */
+  dropped: { awaitingKeyframe: number; nonKeyframe: number; nonReference: number; undecodable: number };
 };
 
 /** Larger than any camera (8K is 33 million) and small enough to survive a forged parameter set. */
@@ -71,7 +73,7 @@ export class VideoDecoder<Context = undefined> {
     packets: 0,
     pictures: 0,
     errors: 0,
-    dropped: { awaitingKeyframe: 0, nonKeyframe: 0, nonReference: 0 },
+    dropped: { awaitingKeyframe: 0, nonKeyframe: 0, nonReference: 0, undecodable: 0 },
   };
   readonly #options: DecoderOptions;
   readonly #packet = new Packet();
@@ -126,7 +128,7 @@ export class VideoDecoder<Context = undefined> {
       sent = this.#send(packet);
     }
     if (sent < 0) {
-      this.#pending.delete(this.#sequence);
+      this.#giveUp(this.#sequence);
       this.#fail(sent, packet.timestampMs);
     }
     this.#receive(onPicture);
@@ -154,7 +156,6 @@ export class VideoDecoder<Context = undefined> {
   #open(): void {
     this.#context?.freeContext();
     this.#context = null;
-    this.#pending.clear();
     this.#awaitingKeyframe = true;
     this.#layout =
       this.#codec === 'h264' || this.#codec === 'hevc' ? bitstreamLayout(this.#codec, this.#codecPrivate) : null;
@@ -204,7 +205,11 @@ export class VideoDecoder<Context = undefined> {
     });
     if (this.#pending.size <= PENDING_PACKETS_MAX) return;
     const oldest = this.#pending.keys().next().value;
-    if (oldest !== undefined) this.#pending.delete(oldest);
+    if (oldest !== undefined) this.#giveUp(oldest);
+  }
+
+  #giveUp(sequence: number): void {
+    if (this.#pending.delete(sequence)) this.counts.dropped.undecodable += 1;
   }
 
   #send(packet: EncodedPacket<Context>): number {
@@ -254,7 +259,7 @@ export class VideoDecoder<Context = undefined> {
     this.#context?.sendPacketSync(null);
     this.#receive(onPicture);
     this.#context?.flushBuffers();
-    this.#pending.clear();
+    for (const sequence of this.#pending.keys()) this.#giveUp(sequence);
   }
 
   #fail(code: number, timestampMs: number | null): void {

@@ -70,8 +70,9 @@ type Yuv = [y: number, u: number, v: number];
 function yuvOf([red, green, blue]: Rgb): Yuv {
   return [
     Math.round(0.299 * red + 0.587 * green + 0.114 * blue),
-    Math.round(-0.168736 * red - 0.331264 * green + 0.5 * blue + 128),
-    Math.round(0.5 * red - 0.418688 * green - 0.081312 * blue + 128),
+    // Pure blue and red come to 255.5, which a byte would wrap to 0.
+    Math.min(255, Math.round(-0.168736 * red - 0.331264 * green + 0.5 * blue + 128)),
+    Math.min(255, Math.round(0.5 * red - 0.418688 * green - 0.081312 * blue + 128)),
   ];
 }
 
