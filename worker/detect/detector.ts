@@ -213,6 +213,9 @@ function openSession(model: PreparedModel, provider: Provider, intraOpThreads: n
     intraOpNumThreads: intraOpThreads,
     interOpNumThreads: 1,
     executionMode: 'sequential',
+    // Waiting threads that spin doubled the CPU time of a run on two threads (129 against 63 ms, 2 cores shared with a
+    // decoder) and made it slower: those cores have other work.
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
     // Fatal only: every failure comes as an exception, and is reported once, by us.
     logSeverityLevel: 4,
   });
