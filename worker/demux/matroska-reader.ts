@@ -17,7 +17,7 @@ import {
   ROOT,
   readElementHeader,
 } from './matroska-elements.ts';
-import { corrupt, type DemuxEvent, DocumentBroken, SegmentContent } from './segment-content.ts';
+import { corrupt, type DemuxEvent, DocumentBroken, limitPassed, SegmentContent } from './segment-content.ts';
 
 export type { DemuxEvent, Track } from './segment-content.ts';
 
@@ -187,9 +187,9 @@ export class MatroskaReader {
     if (cluster !== undefined && startsAt + size - cluster.startsAt > this.#limits.fragmentBytes) {
       throw this.#clusterTooLarge(startsAt + size - cluster.startsAt);
     }
-    if (id === elementIds.codecPrivate && size > this.#limits.codecPrivateBytes) {
-      const message = `expected CodecPrivate of at most ${this.#limits.codecPrivateBytes} bytes, found ${size}`;
-      throw new DocumentBroken('MATROSKA_LIMIT', message, TRUNCATED_HINT);
+    const { codecPrivateBytes } = this.#limits;
+    if (id === elementIds.codecPrivate && size > codecPrivateBytes) {
+      throw limitPassed(`expected CodecPrivate of at most ${codecPrivateBytes} bytes, found ${size}`);
     }
     const tooLong = content === 'value' && id !== elementIds.codecPrivate && size > this.#limits.valueBytes;
     const collect = content !== 'skip' && !tooLong;
@@ -198,12 +198,7 @@ export class MatroskaReader {
   }
 
   #clusterTooLarge(bytes: number): DocumentBroken {
-    const message = `expected a fragment of at most ${this.#limits.fragmentBytes} bytes, found ${bytes}`;
-    return new DocumentBroken(
-      'MATROSKA_LIMIT',
-      message,
-      'let the producer send shorter fragments (key frames more often)',
-    );
+    return limitPassed(`expected a fragment of at most ${this.#limits.fragmentBytes} bytes, found ${bytes}`);
   }
 
   #leafBytes(leaf: OpenLeaf, chunk: Uint8Array, offset: number): number {

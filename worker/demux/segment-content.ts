@@ -73,6 +73,10 @@ export function corrupt(message: string): DocumentBroken {
   return new DocumentBroken('MATROSKA_CORRUPT', message, CORRUPT_HINT);
 }
 
+export function limitPassed(message: string): DocumentBroken {
+  return new DocumentBroken('MATROSKA_LIMIT', message, 'let the producer send shorter fragments and less metadata');
+}
+
 const emptyTrack = (): Track => ({
   number: 0,
   kind: 'other',
@@ -198,11 +202,7 @@ export class SegmentContent {
     const track = this.#track;
     if (track.number === 0) throw corrupt('expected a TrackNumber in every TrackEntry, found none');
     if (this.#tracks.size >= this.#limits.tracks) {
-      throw new DocumentBroken(
-        'MATROSKA_LIMIT',
-        `expected at most ${this.#limits.tracks} tracks, found more`,
-        CORRUPT_HINT,
-      );
+      throw limitPassed(`expected at most ${this.#limits.tracks} tracks, found more`);
     }
     this.#tracks.add(track.number);
     this.#sink({ type: 'track', track });
@@ -214,11 +214,7 @@ export class SegmentContent {
     const name = this.#tagNames.at(-1);
     if (name === undefined || name === '') return;
     if (this.#tags.length >= this.#limits.tagsPerElement) {
-      throw new DocumentBroken(
-        'MATROSKA_LIMIT',
-        `expected at most ${this.#limits.tagsPerElement} tags in one Tag element, found more`,
-        CORRUPT_HINT,
-      );
+      throw limitPassed(`expected at most ${this.#limits.tagsPerElement} tags in one Tag element, found more`);
     }
     this.#tags.push([name, value]);
   }
