@@ -218,7 +218,9 @@ function describeSummary(summary: ClipSummary, out: string): string {
     `ms per frame: decode ${decode}, letterbox ${letterbox}, inference ${inference} (${provider}), suppress and track ${postprocess}`,
     ...(errorCount === 0
       ? []
-      : [`${errorCount} errors in the media were survived; the first: ${summary.errors[0]?.message}`]),
+      : [
+          `${errorCount} ${errorCount === 1 ? 'error' : 'errors'} in the media survived; the first: ${summary.errors[0]?.message}`,
+        ]),
   ].join('\n');
 }
 
