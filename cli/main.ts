@@ -5,7 +5,11 @@
 import { Command, CommanderError } from 'commander';
 import { formatError } from '../core/errors.ts';
 import { cameraCommand } from './camera.ts';
+import { clipCommand } from './clip.ts';
+import { demuxCommand } from './demux.ts';
+import { modelCommand } from './model.ts';
 import { scheduleCommand } from './schedule.ts';
+import { startCommand } from './start.ts';
 
 export function buildProgram(): Command {
   const program = new Command('kvs-infer')
@@ -16,8 +20,12 @@ export function buildProgram(): Command {
     .configureOutput({
       outputError: (text, write) => write(text.replace(/^error: /, 'kvs-infer: USAGE: ')),
     });
+  startCommand(program);
   cameraCommand(program);
   scheduleCommand(program);
+  modelCommand(program);
+  clipCommand(program);
+  demuxCommand(program);
   // Subcommands do not inherit these two.
   for (const command of allCommands(program)) command.exitOverride().configureOutput(program.configureOutput());
   return program;

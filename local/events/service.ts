@@ -7,11 +7,18 @@ import { join } from 'node:path';
 import { AwsError } from '../http/aws-error.ts';
 import { sendJson } from '../http/respond.ts';
 import type { CloudContext, LocalRequest, LocalService } from '../service.ts';
+import type { EventPattern } from './event-pattern.ts';
 import { createEventBus, type Rule } from './rules.ts';
 import { createScheduler, type Schedule, type Scheduler } from './schedules.ts';
 
 type Members = Record<string, unknown>;
-export type EventsService = LocalService & Pick<CloudContext, 'emit'>;
+export type EventsService = LocalService &
+  Pick<CloudContext, 'emit'> & {
+    /** A rule with one target, made or changed. @throws AwsError for a pattern that cannot be matched. */
+    putRule(name: string, pattern: EventPattern, targetArn: string): Promise<void>;
+    /** A schedule, made or changed; its period begins anew. */
+    putSchedule(name: string, expression: string, targetArn: string): Promise<void>;
+  };
 
 /** @param options.invoke delivers an event to the target with this ARN; it must not throw. */
 export async function createEventsService(
@@ -33,6 +40,15 @@ export async function createEventsService(
   return {
     scopes: ['events', 'scheduler'],
     emit: bus.emit,
+    async putRule(name, pattern, targetArn) {
+      await bus.operations.PutRule?.({ Name: name, EventPattern: JSON.stringify(pattern) });
+      await bus.operations.PutTargets?.({ Rule: name, Targets: [{ Id: 'target', Arn: targetArn }] });
+    },
+    async putSchedule(name, expression, targetArn) {
+      const createdAtMs = context.clock.nowMs();
+      scheduler.put({ name, expression, enabled: true, targetArn, input: '{}', createdAtMs });
+      await changed();
+    },
     async handle(request, response) {
       if (request.scope === 'scheduler') {
         sendJson(response, await answerScheduler(scheduler, changed, context, request));

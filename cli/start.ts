@@ -1,0 +1,211 @@
+/**
+ * `npm start`: the whole system on this machine, with nothing but this repository. Prepares scenes and model, starts the
+ * local system, shows what it does, and sums it up. Contract: `--for` ends by itself and `--report` writes its figures
+ * (design: contracts); Ctrl-C ends it in order, and leaves no process behind.
+ */
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import cliProgress from 'cli-progress';
+import { type Command, InvalidArgumentError } from 'commander';
+import { systemClock } from '../core/clock.ts';
+import { KvsInferError } from '../core/errors.ts';
+import type { Decision } from '../core/fleet-state.ts';
+import type { DemoCamera } from '../local/demo/demo-cameras.ts';
+import type { LocalSystem } from '../local/demo/local-system.ts';
+import type { SceneClip } from '../local/scenes/clip-maker.ts';
+import { readCameraFile } from './camera-file.ts';
+import { cameraLines, describeDecision, RunScreen } from './run-screen.ts';
+
+const LOOK_INTERVAL_MS = 1_000;
+
+type StartOptions = {
+  for?: number;
+  report?: string;
+  cameras?: string;
+  model?: string;
+  port?: number;
+  fresh?: true;
+  folder: string;
+};
+
+export function startCommand(program: Command): void {
+  program
+    .command('start')
+    .description('run the whole system on this machine, with drawn scenes for cameras, until Ctrl-C')
+    .option('--for <seconds>', 'stop after so long', positive)
+    .option('--report <report.json>', 'write the figures of the run')
+    .option('--cameras <cameras.yaml>', 'camera rows of your own, each filmed from a drawn scene')
+    .option('--model <model.onnx>', 'a YOLOv8 or YOLO11 detector of your own')
+    .option('--port <N>', 'port of the local cloud; 4566 or the next free one when left out', portNumber)
+    .option('--fresh', 'forget the state of earlier runs')
+    .option('--folder <folder>', 'where state, scenes and logs are kept', '.local')
+    .addHelpText('after', '\nExample:\n  $ npm start -- --for 90 --report report.json')
+    .action(start);
+}
+
+async function start(options: StartOptions): Promise<void> {
+  const folder = resolve(options.folder);
+  const modelPath = resolve(options.model ?? fileURLToPath(new URL('../models/demo-detector.onnx', import.meta.url)));
+  if (!existsSync(modelPath)) {
+    throw new KvsInferError('MODEL_NOT_FOUND', `no file at ${modelPath}`, {
+      hint: 'give --model the path of an ONNX file',
+    });
+  }
+  const rows = options.cameras === undefined ? null : await readCameraFile(options.cameras);
+  await mkdir(folder, { recursive: true });
+  const clips = await makeClips(join(folder, 'clips'));
+
+  // Loaded here, so that other commands of the line start without them.
+  const { demoCameras, spareStreamName } = await import('../local/demo/demo-cameras.ts');
+  const { startLocalSystem } = await import('../local/demo/local-system.ts');
+  const { RunObserver } = await import('../local/demo/run-observer.ts');
+  const { describeReport, writeReport } = await import('../local/demo/run-report.ts');
+  const { demoInferencesPerSecond } = await import('../local/demo/settings.ts');
+
+  const screen = new RunScreen();
+  const decisions: Decision[] = [];
+  const system = await startLocalSystem({
+    folder,
+    port: options.port ?? null,
+    fresh: options.fresh ?? false,
+    modelPath,
+    inferencesPerSecondLimit: rows === null ? demoInferencesPerSecond : null,
+    onDecision: (decision) => decisions.push(decision),
+    onWarning: (line) => screen.line(line),
+  });
+  const ended = untilEnd(options.for);
+  const startMs = systemClock.nowMs();
+  const observer = new RunObserver(system, startMs, options.model === undefined);
+  try {
+    await observer.open();
+    const cameras = rows === null ? demoCameras(startMs) : ownCameras(rows, clips.length);
+    screen.line(`local cloud: ${system.cloud.endpoint} (AWS_ENDPOINT_URL); log: ${system.logPath}`);
+    for (const { row, story } of cameras) screen.line(`camera ${String(row.cameraId)}: ${story}`);
+    await startFeeds(system, cameras, clips, rows === null ? spareStreamName : null);
+    for (const { row } of cameras) await system.putRow(row);
+    let isOver = false;
+    void ended.promise.then(() => {
+      isOver = true;
+    });
+    while (!isOver) {
+      const look = await observer.look();
+      for (const decision of decisions.splice(0)) {
+        observer.decide(decision);
+        screen.line(describeDecision(decision));
+      }
+      const nowMs = systemClock.nowMs();
+      if (look !== null) screen.cameras(cameraLines(look.states, look.workers, nowMs), nowMs);
+      await Promise.race([ended.promise, pause(LOOK_INTERVAL_MS)]);
+    }
+    await observer.look();
+    screen.done();
+    const report = await observer.report();
+    for (const line of describeReport(report)) screen.line(line);
+    if (options.report !== undefined) await writeReport(options.report, report);
+  } finally {
+    ended.cancel();
+    await system.close();
+  }
+}
+
+async function makeClips(cacheFolder: string): Promise<SceneClip[]> {
+  const { demoScenes, ensureSceneClip } = await import('../local/scenes/clip-maker.ts');
+  const bar = new cliProgress.SingleBar(
+    {
+      format: 'drawing the street scenes (once) [{bar}] {percentage} % | {eta_formatted} left',
+      hideCursor: true,
+      stream: process.stderr,
+    },
+    cliProgress.Presets.shades_classic,
+  );
+  let isShown = false;
+  const clips: SceneClip[] = [];
+  for (const [index, scene] of demoScenes.entries()) {
+    const onProgress = (done: number, total: number) => {
+      if (!isShown) bar.start(100, 0);
+      isShown = true;
+      bar.update(Math.floor(((index + done / total) / demoScenes.length) * 100));
+    };
+    clips.push(await ensureSceneClip(scene, { cacheFolder, onProgress }));
+  }
+  if (isShown) {
+    bar.update(100);
+    bar.stop();
+  }
+  return clips;
+}
+
+function ownCameras(rows: unknown[], scenes: number): DemoCamera[] {
+  return rows.map((row, index) => {
+    if (typeof row !== 'object' || row === null || typeof (row as { cameraId?: unknown }).cameraId !== 'string') {
+      throw new KvsInferError('CAMERA_FILE_INVALID', `row ${index + 1}: expected a camera row with a cameraId`, {
+        hint: 'run "kvs-infer camera check" on the file',
+      });
+    }
+    return { row: row as Record<string, unknown>, sceneIndex: index % scenes, silent: null, story: 'from your file' };
+  });
+}
+
+/** One feed per stream; the spare one belongs to no camera, so that one can be added from another terminal. */
+async function startFeeds(
+  system: LocalSystem,
+  cameras: readonly DemoCamera[],
+  clips: readonly SceneClip[],
+  spareStreamName: string | null,
+): Promise<void> {
+  const feeds = cameras.flatMap(({ row, sceneIndex, silent }) =>
+    sceneIndex === null || typeof row.streamName !== 'string'
+      ? []
+      : [{ streamName: row.streamName, sceneIndex, silent }],
+  );
+  if (spareStreamName !== null) feeds.push({ streamName: spareStreamName, sceneIndex: 2, silent: null });
+  const started = new Set<string>();
+  for (const [index, { streamName, sceneIndex, silent }] of feeds.entries()) {
+    const clip = clips[sceneIndex];
+    if (clip === undefined || started.has(streamName)) continue;
+    started.add(streamName);
+    const before = feeds.slice(0, index).filter((feed) => feed.sceneIndex === sceneIndex).length;
+    await system.createStream(streamName);
+    await system.feeds.start({ streamName, clip, silent }, before);
+  }
+}
+
+/** Resolves at the first Ctrl-C, SIGTERM, hang-up or when the time is over; a second Ctrl-C ends at once. */
+function untilEnd(seconds: number | undefined): { promise: Promise<void>; cancel: () => void } {
+  const { promise, resolve: end } = Promise.withResolvers<void>();
+  let isAsked = false;
+  const onSignal = () => {
+    if (isAsked) process.exit(130);
+    isAsked = true;
+    end();
+  };
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const signal of signals) process.on(signal, onSignal);
+  const timer = seconds === undefined ? undefined : setTimeout(end, seconds * 1000);
+  return {
+    promise,
+    cancel: () => {
+      clearTimeout(timer);
+      for (const signal of signals) process.off(signal, onSignal);
+    },
+  };
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new InvalidArgumentError('expected a number of seconds above 0');
+  return value;
+}
+
+function portNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > 65_535)
+    throw new InvalidArgumentError('expected a port, 1 to 65535');
+  return value;
+}

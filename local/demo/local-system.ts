@@ -1,0 +1,166 @@
+/**
+ * The whole system on this machine: local cloud, stage, worker tasks as child processes, feeds, camera rows. It exists for
+ * `npm start`; everything in it is the deployed code against the local endpoint.
+ * Invariant: `close` leaves no process, timer or connection behind, also when starting failed half way.
+ */
+import { createWriteStream, type WriteStream } from 'node:fs';
+import { copyFile, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { putCameraRow } from '../../aws/camera-registry.ts';
+import { type AwsClients, awsClients } from '../../aws/clients.ts';
+import { createStream } from '../../aws/streams.ts';
+import { systemClock } from '../../core/clock.ts';
+import type { Decision } from '../../core/fleet-state.ts';
+import { type LocalCloud, startLocalCloud } from '../cloud.ts';
+import { processRunner } from '../compute/process-runner.ts';
+import { type LocalStage, startLocalStage } from '../stage.ts';
+import { SceneFeeds } from './scene-feeds.ts';
+import {
+  computeTimings,
+  defaultPort,
+  localAccountId,
+  localRegion,
+  localStageName,
+  policy,
+  serviceMetricLagMs,
+  tick,
+} from './settings.ts';
+
+const retentionHours = 1;
+/** A minute or more of each camera: enough to resume from a checkpoint, and eight of them stay small. */
+const streamBytesMax = 16 * 1024 * 1024;
+const repositoryRoot = fileURLToPath(new URL('../../', import.meta.url));
+/** The SDK signs every call; the local cloud does not verify signatures. */
+const credentials = { AWS_ACCESS_KEY_ID: 'local', AWS_SECRET_ACCESS_KEY: 'local' };
+
+export type LocalSystemOptions = {
+  /** `.local/`: state, models, logs and caches. */
+  folder: string;
+  /** Null: the usual port, or the next free one. */
+  port: number | null;
+  fresh: boolean;
+  /** ONNX file that becomes the model "default". */
+  modelPath: string;
+  /** Caps what a worker offers; null: what it measures. */
+  inferencesPerSecondLimit: number | null;
+  onDecision: (decision: Decision) => void;
+  /** One line that the user should see. */
+  onWarning: (line: string) => void;
+};
+
+export type LocalSystem = {
+  cloud: LocalCloud;
+  stage: LocalStage;
+  clients: AwsClients;
+  feeds: SceneFeeds;
+  logPath: string;
+  /** Makes the KVS stream unless it exists. */
+  createStream(streamName: string): Promise<void>;
+  putRow(row: Record<string, unknown>): Promise<void>;
+  close(): Promise<void>;
+};
+
+/** @throws KvsInferError PORT_BUSY, LOCAL_STATE_IN_USE */
+export async function startLocalSystem(options: LocalSystemOptions): Promise<LocalSystem> {
+  // Before any client is made: nothing here may sign with a person's real keys.
+  Object.assign(process.env, credentials, { AWS_REGION: localRegion });
+  const folders = {
+    state: join(options.folder, 'state'),
+    models: join(options.folder, 'models'),
+    cache: join(options.folder, 'cache'),
+  };
+  await Promise.all([folders.models, folders.cache].map((folder) => mkdir(folder, { recursive: true })));
+  await copyFile(options.modelPath, join(folders.models, 'default.onnx'));
+  const logPath = join(options.folder, 'system.log');
+  const log = openLog(logPath);
+  const warn = (line: string) => {
+    log.write(`${line}\n`);
+    options.onWarning(line);
+  };
+  const cloud = await startLocalCloud({
+    port: options.port ?? defaultPort,
+    portSearch: options.port === null,
+    dataFolder: folders.state,
+    fresh: options.fresh,
+    clock: systemClock,
+    region: localRegion,
+    accountId: localAccountId,
+    cloudWatch: { serviceMetricLagMs },
+    kinesisVideo: { streamBytesMax },
+    compute: {
+      ...computeTimings,
+      runner: processRunner({
+        cwd: repositoryRoot,
+        onLog: (taskId, line) => log.write(`worker ${taskId}: ${line}\n`),
+      }),
+      taskEnvironment: credentials,
+      onWarning: warn,
+    },
+    log: warn,
+  });
+  const clients = awsClients({ region: localRegion, endpoint: cloud.endpoint });
+  const feeds = new SceneFeeds(cloud, systemClock);
+  const close = async () => {
+    await feeds.stop();
+    clients.destroy();
+    await cloud.close();
+    await new Promise((resolve) => log.end(resolve));
+  };
+  try {
+    const stage = await startLocalStage(cloud, {
+      stage: localStageName,
+      clients,
+      policy: {
+        ...policy,
+        ...(options.inferencesPerSecondLimit === null
+          ? {}
+          : { defaultInferencesPerSecond: options.inferencesPerSecondLimit }),
+      },
+      tick,
+      logLevel: 'SILENT',
+      onDecision: options.onDecision,
+      fleet: { taskEnvironment: workerEnvironment(options, folders, cloud) },
+    });
+    const putRow = (row: Record<string, unknown>) => putCameraRow(clients, stage.names.tables.cameras, row);
+    return {
+      ...{ cloud, stage, clients, feeds, logPath, putRow, close },
+      async createStream(streamName) {
+        await createStream(clients, streamName, retentionHours);
+      },
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function workerEnvironment(
+  options: LocalSystemOptions,
+  folders: { models: string; cache: string },
+  cloud: LocalCloud,
+): Record<string, string> {
+  return {
+    KVS_INFER_ACCOUNT_ID: localAccountId,
+    AWS_REGION: localRegion,
+    AWS_ENDPOINT_URL: cloud.endpoint,
+    LOG_LEVEL: 'INFO',
+    MODELS_FOLDER: folders.models,
+    CACHE_FOLDER: folders.cache,
+    WORKER_PROVIDERS: 'cpu',
+    // Two workers share two cores with the local cloud and its cameras.
+    INFERENCE_THREADS: '1',
+    // Frames without detections too: what was missed can only be counted where it was looked for.
+    PUBLISH_FRAMES: 'all',
+    ...(options.inferencesPerSecondLimit === null
+      ? {}
+      : { INFERENCES_PER_SECOND_LIMIT: String(options.inferencesPerSecondLimit) }),
+  };
+}
+
+/** The log must never stop the system: when the disk is full, lines are lost and the run goes on. */
+function openLog(path: string): WriteStream {
+  const stream = createWriteStream(path);
+  stream.on('error', () => {});
+  return stream;
+}

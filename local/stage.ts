@@ -1,0 +1,109 @@
+/**
+ * A whole stage in the local cloud: what stacks/ deploys to AWS, wired here to the same handlers: tables, fleets, the
+ * stream mapping, the schedule and the event rules. Invariant: handlers are the deployed ones and are reached only
+ * through their triggers, never called directly.
+ */
+import type { AwsClients } from '../aws/clients.ts';
+import type { Decision, FleetPolicy } from '../core/fleet-state.ts';
+import { type ResourceNames, resourceNames } from '../core/names.ts';
+import { buildCameraChangedHandler } from '../functions/camera-changed.ts';
+import { buildCapacityChangedHandler } from '../functions/capacity-changed.ts';
+import { controlEnvironment } from '../functions/environment.ts';
+import { buildReconcileHandler } from '../functions/reconcile.ts';
+import { telemetry } from '../functions/telemetry.ts';
+import type { LocalCloud } from './cloud.ts';
+import type { FleetDefinition } from './compute/fleet.ts';
+import type { LambdaHandler } from './lambda/host.ts';
+import { StreamMapping } from './lambda/stream-mapping.ts';
+
+/** The deployed mapping's settings (stacks/registry). */
+const streamMapping = {
+  batchSize: 100,
+  bisectBatchOnFunctionError: true,
+  maximumRetryAttempts: 5,
+  maximumRecordAgeMs: 3_600_000,
+};
+const functionTimeoutMs = 60_000;
+
+export type LocalStageOptions = {
+  stage: string;
+  clients: AwsClients;
+  fleet: Omit<FleetDefinition, 'stage' | 'fleet' | 'min' | 'max'>;
+  policy: Partial<FleetPolicy>;
+  /** EventBridge Scheduler expression of the reconcile tick; AWS uses `rate(1 minute)`. */
+  tick: string;
+  /** DEBUG, INFO, WARN, ERROR or SILENT: what the functions write to stdout. */
+  logLevel: string;
+  onDecision?: (decision: Decision) => void;
+};
+
+export type LocalStage = { names: ResourceNames; fleet: string };
+
+export async function startLocalStage(cloud: LocalCloud, options: LocalStageOptions): Promise<LocalStage> {
+  const { stage, clients } = options;
+  const { context } = cloud;
+  const fleet = 'default';
+  const names = resourceNames(stage, context.accountId);
+  const environment = controlEnvironment({
+    KVS_INFER_STAGE: stage,
+    KVS_INFER_ACCOUNT_ID: context.accountId,
+    KVS_INFER_FLEETS: fleet,
+    KVS_INFER_FLEET_POLICY: JSON.stringify(options.policy),
+    AWS_REGION: context.region,
+    AWS_ENDPOINT_URL: cloud.endpoint,
+    LOG_LEVEL: options.logLevel,
+  });
+  const { minWorkers, maxWorkers } = environment.policy;
+  await cloud.createStageResources({ stage, fleets: [{ ...options.fleet, fleet, min: minWorkers, max: maxWorkers }] });
+
+  const deps = {
+    clock: context.clock,
+    clients,
+    environment,
+    telemetry: telemetry({
+      serviceName: 'kvs-infer',
+      namespace: names.metricNamespace,
+      logLevel: options.logLevel,
+      quiet: options.logLevel === 'SILENT',
+    }),
+    ...(options.onDecision === undefined ? {} : { onDecision: options.onDecision }),
+  };
+  const functionName = (name: string) => `kvs-infer-${stage}-${name}`;
+  const register = (name: string, handler: unknown): string => {
+    cloud.lambda.register({
+      name: functionName(name),
+      handler: handler as LambdaHandler,
+      timeoutMs: functionTimeoutMs,
+    });
+    return cloud.lambda.arnOf(functionName(name));
+  };
+  register('camera-changed', buildCameraChangedHandler(deps));
+  const reconcileArn = register('reconcile', buildReconcileHandler(deps));
+  const capacityChangedArn = register('capacity-changed', buildCapacityChangedHandler(deps));
+
+  // From the first record that is kept: a row typed while the cloud was down is not lost, and a repeat changes nothing.
+  const mapping = new StreamMapping(cloud.lambda, { ...streamMapping, functionName: functionName('camera-changed') });
+  cloud.dynamo.subscribe(names.tables.cameras, (record) => mapping.push(record as never), '');
+  await cloud.events.putSchedule(functionName('tick'), options.tick, reconcileArn);
+  await cloud.events.putRule(
+    functionName('capacity'),
+    {
+      source: ['aws.ecs', 'aws.ec2', 'aws.autoscaling', names.eventSource],
+      'detail-type': [
+        'ECS Task State Change',
+        'ECS Container Instance State Change',
+        'EC2 Spot Instance Interruption Warning',
+        'EC2 Instance Rebalance Recommendation',
+        'EC2 Instance Launch Successful',
+        'EC2 Instance Launch Unsuccessful',
+        'EC2 Instance Terminate Successful',
+        'EC2 Instance Terminate Unsuccessful',
+        'Worker Ready',
+        'Camera Released',
+        'Worker Drained',
+      ],
+    },
+    capacityChangedArn,
+  );
+  return { names, fleet };
+}
