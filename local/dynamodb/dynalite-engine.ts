@@ -104,17 +104,28 @@ export class DynaliteEngine {
       throw new AwsError(400, 'UnknownOperationException', `${operation} is not known.`);
     return new Promise((resolve, reject) => {
       try {
-        const { types, custom } = implementation.validation;
-        // checkTypes deletes what it does not know from what it is given.
-        const checked = validations.checkTypes({ ...input }, types);
-        validations.checkValidations(checked, types, custom, store);
-        implementation.action(store, checked, (error, output) =>
+        implementation.action(store, this.#checked(implementation.validation, input, store), (error, output) =>
           error ? reject(toAwsError(error)) : resolve(output ?? {}),
         );
       } catch (error) {
         reject(toAwsError(error));
       }
     });
+  }
+
+  #checked({ types, custom }: Validation, input: Input, store: Store): Input {
+    try {
+      // checkTypes deletes what it does not know from what it is given.
+      const checked = validations.checkTypes({ ...input }, types);
+      validations.checkValidations(checked, types, custom, store);
+      return checked;
+    } catch (error) {
+      // Dynalite's validation stumbles over some shapes that it does not expect, such as a null attribute value.
+      if (error instanceof TypeError) {
+        throw new AwsError(400, 'SerializationException', 'The request has a member of a type that was not expected.');
+      }
+      throw error;
+    }
   }
 
   /** Calls that create, change or delete tables; they see the uncached descriptions. */

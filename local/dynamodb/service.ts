@@ -109,6 +109,8 @@ class Dynamo implements DynamoService {
       case 'DescribeTable':
         this.#requireTableName(input);
         return { Table: this.#settings.describe(await this.#engine.table(tableName)) };
+      case 'ListTables':
+        return this.#listTables(input);
       case 'UpdateTimeToLive':
       case 'DescribeTimeToLive':
       case 'UpdateContinuousBackups':
@@ -199,6 +201,13 @@ class Dynamo implements DynamoService {
       },
       true,
     );
+  }
+
+  /** Dynalite would walk through every item of every table. */
+  async #listTables({ ExclusiveStartTableName, Limit }: Input): Promise<Output> {
+    const names = (await this.#engine.tableNames()).filter((name) => name > String(ExclusiveStartTableName ?? ''));
+    const page = names.slice(0, typeof Limit === 'number' ? Limit : 100);
+    return { TableNames: page, ...(page.length < names.length ? { LastEvaluatedTableName: page.at(-1) } : {}) };
   }
 
   #requireTableName(input: Input): void {

@@ -134,7 +134,7 @@ export class TableSettingsStore {
 
 /** @returns undefined when the request says nothing of streams, null when it turns the stream off. */
 function requestedViewType(specification: unknown): StreamViewType | null | undefined {
-  if (specification === undefined) return undefined;
+  if (specification === undefined || specification === null) return undefined;
   const { StreamEnabled, StreamViewType } = specification as { StreamEnabled?: boolean; StreamViewType?: string };
   if (StreamEnabled !== true) return null;
   if (StreamViewType === undefined || !viewTypes.includes(StreamViewType)) {

@@ -29,8 +29,8 @@ export function transactionParts(input: Input, kinds: readonly string[]): Transa
       `1 validation error detected: Value at 'transactItems' failed to satisfy constraint: Member must have length between 1 and ${ACTIONS_MAX}; it has ${count}`,
     );
   }
-  return items.map((item: Record<string, Input>) => {
-    const present = Object.entries(item).filter(([, value]) => value !== undefined && value !== null);
+  return items.map((item: Record<string, Input> | null) => {
+    const present = Object.entries(item ?? {}).filter(([, value]) => value !== undefined && value !== null);
     const [kind, part] = present[0] ?? [];
     if (present.length !== 1 || kind === undefined || part === undefined || !kinds.includes(kind)) {
       throw validation('TransactItems can only contain one of Check, Put, Update or Delete');

@@ -31,7 +31,12 @@ export type FrontOptions = {
 };
 
 export async function startHttpFront(options: FrontOptions): Promise<HttpFront> {
-  const log = options.log ?? ((line: string) => process.stderr.write(`${line}\n`));
+  let closing = false;
+  const write = options.log ?? ((line: string) => process.stderr.write(`${line}\n`));
+  // Requests that closing cuts off fail for a reason that nobody needs to read.
+  const log = (line: string) => {
+    if (!closing) write(line);
+  };
   const services = new Map<string, LocalService>();
   // Media uploads and downloads last as long as their cameras: no limit on a request's duration.
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0 }, (message, response) => {
@@ -48,7 +53,10 @@ export async function startHttpFront(options: FrontOptions): Promise<HttpFront> 
     register: (service) => {
       for (const scope of service.scopes) services.set(scope, service);
     },
-    close: () => closeServer(server),
+    close() {
+      closing = true;
+      return closeServer(server);
+    },
   };
 }
 

@@ -8,6 +8,7 @@ import {
   DescribeTimeToLiveCommand,
   DynamoDBClient,
   GetItemCommand,
+  ListTablesCommand,
   PutItemCommand,
   QueryCommand,
   ScanCommand,
@@ -55,6 +56,7 @@ describeContract('DynamoDB', (target) => {
       StreamSpecification: { StreamEnabled: true, StreamViewType: 'NEW_AND_OLD_IMAGES' },
       LatestStreamArn: streamArn,
     });
+    expect((await dynamo.send(new ListTablesCommand({}))).TableNames).toEqual([TableName]);
     expect(streamArn).toMatch(/^arn:aws:dynamodb:us-east-1:123456789012:table\/contract\/stream\//);
   });
 
