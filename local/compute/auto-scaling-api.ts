@@ -141,7 +141,7 @@ export function autoScalingOperations(world: ComputeWorld, scaler: InstanceScale
       const chosen = ids.map((id) => {
         const instance = scaler.all(group).find((one) => one.id === id);
         if (instance === undefined) throw refuse(`The instance ${id} is not part of Auto Scaling group ${group.name}.`);
-        if (instance.groupState === 'Terminating')
+        if (instance.groupState.startsWith('Terminating'))
           throw refuse(`The instance ${id} is not in InService or EnteringStandby or Standby.`);
         return instance;
       });
@@ -166,7 +166,7 @@ export function autoScalingOperations(world: ComputeWorld, scaler: InstanceScale
       if (instance === undefined || group === undefined || instance.groupState === 'Terminated') {
         throw refuse(`Instance Id not found - No managed instance found for instance ID: ${id}`);
       }
-      if (instance.groupState === 'Terminating') {
+      if (instance.groupState.startsWith('Terminating')) {
         throw new AwsError(
           400,
           'ScalingActivityInProgress',

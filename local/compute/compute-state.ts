@@ -39,7 +39,7 @@ export type Instance = {
   availabilityZone: string;
   privateIp: string;
   ec2State: 'pending' | 'running' | 'shutting-down' | 'terminated';
-  groupState: 'Pending' | 'InService' | 'Terminating' | 'Terminated';
+  groupState: 'Pending' | 'InService' | 'Terminating:Wait' | 'Terminating' | 'Terminated';
   healthy: boolean;
   protectedFromScaleIn: boolean;
   launchedAtMs: number;

@@ -10,25 +10,31 @@ import {
   emitScalingActivity,
   emitSpotInterruption,
 } from './compute-events.ts';
-import type { Activity, ContainerInstance, Group, Instance } from './compute-state.ts';
-import { type ComputeWorld, newHexId, newInstanceId, newUuid, type ReconcilePart } from './compute-world.ts';
+import { type Activity, type ContainerInstance, type Group, type Instance, tasksOn } from './compute-state.ts';
+import { type ComputeWorld, newInstanceId, type ReconcilePart } from './compute-world.ts';
+import { capacityProviderOf, containerInstanceOf, registerContainerInstance } from './container-registration.ts';
+import { ScalingActivities } from './scaling-activities.ts';
 import type { StopReason, TaskSupervisor } from './task-supervisor.ts';
 
-/** Activities kept per process; AWS keeps six weeks. */
-const activitiesMax = 1_000;
+/** Managed draining's lifecycle hook gives up after 48 hours (ECS developer guide). */
+const managedDrainingMaxMs = 48 * 3_600_000;
 
 export class InstanceScaler implements ReconcilePart {
   readonly #world: ComputeWorld;
   readonly #tasks: TaskSupervisor;
+  readonly #activities: ScalingActivities;
   /** Per group: no launch before this time, because the last one failed. */
   readonly #launchRetryAtMs = new Map<string, number>();
   /** Per group: the desired capacity that protected instances keep from being reached, reported once. */
   readonly #blockedDesired = new Map<string, number>();
+  /** Instances in Terminating:Wait, with what ends the wait. */
+  readonly #draining = new Map<string, () => void>();
   #zoneTurn = 0;
 
   constructor(world: ComputeWorld, tasks: TaskSupervisor) {
     this.#world = world;
     this.#tasks = tasks;
+    this.#activities = new ScalingActivities(world);
   }
 
   /** Pending and InService: what counts towards desired capacity. */
@@ -44,7 +50,7 @@ export class InstanceScaler implements ReconcilePart {
   }
 
   reconcile(): boolean {
-    let moved = false;
+    let moved = this.#endDraining();
     for (const group of [...this.#world.state.groups.values()]) moved = this.#reconcileGroup(group) || moved;
     return moved;
   }
@@ -87,13 +93,13 @@ export class InstanceScaler implements ReconcilePart {
     }
     if (this.#blockedDesired.get(group.name) === group.desiredCapacity) return false;
     this.#blockedDesired.set(group.name, group.desiredCapacity);
-    const activity = this.#begin(
+    const activity = this.#activities.begin(
       group,
       'Could not scale to desired capacity because all remaining instances are protected from scale-in.',
       group.desiredCause,
       {},
     );
-    this.#end(
+    this.#activities.end(
       activity,
       'Failed',
       'Could not scale to desired capacity because all remaining instances are protected from scale-in.',
@@ -111,8 +117,13 @@ export class InstanceScaler implements ReconcilePart {
       const market =
         group.lifecycle === 'spot' ? 'Could not launch Spot Instances.' : 'Could not launch On-Demand Instances.';
       const message = `${market} ${fault?.code ?? 'InsufficientInstanceCapacity'} - ${fault?.message ?? shortage} Launching EC2 instance failed.`;
-      const activity = this.#begin(group, `Launching a new EC2 instance.  Status Reason: ${message}`, cause, details);
-      this.#end(activity, 'Failed', message);
+      const activity = this.#activities.begin(
+        group,
+        `Launching a new EC2 instance.  Status Reason: ${message}`,
+        cause,
+        details,
+      );
+      this.#activities.end(activity, 'Failed', message);
       emitScalingActivity(this.#world, group, activity, 'Launch', null);
       this.#launchRetryAtMs.set(group.name, this.#world.nowMs() + this.#world.timings.launchRetryMs);
       this.#world.after(this.#world.timings.launchRetryMs, () => {});
@@ -120,7 +131,7 @@ export class InstanceScaler implements ReconcilePart {
     }
     this.#launchRetryAtMs.delete(group.name);
     const id = newInstanceId();
-    const activity = this.#begin(group, `Launching a new EC2 instance: ${id}`, cause, details);
+    const activity = this.#activities.begin(group, `Launching a new EC2 instance: ${id}`, cause, details);
     const instance: Instance = {
       id,
       groupName: group.name,
@@ -150,69 +161,68 @@ export class InstanceScaler implements ReconcilePart {
     instance.ec2State = 'running';
     instance.groupState = 'InService';
     emitInstanceState(this.#world, instance);
-    this.#end(activity, 'Successful', null);
+    this.#activities.end(activity, 'Successful', null);
     emitScalingActivity(this.#world, group, activity, 'Launch', instance);
-    this.#world.after(this.#world.timings.registrationDelayMs, () => this.#register(instance));
+    this.#world.after(this.#world.timings.registrationDelayMs, () => registerContainerInstance(this.#world, instance));
   }
 
-  /** The ECS agent's start on a new instance: it joins the cluster that uses its group as a capacity provider. */
-  #register(instance: Instance): void {
-    if (instance.ec2State !== 'running') return;
-    const { state, arns } = this.#world;
-    for (const provider of state.capacityProviders.values()) {
-      if (provider.groupName !== instance.groupName) continue;
-      const cluster = [...state.clusters.values()].find((one) => one.capacityProviders.includes(provider.name));
-      if (cluster === undefined) continue;
-      const record: ContainerInstance = {
-        arn: arns.containerInstance(cluster.name, newHexId()),
-        clusterName: cluster.name,
-        instanceId: instance.id,
-        capacityProvider: provider.name,
-        status: instance.interruptionAtMs === null ? 'ACTIVE' : 'DRAINING',
-        agentConnected: true,
-        attributes: {
-          'ecs.instance-type': instance.instanceType,
-          'ecs.availability-zone': instance.availabilityZone,
-          'ecs.os-type': 'linux',
-          'ecs.cpu-architecture': 'x86_64',
-          'ecs.ami-id': 'ami-0local',
-        },
-        registered: { ...this.#world.instanceResources },
-        registeredAtMs: this.#world.nowMs(),
-        version: 0,
-      };
-      state.containerInstances.set(record.arn, record);
-      emitContainerInstanceStateChange(this.#world, record);
-      return;
-    }
-  }
-
-  containerInstanceOf(instanceId: string): ContainerInstance | undefined {
-    return [...this.#world.state.containerInstances.values()].find((one) => one.instanceId === instanceId);
-  }
-
-  /** Begins to terminate: tasks on the instance get SIGTERM now and SIGKILL when the machine is off. */
+  /**
+   * Begins to terminate. With managed draining a healthy instance first waits (Terminating:Wait) while its tasks leave;
+   * then, or at once, tasks that are left get SIGTERM, and SIGKILL when the machine is off.
+   */
   terminate(group: Group, instance: Instance, cause: string): Activity {
-    const activity = this.#begin(group, `Terminating EC2 instance: ${instance.id}`, cause, {
+    const activity = this.#activities.begin(group, `Terminating EC2 instance: ${instance.id}`, cause, {
       'Subnet ID': group.subnetIds.split(',')[0] ?? '',
       'Availability Zone': instance.availabilityZone,
     });
     const launch = this.#world.state.activities.find((one) => one.id === instance.launchActivityId);
-    if (launch?.statusCode === 'InProgress')
-      this.#end(launch, 'Cancelled', 'The instance was terminated while it started.');
-    instance.groupState = 'Terminating';
-    this.#shutDown(instance, cause, () => {
-      instance.groupState = 'Terminated';
-      this.#end(activity, 'Successful', null);
-      emitScalingActivity(this.#world, group, activity, 'Terminate', instance);
-    });
+    if (launch?.statusCode === 'InProgress') {
+      this.#activities.end(launch, 'Cancelled', 'The instance was terminated while it started.');
+    }
+    const proceed = (): void => {
+      this.#draining.delete(instance.id);
+      instance.groupState = 'Terminating';
+      this.#shutDown(instance, cause, () => {
+        instance.groupState = 'Terminated';
+        this.#activities.end(activity, 'Successful', null);
+        emitScalingActivity(this.#world, group, activity, 'Terminate', instance);
+      });
+    };
+    const host = containerInstanceOf(this.#world, instance.id);
+    const drains = capacityProviderOf(this.#world, group.name)?.managedDraining === 'ENABLED';
+    if (host === undefined || !drains || !instance.healthy || tasksOn(this.#world.state, host).length === 0) {
+      proceed();
+      return activity;
+    }
+    instance.groupState = 'Terminating:Wait';
+    this.#draining.set(instance.id, proceed);
+    this.#drain(host);
+    this.#world.after(managedDrainingMaxMs, () => this.#draining.get(instance.id)?.());
     return activity;
+  }
+
+  #drain(host: ContainerInstance): void {
+    if (host.status !== 'ACTIVE') return;
+    host.status = 'DRAINING';
+    emitContainerInstanceStateChange(this.#world, host);
+  }
+
+  /** Instances whose last task has left go on to terminate. */
+  #endDraining(): boolean {
+    let moved = false;
+    for (const [instanceId, proceed] of [...this.#draining]) {
+      const host = containerInstanceOf(this.#world, instanceId);
+      if (host !== undefined && tasksOn(this.#world.state, host).length > 0) continue;
+      proceed();
+      moved = true;
+    }
+    return moved;
   }
 
   #shutDown(instance: Instance, reason: string, done: () => void): void {
     const off = (): void => {
       const stopReason = hostTerminated(instance);
-      const host = this.containerInstanceOf(instance.id);
+      const host = containerInstanceOf(this.#world, instance.id);
       if (host !== undefined) {
         this.#tasks.hostGone(host.arn, stopReason);
         host.status = 'INACTIVE';
@@ -228,7 +238,7 @@ export class InstanceScaler implements ReconcilePart {
     instance.ec2State = 'shutting-down';
     instance.stateReason = reason;
     emitInstanceState(this.#world, instance);
-    const host = this.containerInstanceOf(instance.id);
+    const host = containerInstanceOf(this.#world, instance.id);
     if (host !== undefined) {
       host.agentConnected = false;
       emitContainerInstanceStateChange(this.#world, host);
@@ -244,44 +254,17 @@ export class InstanceScaler implements ReconcilePart {
     if (instance.interruptionAtMs !== null || instance.groupState === 'Terminated') return;
     instance.interruptionAtMs = this.#world.nowMs() + this.#world.timings.spotNoticeMs;
     emitSpotInterruption(this.#world, instance);
-    const host = this.containerInstanceOf(instance.id);
-    if (host !== undefined && host.status === 'ACTIVE') {
-      host.status = 'DRAINING';
-      emitContainerInstanceStateChange(this.#world, host);
-    }
+    const host = containerInstanceOf(this.#world, instance.id);
+    if (host !== undefined) this.#drain(host);
     this.#world.after(this.#world.timings.spotNoticeMs, () => {
       instance.healthy = false;
+      this.#draining.get(instance.id)?.();
     });
     this.#world.changed();
   }
 
   recommendRebalance(instance: Instance): void {
     emitRebalanceRecommendation(this.#world, instance);
-  }
-
-  #begin(group: Group, description: string, cause: string, details: Record<string, string>): Activity {
-    const activity: Activity = {
-      id: newUuid(),
-      groupName: group.name,
-      description,
-      cause,
-      startedAtMs: this.#world.nowMs(),
-      endedAtMs: null,
-      statusCode: 'InProgress',
-      statusMessage: null,
-      progress: 0,
-      details,
-    };
-    this.#world.state.activities.push(activity);
-    if (this.#world.state.activities.length > activitiesMax) this.#world.state.activities.shift();
-    return activity;
-  }
-
-  #end(activity: Activity, statusCode: 'Successful' | 'Failed' | 'Cancelled', message: string | null): void {
-    activity.statusCode = statusCode;
-    activity.statusMessage = message;
-    activity.progress = 100;
-    activity.endedAtMs = this.#world.nowMs();
   }
 
   #time(): string {

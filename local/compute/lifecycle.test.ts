@@ -1,61 +1,20 @@
 /** From desired counts to instances and tasks and back, on a stepped clock, through the real SDK clients. */
-import {
-  DescribeAutoScalingGroupsCommand,
-  DescribeScalingActivitiesCommand,
-  SetDesiredCapacityCommand,
-  TerminateInstanceInAutoScalingGroupCommand,
-} from '@aws-sdk/client-auto-scaling';
-import { DescribeInstancesCommand } from '@aws-sdk/client-ec2';
+import { DescribeScalingActivitiesCommand } from '@aws-sdk/client-auto-scaling';
 import {
   DescribeContainerInstancesCommand,
-  DescribeServicesCommand,
   DescribeTasksCommand,
   ListContainerInstancesCommand,
-  ListTasksCommand,
   StopTaskCommand,
-  UpdateServiceCommand,
 } from '@aws-sdk/client-ecs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { FleetNames } from './fleet.ts';
-import { type SteppedCompute, startMs, steppedCompute, testFleet } from './stepped-compute.test-factory.ts';
+import { type SteppedCompute, startFleet, steppedCompute, type TestFleet } from './stepped-compute.test-factory.ts';
 
 let cloud: SteppedCompute;
-let names: FleetNames;
-
-const setInstances = (count: number) =>
-  cloud.autoScaling.send(
-    new SetDesiredCapacityCommand({ AutoScalingGroupName: names.autoScalingGroup, DesiredCapacity: count }),
-  );
-const setTasks = (count: number) =>
-  cloud.ecs.send(new UpdateServiceCommand({ cluster: names.cluster, service: names.service, desiredCount: count }));
-const group = async () => {
-  const answer = await cloud.autoScaling.send(
-    new DescribeAutoScalingGroupsCommand({ AutoScalingGroupNames: [names.autoScalingGroup] }),
-  );
-  const found = answer.AutoScalingGroups?.[0];
-  if (found === undefined) throw new Error('no group');
-  return found;
-};
-const ecsService = async () => {
-  const answer = await cloud.ecs.send(
-    new DescribeServicesCommand({ cluster: names.cluster, services: [names.service] }),
-  );
-  const found = answer.services?.[0];
-  if (found === undefined) throw new Error('no service');
-  return found;
-};
-/** A fleet of `count` instances, each with its running task. */
-const grow = async (count: number) => {
-  await setInstances(count);
-  await cloud.step(70_000);
-  await setTasks(count);
-  await cloud.step(5_000);
-  expect(cloud.tasks('RUNNING')).toHaveLength(count);
-};
+let fleet: TestFleet;
 
 beforeEach(async () => {
   cloud = await steppedCompute();
-  names = cloud.service.createFleet(testFleet);
+  fleet = startFleet(cloud);
 });
 afterEach(async () => {
   await cloud.close();
@@ -64,29 +23,29 @@ afterEach(async () => {
 
 describe('growing', () => {
   it('boots instances, registers them, places one task on each GPU and says so in events', async () => {
-    expect(names).toEqual({
+    expect(fleet.names).toEqual({
       cluster: 'kvs-infer-test-cluster',
       service: 'kvs-infer-test-default-service',
       autoScalingGroup: 'kvs-infer-test-default-asg',
       capacityProvider: 'kvs-infer-test-gpu-capacity-provider',
       taskDefinition: 'kvs-infer-gpu:1',
     });
-    await setInstances(2);
+    await fleet.setInstances(2);
     await cloud.step(59_999);
-    expect((await group()).Instances?.map((one) => one.LifecycleState)).toEqual(['Pending', 'Pending']);
+    expect((await fleet.group()).Instances?.map((one) => one.LifecycleState)).toEqual(['Pending', 'Pending']);
     await cloud.step(1);
-    expect((await group()).Instances).toMatchObject([
+    expect((await fleet.group()).Instances).toMatchObject([
       { LifecycleState: 'InService', HealthStatus: 'Healthy', ProtectedFromScaleIn: true, InstanceType: 'g4dn.xlarge' },
       { LifecycleState: 'InService' },
     ]);
     expect(cloud.eventsOf('EC2 Instance Launch Successful')).toMatchObject([{ atMs: 60_000 }, { atMs: 60_000 }]);
-    const none = await cloud.ecs.send(new ListContainerInstancesCommand({ cluster: names.cluster }));
+    const none = await cloud.ecs.send(new ListContainerInstancesCommand({ cluster: fleet.names.cluster }));
     expect(none.containerInstanceArns).toEqual([]);
     await cloud.step(10_000);
-    const listed = await cloud.ecs.send(new ListContainerInstancesCommand({ cluster: names.cluster }));
+    const listed = await cloud.ecs.send(new ListContainerInstancesCommand({ cluster: fleet.names.cluster }));
     const described = await cloud.ecs.send(
       new DescribeContainerInstancesCommand({
-        cluster: names.cluster,
+        cluster: fleet.names.cluster,
         containerInstances: listed.containerInstanceArns ?? [],
       }),
     );
@@ -98,21 +57,21 @@ describe('growing', () => {
       expect.objectContaining({ name: 'ecs.instance-type', value: 'g4dn.xlarge' }),
     );
 
-    await setTasks(2);
+    await fleet.setTasks(2);
     await cloud.service.settled();
     expect(cloud.tasks('PENDING')).toHaveLength(2);
     await cloud.step(5_000);
     const running = cloud.tasks('RUNNING');
     expect(new Set(running.map((task) => task.instanceId)).size).toBe(2);
-    const service = await ecsService();
+    const service = await fleet.service();
     expect(service).toMatchObject({ desiredCount: 2, runningCount: 2, pendingCount: 0, status: 'ACTIVE' });
     expect(service.deployments).toMatchObject([{ status: 'PRIMARY', rolloutState: 'COMPLETED', runningCount: 2 }]);
-    expect(service.events?.[0]?.message).toBe(`(service ${names.service}) has reached a steady state.`);
+    expect(service.events?.[0]?.message).toBe(`(service ${fleet.names.service}) has reached a steady state.`);
     const states = cloud.eventsOf('ECS Task State Change').map((event) => event.detail.lastStatus);
     expect(states.filter((state) => state === 'RUNNING')).toHaveLength(2);
     expect(cloud.eventsOf('ECS Task State Change')[0]?.detail).toMatchObject({
       clusterArn: 'arn:aws:ecs:eu-west-1:000000000000:cluster/kvs-infer-test-cluster',
-      group: `service:${names.service}`,
+      group: `service:${fleet.names.service}`,
       lastStatus: 'PROVISIONING',
       desiredStatus: 'RUNNING',
       launchType: 'EC2',
@@ -121,21 +80,21 @@ describe('growing', () => {
   });
 
   it('backs off when no instance has room, and only a later try or UpdateService places the task', async () => {
-    await setTasks(1);
+    await fleet.setTasks(1);
     await cloud.service.settled();
     const failures = () =>
       cloud.eventsOf('ECS Service Action').filter((one) => one.detail.eventName === 'SERVICE_TASK_PLACEMENT_FAILURE');
     expect(failures().map((one) => one.atMs)).toEqual([0]);
-    expect((await ecsService()).events?.[0]?.message).toMatch(
+    expect((await fleet.service()).events?.[0]?.message).toMatch(
       /was unable to place a task because no container instance met/,
     );
     await cloud.step(110_000);
     expect(failures().map((one) => one.atMs)).toEqual([0, 15_000, 45_000, 105_000]);
     // An instance registers right after a failed try: the service does not look until 225 s.
-    await setInstances(1);
+    await fleet.setInstances(1);
     await cloud.step(100_000);
     expect(cloud.tasks('PENDING')).toEqual([]);
-    await setTasks(2);
+    await fleet.setTasks(2);
     await cloud.step(5_000);
     expect(cloud.tasks('RUNNING')).toHaveLength(1);
     expect(failures().at(-1)?.detail.reason).toBe('RESOURCE:GPU');
@@ -143,29 +102,29 @@ describe('growing', () => {
 
   it('reports failed launches while capacity is short, and launches at the retry after it is back', async () => {
     cloud.service.setCapacityShortage(true);
-    await setInstances(1);
+    await fleet.setInstances(1);
     await cloud.step(30_000);
     const { Activities } = await cloud.autoScaling.send(
-      new DescribeScalingActivitiesCommand({ AutoScalingGroupName: names.autoScalingGroup }),
+      new DescribeScalingActivitiesCommand({ AutoScalingGroupName: fleet.names.autoScalingGroup }),
     );
     expect(Activities).toHaveLength(1);
     expect(Activities?.[0]).toMatchObject({ StatusCode: 'Failed', Progress: 100 });
     expect(Activities?.[0]?.StatusMessage).toMatch(/InsufficientInstanceCapacity/);
     expect(cloud.eventsOf('EC2 Instance Launch Unsuccessful')[0]?.detail).toMatchObject({
-      AutoScalingGroupName: names.autoScalingGroup,
+      AutoScalingGroupName: fleet.names.autoScalingGroup,
       StatusCode: 'Failed',
     });
     cloud.service.setCapacityShortage(false);
     await cloud.step(29_999);
-    expect((await group()).Instances).toEqual([]);
+    expect((await fleet.group()).Instances).toEqual([]);
     await cloud.step(1);
-    expect((await group()).Instances).toHaveLength(1);
+    expect((await fleet.group()).Instances).toHaveLength(1);
   });
 });
 
 describe('tasks', () => {
   it('replaces a task that dies', async () => {
-    await grow(1);
+    await fleet.grow(1);
     const [before] = cloud.tasks('RUNNING');
     await cloud.step(60_000);
     expect(cloud.service.killTask(before?.taskId ?? '', 'SIGKILL')).toBe(true);
@@ -173,7 +132,7 @@ describe('tasks', () => {
     const [after] = cloud.tasks('RUNNING');
     expect(after?.taskId).not.toBe(before?.taskId);
     const { tasks } = await cloud.ecs.send(
-      new DescribeTasksCommand({ cluster: names.cluster, tasks: [before?.taskArn ?? ''] }),
+      new DescribeTasksCommand({ cluster: fleet.names.cluster, tasks: [before?.taskArn ?? ''] }),
     );
     expect(tasks?.[0]).toMatchObject({
       lastStatus: 'STOPPED',
@@ -188,28 +147,28 @@ describe('tasks', () => {
     cloud = await steppedCompute({
       runner: { start: () => Promise.reject(new Error('no such file')), close: async () => {} },
     });
-    names = cloud.service.createFleet(testFleet);
-    await setInstances(1);
+    fleet = startFleet(cloud);
+    await fleet.setInstances(1);
     await cloud.step(70_000);
-    await setTasks(1);
+    await fleet.setTasks(1);
     await cloud.step(600_000);
     const stopped = cloud.service.listTasks();
     // Three at once (5 s each), then after 15, 30, 60, 120 and 240 s.
     expect(stopped.map((task) => task.stoppedReason)).toEqual(Array(8).fill('CannotStartContainerError: no such file'));
     expect(stopped.every((task) => task.stopCode === 'TaskFailedToStart')).toBe(true);
     // The deployment completed at desired count 0: later deaths are not its failure.
-    expect((await ecsService()).deployments?.[0]).toMatchObject({ rolloutState: 'COMPLETED', failedTasks: 0 });
+    expect((await fleet.service()).deployments?.[0]).toMatchObject({ rolloutState: 'COMPLETED', failedTasks: 0 });
   });
 
   it('StopTask: SIGTERM, SIGKILL after the stop timeout, then a replacement', async () => {
     await cloud.close();
     const { inProcessRunner } = await import('./in-process-runner.ts');
     cloud = await steppedCompute({ runner: inProcessRunner(() => new Promise(() => {})) });
-    names = cloud.service.createFleet(testFleet);
-    await grow(1);
+    fleet = startFleet(cloud);
+    await fleet.grow(1);
     const [task] = cloud.tasks('RUNNING');
     const stopped = await cloud.ecs.send(
-      new StopTaskCommand({ cluster: names.cluster, task: task?.taskId, reason: 'by hand' }),
+      new StopTaskCommand({ cluster: fleet.names.cluster, task: task?.taskId, reason: 'by hand' }),
     );
     expect(stopped.task).toMatchObject({ lastStatus: 'STOPPING', desiredStatus: 'STOPPED', stopCode: 'UserInitiated' });
     await cloud.step(29_999);
@@ -220,76 +179,5 @@ describe('tasks', () => {
     // The stopping task held the only GPU: the failed placement's back-off ends at 60 s.
     await cloud.step(20_000);
     expect(cloud.tasks('RUNNING')).toHaveLength(1);
-  });
-});
-
-describe('shrinking', () => {
-  it('drain order of the control loop: fewer tasks, then the emptied instance with a decrement, down to zero', async () => {
-    await grow(2);
-    await setTasks(1);
-    await cloud.service.settled();
-    const [gone] = cloud.tasks('STOPPED');
-    expect(gone).toMatchObject({ exitCode: 0, stopCode: 'ServiceSchedulerInitiated' });
-    const terminated = await cloud.autoScaling.send(
-      new TerminateInstanceInAutoScalingGroupCommand({
-        InstanceId: gone?.instanceId ?? '',
-        ShouldDecrementDesiredCapacity: true,
-      }),
-    );
-    expect(terminated.Activity).toMatchObject({
-      StatusCode: 'InProgress',
-      AutoScalingGroupName: names.autoScalingGroup,
-    });
-    expect(await group()).toMatchObject({ DesiredCapacity: 1 });
-    await cloud.step(20_000);
-    expect((await group()).Instances).toHaveLength(1);
-    expect(cloud.eventsOf('EC2 Instance Terminate Successful')[0]?.detail.EC2InstanceId).toBe(gone?.instanceId);
-    const instances = await cloud.ec2.send(new DescribeInstancesCommand({ InstanceIds: [gone?.instanceId ?? ''] }));
-    const described = instances.Reservations?.[0]?.Instances?.[0];
-    expect(described).toMatchObject({ State: { Name: 'terminated', Code: 48 }, InstanceType: 'g4dn.xlarge' });
-    expect(described?.LaunchTime?.getTime()).toBe(startMs);
-  });
-
-  it('never picks protected instances when desired capacity is lowered', async () => {
-    await grow(2);
-    await setInstances(0);
-    await cloud.step(600_000);
-    expect((await group()).Instances).toHaveLength(2);
-    expect(cloud.tasks('RUNNING')).toHaveLength(2);
-    const { Activities } = await cloud.autoScaling.send(
-      new DescribeScalingActivitiesCommand({ AutoScalingGroupName: names.autoScalingGroup }),
-    );
-    expect(Activities?.[0]?.StatusMessage).toMatch(/protected from scale-in/);
-  });
-});
-
-describe('Spot', () => {
-  it('gives notice, drains, and terminates after two minutes; the group replaces the instance', async () => {
-    await grow(1);
-    const [instance] = cloud.service.listInstances();
-    const id = instance?.id ?? '';
-    cloud.service.interruptSpot(id);
-    cloud.service.recommendRebalance(id);
-    await cloud.service.settled();
-    expect(cloud.eventsOf('EC2 Spot Instance Interruption Warning')[0]).toMatchObject({
-      source: 'aws.ec2',
-      detail: { 'instance-id': id, 'instance-action': 'terminate' },
-    });
-    expect(cloud.eventsOf('EC2 Instance Rebalance Recommendation')[0]?.detail).toEqual({ 'instance-id': id });
-    // Minimum healthy 100 %: the only running task stays until its host goes.
-    expect(cloud.tasks('RUNNING')).toHaveLength(1);
-    await cloud.step(119_999);
-    expect(cloud.tasks('RUNNING')).toHaveLength(1);
-    await cloud.step(1);
-    expect(cloud.tasks('STOPPED')).toMatchObject([
-      { stopCode: 'SpotInterruption', stoppedReason: `Host EC2 (instance ${id}) terminated.` },
-    ]);
-    expect((await group()).Instances?.map((one) => one.LifecycleState).sort()).toEqual(['Pending', 'Terminating']);
-    await cloud.step(60_000);
-    expect((await group()).Instances?.map((one) => one.LifecycleState)).toEqual(['InService']);
-    const { taskArns } = await cloud.ecs.send(
-      new ListTasksCommand({ cluster: names.cluster, desiredStatus: 'STOPPED' }),
-    );
-    expect(taskArns).toHaveLength(1);
   });
 });

@@ -1,56 +1,40 @@
 /** Scale-in protection through the API and the agent endpoint, deployments, draining and deletion. */
 
-import { SetDesiredCapacityCommand } from '@aws-sdk/client-auto-scaling';
 import {
   DeleteServiceCommand,
-  DescribeServicesCommand,
   GetTaskProtectionCommand,
   RegisterTaskDefinitionCommand,
   UpdateContainerInstancesStateCommand,
-  UpdateServiceCommand,
   UpdateTaskProtectionCommand,
 } from '@aws-sdk/client-ecs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { FleetNames } from './fleet.ts';
 import { type InProcessTask, inProcessRunner } from './in-process-runner.ts';
 import {
   obedientTask,
   type SteppedCompute,
+  startFleet,
   startMs,
   steppedCompute,
+  type TestFleet,
   testFleet,
 } from './stepped-compute.test-factory.ts';
 import type { TaskRunner } from './task-runner.ts';
 
 let cloud: SteppedCompute;
-let names: FleetNames;
+let fleet: TestFleet;
 let launched: InProcessTask[];
 
 const minuteMs = 60_000;
 
-const setInstances = (count: number) =>
-  cloud.autoScaling.send(
-    new SetDesiredCapacityCommand({ AutoScalingGroupName: names.autoScalingGroup, DesiredCapacity: count }),
-  );
-const update = (change: { desiredCount?: number; taskDefinition?: string; forceNewDeployment?: boolean }) =>
-  cloud.ecs.send(new UpdateServiceCommand({ cluster: names.cluster, service: names.service, ...change }));
 const protect = (task: string | undefined, protectionEnabled: boolean, expiresInMinutes?: number) =>
   cloud.ecs.send(
     new UpdateTaskProtectionCommand({
-      cluster: names.cluster,
+      cluster: fleet.names.cluster,
       tasks: [task ?? ''],
       protectionEnabled,
       ...(expiresInMinutes === undefined ? {} : { expiresInMinutes }),
     }),
   );
-const describeService = async () => {
-  const answer = await cloud.ecs.send(
-    new DescribeServicesCommand({ cluster: names.cluster, services: [names.service] }),
-  );
-  const found = answer.services?.[0];
-  if (found === undefined) throw new Error('no service');
-  return found;
-};
 const running = () => cloud.tasks('RUNNING').map((task) => task.taskId);
 const agentState = (taskId: string | undefined, init?: RequestInit) =>
   fetch(`${cloud.endpoint}/ecs-agent/${taskId}/task-protection/v1/state`, init);
@@ -61,12 +45,8 @@ const put = (body: unknown): RequestInit => ({
 
 const startWith = async (runner: TaskRunner, tasks: number, instances: number) => {
   cloud = await steppedCompute({ runner });
-  names = cloud.service.createFleet(testFleet);
-  await setInstances(instances);
-  await cloud.step(70_000);
-  await update({ desiredCount: tasks });
-  await cloud.step(5_000);
-  expect(running()).toHaveLength(tasks);
+  fleet = startFleet(cloud);
+  await fleet.grow(tasks, instances);
 };
 const start = (run: (task: InProcessTask) => Promise<number>, tasks: number, instances = tasks) => {
   const runner = inProcessRunner((task) => {
@@ -91,17 +71,17 @@ describe('task protection', () => {
     const [first, second, third] = running();
     await protect(first, true);
     await protect(second, true, 10);
-    await update({ desiredCount: 1 });
+    await fleet.update({ desiredCount: 1 });
     await cloud.service.settled();
     expect(running()).toEqual([first, second]);
     expect(cloud.service.listTasks().find((task) => task.taskId === third)?.lastStatus).toBe('STOPPED');
     // AWS counts what runs, not what is wanted.
-    expect(await describeService()).toMatchObject({ desiredCount: 1, runningCount: 2 });
+    expect(await fleet.service()).toMatchObject({ desiredCount: 1, runningCount: 2 });
     await cloud.step(10 * minuteMs - 1);
     expect(running()).toEqual([first, second]);
     await cloud.step(1);
     expect(running()).toEqual([first]);
-    await update({ desiredCount: 0 });
+    await fleet.update({ desiredCount: 0 });
     await cloud.service.settled();
     expect(running()).toEqual([first]);
     await protect(first, false);
@@ -119,7 +99,9 @@ describe('task protection', () => {
     await expect(protect(task, true, 2_881)).rejects.toMatchObject({ name: 'InvalidParameterException' });
     const missing = await protect('0123456789abcdef0123456789abcdef', true);
     expect(missing.failures).toMatchObject([{ reason: 'MISSING' }]);
-    const read = await cloud.ecs.send(new GetTaskProtectionCommand({ cluster: names.cluster, tasks: [task ?? ''] }));
+    const read = await cloud.ecs.send(
+      new GetTaskProtectionCommand({ cluster: fleet.names.cluster, tasks: [task ?? ''] }),
+    );
     expect(read.protectedTasks).toMatchObject([{ protectionEnabled: true }]);
   });
 
@@ -135,7 +117,7 @@ describe('task protection', () => {
       KVS_INFER_STAGE: 'test',
       KVS_INFER_FLEET: 'default',
     });
-    const taskArn = `arn:aws:ecs:eu-west-1:000000000000:task/${names.cluster}/${task}`;
+    const taskArn = `arn:aws:ecs:eu-west-1:000000000000:task/${fleet.names.cluster}/${task}`;
     expect(await (await agentState(task)).json()).toEqual({
       protection: { ProtectionEnabled: false, TaskArn: taskArn },
     });
@@ -166,10 +148,10 @@ describe('task protection', () => {
     const base = launched[0]?.environment.ECS_CONTAINER_METADATA_URI_V4 ?? '';
     expect(await (await fetch(base)).json()).toMatchObject({ Name: 'worker', KnownStatus: 'RUNNING' });
     expect(await (await fetch(`${base}/task`)).json()).toMatchObject({
-      TaskARN: `arn:aws:ecs:eu-west-1:000000000000:task/${names.cluster}/${task}`,
+      TaskARN: `arn:aws:ecs:eu-west-1:000000000000:task/${fleet.names.cluster}/${task}`,
       Family: 'kvs-infer-gpu',
       Revision: '1',
-      ServiceName: names.service,
+      ServiceName: fleet.names.service,
       LaunchType: 'EC2',
       Containers: [{ Name: 'worker' }],
     });
@@ -185,7 +167,7 @@ describe('deployments', () => {
     expect(next.taskDefinition).toBe('kvs-infer-gpu:2');
     await cloud.step(5_000);
     expect(cloud.service.listTasks().find((task) => task.taskId === second)?.lastStatus).toBe('STOPPED');
-    const during = await describeService();
+    const during = await fleet.service();
     expect(during.deployments).toMatchObject([
       { status: 'PRIMARY', rolloutState: 'IN_PROGRESS' },
       { status: 'ACTIVE', runningCount: 1 },
@@ -195,7 +177,7 @@ describe('deployments', () => {
     expect(running()).toHaveLength(3);
     await protect(first, false);
     await cloud.service.settled();
-    expect((await describeService()).deployments).toMatchObject([
+    expect((await fleet.service()).deployments).toMatchObject([
       { status: 'PRIMARY', rolloutState: 'COMPLETED', runningCount: 2 },
     ]);
     const eventNames = cloud.eventsOf('ECS Deployment State Change').map((event) => event.detail.eventName);
@@ -207,8 +189,8 @@ describe('deployments', () => {
     const [first, second] = running();
     await protect(first, true);
     await protect(second, true);
-    await update({ desiredCount: 1 });
-    await update({ forceNewDeployment: true });
+    await fleet.update({ desiredCount: 1 });
+    await fleet.update({ forceNewDeployment: true });
     await cloud.service.settled();
     const blocked = await protect(first, true);
     expect(running()).toEqual([first, second]);
@@ -233,14 +215,14 @@ describe('deployments', () => {
       .eventsOf('ECS Deployment State Change')
       .filter((one) => one.detail.eventName === 'SERVICE_DEPLOYMENT_FAILED');
     expect(failed).toHaveLength(1);
-    const service = await describeService();
+    const service = await fleet.service();
     expect(service.taskDefinition).toMatch(/kvs-infer-gpu:1$/);
     expect(service).toMatchObject({ runningCount: 1 });
   });
 
   it('refuses a task definition that does not exist, and takes one registered by a client', async () => {
     await start(obey, 1);
-    await expect(update({ taskDefinition: 'nothing:7' })).rejects.toMatchObject({ name: 'ClientException' });
+    await expect(fleet.update({ taskDefinition: 'nothing:7' })).rejects.toMatchObject({ name: 'ClientException' });
     const { taskDefinition } = await cloud.ecs.send(
       new RegisterTaskDefinitionCommand({
         family: 'other',
@@ -259,7 +241,7 @@ describe('draining and deletion', () => {
     const [before] = cloud.tasks('RUNNING');
     await cloud.ecs.send(
       new UpdateContainerInstancesStateCommand({
-        cluster: names.cluster,
+        cluster: fleet.names.cluster,
         containerInstances: [before?.containerInstanceArn ?? ''],
         status: 'DRAINING',
       }),
@@ -275,12 +257,14 @@ describe('draining and deletion', () => {
   it('a deleted service drains its tasks and becomes INACTIVE', async () => {
     await start(obey, 2);
     await expect(
-      cloud.ecs.send(new DeleteServiceCommand({ cluster: names.cluster, service: names.service })),
+      cloud.ecs.send(new DeleteServiceCommand({ cluster: fleet.names.cluster, service: fleet.names.service })),
     ).rejects.toMatchObject({ name: 'InvalidParameterException' });
-    await cloud.ecs.send(new DeleteServiceCommand({ cluster: names.cluster, service: names.service, force: true }));
+    await cloud.ecs.send(
+      new DeleteServiceCommand({ cluster: fleet.names.cluster, service: fleet.names.service, force: true }),
+    );
     await cloud.service.settled();
     expect(running()).toEqual([]);
-    expect(await describeService()).toMatchObject({ status: 'INACTIVE', runningCount: 0 });
-    await expect(update({ desiredCount: 1 })).rejects.toMatchObject({ name: 'ServiceNotActiveException' });
+    expect(await fleet.service()).toMatchObject({ status: 'INACTIVE', runningCount: 0 });
+    await expect(fleet.update({ desiredCount: 1 })).rejects.toMatchObject({ name: 'ServiceNotActiveException' });
   });
 });

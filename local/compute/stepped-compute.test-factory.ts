@@ -2,9 +2,13 @@
  * For tests: the local compute behind the real HTTP front, on a clock that only moves when stepped, with real SDK clients.
  * Tasks run in this process unless a runner is given. Invariant: `step` returns when nothing more happens at the new time.
  */
-import { AutoScalingClient } from '@aws-sdk/client-auto-scaling';
+import {
+  AutoScalingClient,
+  DescribeAutoScalingGroupsCommand,
+  SetDesiredCapacityCommand,
+} from '@aws-sdk/client-auto-scaling';
 import { EC2Client } from '@aws-sdk/client-ec2';
-import { ECSClient } from '@aws-sdk/client-ecs';
+import { DescribeServicesCommand, ECSClient, UpdateServiceCommand } from '@aws-sdk/client-ecs';
 import { SteppedClock } from '../clock.ts';
 import { startHttpFront } from '../http/front.ts';
 import { type CloudContext, Faults, type LocalEvent } from '../service.ts';
@@ -95,3 +99,45 @@ export const testFleet: FleetDefinition = {
   max: 4,
   taskEnvironment: { LOG_LEVEL: 'INFO' },
 };
+
+/** The test fleet in `cloud`, with the calls that tests make most. */
+export function startFleet(cloud: SteppedCompute) {
+  const names = cloud.service.createFleet(testFleet);
+  const setInstances = (DesiredCapacity: number) =>
+    cloud.autoScaling.send(
+      new SetDesiredCapacityCommand({ AutoScalingGroupName: names.autoScalingGroup, DesiredCapacity }),
+    );
+  const update = (change: { desiredCount?: number; taskDefinition?: string; forceNewDeployment?: boolean }) =>
+    cloud.ecs.send(new UpdateServiceCommand({ cluster: names.cluster, service: names.service, ...change }));
+  return {
+    names,
+    setInstances,
+    update,
+    setTasks: (desiredCount: number) => update({ desiredCount }),
+    async group() {
+      const AutoScalingGroupNames = [names.autoScalingGroup];
+      const answer = await cloud.autoScaling.send(new DescribeAutoScalingGroupsCommand({ AutoScalingGroupNames }));
+      return only(answer.AutoScalingGroups);
+    },
+    async service() {
+      const { cluster, service } = names;
+      return only((await cloud.ecs.send(new DescribeServicesCommand({ cluster, services: [service] }))).services);
+    },
+    /** `tasks` running tasks on `instances` instances, 75 s after the start. */
+    async grow(tasks: number, instances = tasks) {
+      await setInstances(instances);
+      await cloud.step(70_000);
+      await update({ desiredCount: tasks });
+      await cloud.step(5_000);
+      if (cloud.tasks('RUNNING').length !== tasks) throw new Error(`expected ${tasks} running tasks`);
+    },
+  };
+}
+
+export type TestFleet = ReturnType<typeof startFleet>;
+
+function only<Item>(items: Item[] | undefined): Item {
+  const [item] = items ?? [];
+  if (items?.length !== 1 || item === undefined) throw new Error(`expected one, found ${items?.length ?? 'none'}`);
+  return item;
+}
