@@ -16,6 +16,8 @@ export type BlockModelOptions = {
   height?: number;
   /** Declares width and height free. The anchors stay those of `width` × `height`. */
   freeSize?: boolean;
+  /** Declares the number of anchors free, as exports of free size do. */
+  freeAnchors?: boolean;
   batch?: number | 'dynamic';
   precision?: 'float32' | 'float16';
   /** `[n, anchors, 4+classes]` instead of `[n, 4+classes, anchors]`. */
@@ -73,7 +75,7 @@ export function blockModel(options: BlockModelOptions = {}): ModelProto {
       },
     });
   const frames = batch === 'dynamic' ? 'batch' : batch;
-  const anchorDim = freeSize ? 'anchors' : anchors;
+  const anchorDim = freeSize || options.freeAnchors ? 'anchors' : anchors;
   const graph = onnx.GraphProto.create({
     name: 'blocks',
     input: [value('images', [frames, 3, freeSize ? 'height' : height, freeSize ? 'width' : width])],

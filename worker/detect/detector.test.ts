@@ -40,6 +40,8 @@ describe('stock exports', () => {
     ['dynamic batch', { batch: 'dynamic' }],
     ['fewer anchors than 300', { width: 16, height: 16 }],
     ['more anchors than 300', { width: 256, height: 160 }],
+    ['fewer anchors than 300, known at run time only', { width: 16, height: 16, freeAnchors: true }],
+    ['the same with opset 11', { width: 16, height: 16, freeAnchors: true, opset: 11 }],
     ['free size', { width: 640, height: 384, freeSize: true, batch: 'dynamic' }],
   ];
   test.each(variants)('%s: known boxes, classes and scores', async (_name, options) => {

@@ -91,7 +91,7 @@ export function parseLabelsText(text: string, extension: string): string[] | str
     const blank = lines.indexOf('');
     return blank === -1 ? lines : `a blank line for class ${blank}`;
   }
-  const parsed: unknown = parse(text, { maxAliasCount: 0 });
+  const parsed: unknown = parse(text, { maxAliasCount: 0, logLevel: 'error' });
   const names = isRecord(parsed) && 'names' in parsed ? parsed.names : parsed;
   if (Array.isArray(names)) return allStrings(names);
   if (!isRecord(names)) return 'neither a list nor a mapping of names';

@@ -33,6 +33,8 @@ const INPUT_SIDE_MAX = 4096;
 const BATCH_MAX = 64;
 /** Rows of an export that holds its own NMS, when its metadata does not say so (Ultralytics' max_det). */
 const END_TO_END_ROWS = 300;
+/** Of a side that stands alone: more are anchors (1344 at 256×256), fewer may be channels (84 for COCO). */
+const UNLABELLED_CHANNELS_MAX = 1000;
 /** YOLOv8-seg adds this many channels per box. */
 const MASK_COEFFICIENTS = 32;
 
@@ -160,6 +162,20 @@ function readOutput(
   }
   if (first === null && second === null) {
     throw refuse(`the output ${shown(output)} of unknown size`, 'export with a fixed size, or simplify the model');
+  }
+  const sized = first ?? second ?? 0;
+  if (first === null || second === null) {
+    // Exports of free size often name only one side of the output, and not always the right one.
+    if (channels !== null && sized > channels + MASK_COEFFICIENTS) {
+      return {
+        arrangement: first === null ? 'channels-first' : 'anchors-first',
+        anchors: sized,
+        classes: channels - 4,
+      };
+    }
+    if (channels === null && sized > UNLABELLED_CHANNELS_MAX) {
+      throw refuse(`the output ${shown(output)} and no class names`, 'give the class names with a labels file');
+    }
   }
   // Without labels the shorter side holds the classes: anchors are hundreds to thousands.
   const channelsFirst = second === null || (first !== null && first <= second);

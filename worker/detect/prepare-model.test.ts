@@ -6,7 +6,6 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { KvsInferError } from '../../core/errors.ts';
 import { type BlockModelOptions, blockModel, encodeModel } from './block-model.test-factory.ts';
-import { parsePythonNames } from './model-labels.ts';
 import { modelReference, prepareModel } from './prepare-model.ts';
 
 let folder: string;
@@ -70,6 +69,14 @@ describe('recognised', () => {
     expect([model.inputWidth, model.inputHeight]).toEqual([640, 384]);
   });
 
+  test.each([
+    ['channels first', [1, null, 8400]],
+    ['anchors first', [1, 8400, null]],
+  ])('an output that names its anchors alone: %s', async (_name, dims) => {
+    const modelPath = await saveModel({ width: 128 }, (graph) => setOutput(graph, ...dims));
+    expect(await prepareModel(modelPath, { cacheFolder })).toMatchObject({ labels: ['red', 'green', 'blue'] });
+  });
+
   test('weights in a side file are taken in', async () => {
     const modelPath = await saveModel({}, (graph) => {
       const boxes = graph.initializer?.find(({ name }) => name === 'boxes');
@@ -103,6 +110,12 @@ describe('refused by name, with what was expected and what came', () => {
     ['two outputs', '2 outputs', {}, (graph) => graph.output?.push({ name: 'output1', type: shape(1, 32, 160, 160) })],
     ['an objectness score', 'objectness', {}, (graph) => setOutput(graph, 1, 25200, 8)],
     ['outputs of no known size', 'unknown size', { metadata: {} }, (graph) => setOutput(graph, null, null, null)],
+    [
+      'anchors alone and no class names',
+      'no class names',
+      { metadata: {} },
+      (graph) => setOutput(graph, 1, null, 8400),
+    ],
     ['a text input', '2 inputs', {}, (graph) => graph.input?.push({ name: 'prompt', type: shape(1, 77) })],
     ['one colour channel', '1 channels', {}, (graph) => setInput(graph, 1, 1, 32, 64)],
     ['channels last', '64 channels', {}, (graph) => setInput(graph, 1, 64, 32, 3)],
@@ -216,35 +229,6 @@ describe('labels', () => {
       code: 'MODEL_LABELS_MISMATCH',
       message: expect.stringMatching(/expected 3 labels .* got 2/),
     });
-  });
-
-  test.each([
-    ['txt', ''],
-    ['txt', 'one\n\nthree'],
-    ['yaml', 'names: { 0: one, 2: three }'],
-    ['yaml', 'names: [[1]]'],
-    ['json', '{"a": 1'],
-    ['yaml', '- &a one\n- *a\n'],
-  ])('unreadable .%s file: %j', async (extension, content) => {
-    const labelsPath = await labelsFile(content, extension);
-    await expect(prepareModel(await saveModel(), { cacheFolder, labelsPath })).rejects.toMatchObject({
-      code: 'MODEL_LABELS_UNREADABLE',
-    });
-  });
-
-  test('Python text: any labels survive', () => {
-    fc.assert(
-      fc.property(fc.array(fc.string(), { minLength: 1 }), (labels) => {
-        const quoted = labels.map((label) => `'${label.replace(/[\\']/g, '\\$&')}'`);
-        const dict = `{${quoted.map((label, id) => `${id}: ${label}`).join(', ')}}`;
-        expect(parsePythonNames(dict)).toEqual(labels);
-        expect(parsePythonNames(`[${quoted.join(',')}]`)).toEqual(labels);
-      }),
-    );
-    expect(parsePythonNames(`{0: "driver's", 1: 'b',}`)).toEqual(["driver's", 'b']);
-    for (const wrong of ['', '{}', '{0: 1}', "{1: 'a'}", "{0: 'a' 1: 'b'}", "{0: 'a", 'names', "{0: 'a', 2: 'b'}"]) {
-      expect(parsePythonNames(wrong)).toBeNull();
-    }
   });
 });
 
