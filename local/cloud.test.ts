@@ -95,6 +95,12 @@ describe('a second start', () => {
     await lockOf(gone);
     await (await start()).close();
     await writeFile(join(folder, 'lock.json'), '{"pid":');
+    await (await start()).close();
+    // The same process id, but another process: ids are used again.
+    await writeFile(
+      join(folder, 'lock.json'),
+      JSON.stringify({ pid: process.pid, startTicks: '1', startedAt: 'then' }),
+    );
     const cloud = await start();
     expect(JSON.parse(await readFile(join(folder, 'lock.json'), 'utf8')).pid).toBe(process.pid);
     await cloud.close();

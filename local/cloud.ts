@@ -5,6 +5,7 @@
  * what is already gone.
  */
 import type { Clock } from '../core/clock.ts';
+import { KvsInferError } from '../core/errors.ts';
 import { type CloudWatchService, createCloudWatchService } from './cloudwatch/service.ts';
 import type { ComputeOptions } from './compute/compute-world.ts';
 import { type ComputeService, createComputeService } from './compute/service.ts';
@@ -12,6 +13,7 @@ import { claimDataFolder } from './data-folder.ts';
 import { createDynamoService, type DynamoService } from './dynamodb/service.ts';
 import { createEventsService, type EventsService } from './events/service.ts';
 import { createCallerIdentityService } from './http/caller-identity.ts';
+import { isDiskFull } from './http/disk-full.ts';
 import { startHttpFront } from './http/front.ts';
 import { createKinesisService, type KinesisService } from './kinesis/service.ts';
 import {
@@ -60,7 +62,7 @@ export type LocalCloud = {
   close(): Promise<void>;
 };
 
-/** @throws KvsInferError PORT_BUSY, LOCAL_STATE_IN_USE */
+/** @throws KvsInferError PORT_BUSY, LOCAL_STATE_IN_USE, LOCAL_DISK_FULL */
 export async function startLocalCloud(options: LocalCloudOptions): Promise<LocalCloud> {
   const log = options.log ?? ((line: string) => process.stderr.write(`${line}\n`));
   // Whatever has started is closed again, newest first, when a later step fails.
@@ -134,6 +136,10 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
     };
   } catch (error) {
     await closeStarted();
-    throw error;
+    if (!isDiskFull(error)) throw error;
+    throw new KvsInferError('LOCAL_DISK_FULL', `the disk of ${options.dataFolder} is full`, {
+      hint: 'make room on it, or choose another data folder',
+      cause: error,
+    });
   }
 }

@@ -11,7 +11,8 @@ const LOCK_FILE = 'lock.json';
 /** Two starts may race for a stale lock; more rounds than this mean that something else keeps writing it. */
 const ATTEMPTS_MAX = 5;
 
-type Owner = { pid: number; startedAt: string };
+/** `startTicks` tells the process apart from a later one with the same id, as after a reboot or in a container. */
+type Owner = { pid: number; startTicks: string | null; startedAt: string };
 
 /**
  * @param fresh wipes what an earlier run left, once the lock is ours.
@@ -34,7 +35,9 @@ export async function claimDataFolder(folder: string, fresh: boolean): Promise<(
 function takeLock(folder: string, lockPath: string): void {
   // Written aside and linked: the lock appears with its content or not at all, and only where there was none.
   const draftPath = join(folder, `lock.${process.pid}.draft`);
-  writeFileSync(draftPath, JSON.stringify({ pid: process.pid, startedAt: new Date().toISOString() } satisfies Owner));
+  const { pid } = process;
+  const self: Owner = { pid, startTicks: startTicksOf(pid), startedAt: new Date().toISOString() };
+  writeFileSync(draftPath, JSON.stringify(self));
   try {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       try {
@@ -44,7 +47,7 @@ function takeLock(folder: string, lockPath: string): void {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       }
       const owner = readOwner(lockPath);
-      if (owner !== null && isAlive(owner.pid)) throw inUse(folder, owner);
+      if (owner !== null && isAlive(owner)) throw inUse(folder, owner);
       rmSync(lockPath, { force: true });
     }
     throw inUse(folder, readOwner(lockPath));
@@ -62,18 +65,29 @@ function readOwner(lockPath: string): Owner | null {
   }
 }
 
-function isAlive(pid: number): boolean {
+function isAlive({ pid, startTicks }: Owner): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
+  }
+  const ticks = startTicksOf(pid);
+  return ticks === null || typeof startTicks !== 'string' || ticks === startTicks;
+}
+
+/** Linux: field 22 of /proc/<pid>/stat, counted after the name, which may itself hold spaces. Elsewhere null. */
+function startTicksOf(pid: number): string | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+  } catch {
+    return null;
   }
 }
 
 function inUse(folder: string, owner: Owner | null): KvsInferError {
   const who = owner === null ? 'another process' : `process ${owner.pid}, since ${owner.startedAt}`;
   return new KvsInferError('LOCAL_STATE_IN_USE', `the local state in ${folder} is in use by ${who}`, {
-    hint: 'stop that process, or give this one a data folder of its own',
+    hint: `stop that process, give this one a data folder of its own, or delete ${join(folder, LOCK_FILE)} if no such process runs`,
   });
 }

@@ -5,7 +5,7 @@
 import { AwsError } from './aws-error.ts';
 
 /** LevelDB wraps the system's error in its own, so the text counts as well as the code. */
-function isDiskFull(error: unknown): boolean {
+export function isDiskFull(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOSPC' || /no space left on device/i.test(cause.message))
       return true;
@@ -13,15 +13,23 @@ function isDiskFull(error: unknown): boolean {
   return false;
 }
 
+/** Services that could not write the last time they tried: one line when it begins, one when it ends. */
+const refusing = new Set<string>();
+
 /** @param service who could not write, for the log line. */
 export async function refusingDiskFull<Result>(service: string, work: () => Promise<Result>): Promise<Result> {
   try {
-    return await work();
+    const result = await work();
+    if (refusing.delete(service)) process.stderr.write(`kvs-infer local cloud: ${service} stores requests again\n`);
+    return result;
   } catch (error) {
     if (!isDiskFull(error)) throw error;
-    process.stderr.write(
-      `kvs-infer local cloud: LOCAL_DISK_FULL: ${service} could not store a request (make room on the data folder's disk)\n`,
-    );
+    if (!refusing.has(service)) {
+      process.stderr.write(
+        `kvs-infer local cloud: LOCAL_DISK_FULL: ${service} cannot store requests (make room on the data folder's disk)\n`,
+      );
+    }
+    refusing.add(service);
     throw new AwsError(507, 'InsufficientStorage', 'The disk that holds the local cloud is full.');
   }
 }

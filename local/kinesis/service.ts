@@ -166,7 +166,9 @@ export async function createKinesisService(context: CloudContext): Promise<Kines
         );
       }
       const input = parse(await request.body(BODY_BYTES_MAX));
-      const output = await refusingDiskFull('Kinesis', async () => operation(input));
+      const run = async () => operation(input);
+      const writes = /^(?:Put|Create|Delete|Increase|Decrease)/.test(request.operation);
+      const output = await (writes ? refusingDiskFull('Kinesis', run) : run());
       sendJson(response, output, { contentType: 'application/x-amz-json-1.1' });
     },
     async createStream(name, shardCount) {

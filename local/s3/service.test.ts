@@ -95,14 +95,19 @@ describe('S3 over HTTP', () => {
 });
 
 describe('a full disk', () => {
-  it('is one named line and an error that clients understand', async () => {
+  it('is one named line when it begins and one when it ends, and an error that clients understand', async () => {
     const stderr = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
     const full = Object.assign(new Error('write failed'), { cause: Object.assign(new Error('x'), { code: 'ENOSPC' }) });
     await expect(refusingDiskFull('S3', () => Promise.reject(full))).rejects.toMatchObject({
       status: 507,
       code: 'InsufficientStorage',
     });
-    expect(stderr.mock.calls.flat().join('')).toContain('LOCAL_DISK_FULL: S3');
+    await expect(refusingDiskFull('S3', () => Promise.reject(full))).rejects.toMatchObject({ status: 507 });
+    await refusingDiskFull('S3', async () => {});
+    expect(stderr.mock.calls.flat()).toEqual([
+      expect.stringContaining('LOCAL_DISK_FULL: S3'),
+      expect.stringContaining('S3 stores requests again'),
+    ]);
     stderr.mockRestore();
     await expect(refusingDiskFull('S3', () => Promise.reject(new TypeError('other')))).rejects.toThrow('other');
   });
