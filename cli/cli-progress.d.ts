@@ -7,10 +7,14 @@ declare module 'cli-progress' {
     hideCursor?: boolean;
     fps?: number;
   };
+  export type ProgressPreset = { format: string; barCompleteChar: string; barIncompleteChar: string };
+  export const Presets: Record<'legacy' | 'rect' | 'shades_classic' | 'shades_grey', ProgressPreset>;
   export class SingleBar {
-    constructor(options: ProgressOptions);
+    constructor(options: ProgressOptions, preset?: ProgressPreset);
     start(total: number, startValue: number, payload?: Record<string, unknown>): void;
     update(value: number, payload?: Record<string, unknown>): void;
+    increment(step?: number): void;
+    setTotal(total: number): void;
     stop(): void;
   }
 }
