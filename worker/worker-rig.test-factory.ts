@@ -6,8 +6,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { CreateStreamCommand } from '@aws-sdk/client-kinesis-video';
 import { GetRecordsCommand, GetShardIteratorCommand } from '@aws-sdk/client-kinesis';
+import { CreateStreamCommand } from '@aws-sdk/client-kinesis-video';
 import { GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { awsClients } from '../aws/clients.ts';
 import type { Camera } from '../core/camera.ts';

@@ -11,13 +11,14 @@ import { type AwsClients, awsClients } from '../aws/clients.ts';
 import { ecsAgent, type TaskIdentity } from '../aws/ecs-agent.ts';
 import { controlLink } from '../aws/heartbeat.ts';
 import { kinesisVideoMedia, type MediaSource } from '../aws/media.ts';
-import { awsResultStore, type ResultStore } from '../aws/results.ts';
+import type { ResultStore } from '../aws/results.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import type { KvsInferError } from '../core/errors.ts';
 import { resourceNames } from '../core/names.ts';
 import type { WorkerEnvironment } from './environment.ts';
 import { DeliveryQueue } from './publish/delivery-queue.ts';
 import { type PublishGate, RecordPublisher } from './publish/record-publisher.ts';
+import { resultDestination } from './publish/result-destination.ts';
 import { CameraSupervisor } from './runtime/camera-supervisor.ts';
 import { FleetMember } from './runtime/fleet-member.ts';
 import { type Health, startHttpServer, type WorkerHttpServer } from './runtime/http-server.ts';
@@ -89,7 +90,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
   let member: FleetMember | null = null;
   const gate: PublishGate = (cameraId, epoch) =>
     member?.isFenced() === true ? 'fenced' : gates.get(cameraId) === epoch ? 'open' : 'stale-epoch';
-  const store = options.store ?? resultStore(environment, clients, options.writeRecordLine);
+  const store = options.store ?? resultDestination(environment, clients, options.writeRecordLine);
   const metrics = new WorkerMetrics(options.registry ?? new Registry(), () => gauges());
   const publisher = new RecordPublisher({
     putRecords: store.putRecords ?? (async () => []),
@@ -299,27 +300,5 @@ function identityFields({ taskArn, containerInstanceArn, instanceId, revision }:
     ...(containerInstanceArn === undefined ? {} : { containerInstanceArn }),
     ...(instanceId === undefined ? {} : { instanceId }),
     ...(revision === undefined ? {} : { revision }),
-  };
-}
-
-function resultStore(
-  environment: WorkerEnvironment,
-  clients: AwsClients,
-  writeLine: ((line: string) => void) | undefined,
-): Partial<ResultStore> {
-  if (environment.control !== null) {
-    const names = resourceNames(environment.control.stage, environment.control.accountId);
-    const { detections: detectionsTable } = names.tables;
-    return awsResultStore(clients, { stream: names.resultStream, bucket: names.resultBucket, detectionsTable });
-  }
-  const store = awsResultStore(clients, environment.results);
-  if (store.putRecords !== undefined) return store;
-  const write = writeLine ?? ((line: string) => process.stdout.write(line));
-  return {
-    ...store,
-    async putRecords(records) {
-      for (const { data } of records) write(`${Buffer.from(data).toString()}\n`);
-      return [];
-    },
   };
 }

@@ -4,10 +4,11 @@
  * Invariant: cameras change only by an answer of control, by the loss of their epoch, or by draining; operations on one
  * camera happen one after the other; after a loss of the lease no camera that control took meanwhile publishes again.
  */
-import type { CameraProgress, ControlLink, HeartbeatFields, WorkerEvent } from '../../aws/heartbeat.ts';
+import type { ControlLink, HeartbeatFields, WorkerEvent } from '../../aws/heartbeat.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Assignment, Checkpoint } from '../../core/fleet-state.ts';
 import { assignmentChanges } from './assignment-changes.ts';
+import { CameraReleases } from './camera-releases.ts';
 import type { CameraSupervisor } from './camera-supervisor.ts';
 import { Lease } from './lease.ts';
 import type { Log } from './log.ts';
@@ -37,10 +38,7 @@ export class FleetMember {
   readonly #dependencies: MemberDependencies;
   readonly #lease = new Lease();
   readonly #operations = new Map<string, Promise<void>>();
-  /** Releases that control does not know of yet: written again after each heartbeat. */
-  readonly #unwritten = new Map<string, { epoch: number; progress: CameraProgress }>();
-  /** Camera → newest epoch that was released, so that it is written once. */
-  readonly #released = new Map<string, number>();
+  readonly #releases: CameraReleases;
   #lifecycle: HeartbeatFields['lifecycle'] = 'starting';
   #cancelTimer = () => {};
   #cancelCheckpoints = () => {};
@@ -55,6 +53,7 @@ export class FleetMember {
 
   constructor(dependencies: MemberDependencies) {
     this.#dependencies = dependencies;
+    this.#releases = new CameraReleases(dependencies.control, dependencies.log);
     this.drained = new Promise((resolve) => {
       this.#resolveDrained = resolve;
     });
@@ -191,7 +190,10 @@ export class FleetMember {
     if (this.#lifecycle === 'draining') this.#declineAll(assignments);
     this.#writeReleases();
     if (this.#lifecycle !== 'ready') return;
-    const starting = [...changes.start, ...changes.restart];
+    const starting = [...changes.start, ...changes.restart].filter((cameraId) => {
+      const epoch = assignments[cameraId]?.epoch;
+      return epoch !== undefined && !this.#releases.isOver(cameraId, epoch);
+    });
     if (starting.length > 0) void protection.set(true);
     for (const cameraId of changes.restart) {
       this.#enqueue(cameraId, async () => {
@@ -202,7 +204,8 @@ export class FleetMember {
       const assignment = assignments[cameraId];
       if (assignment === undefined) continue;
       this.#enqueue(cameraId, async () => {
-        if (this.#lifecycle === 'ready' && !supervisor.running().has(cameraId)) supervisor.start(assignment);
+        const isOver = this.#releases.isOver(cameraId, assignment.epoch);
+        if (this.#lifecycle === 'ready' && !isOver && !supervisor.running().has(cameraId)) supervisor.start(assignment);
       });
     }
     if (supervisor.running().size > 0 || starting.length > 0) void protection.set(true);
@@ -246,46 +249,33 @@ export class FleetMember {
     const { supervisor } = this.#dependencies;
     const run = [...supervisor.runs()].find((other) => other.cameraId === cameraId);
     if (run === undefined) return;
+    const { epoch } = run.assignment;
     this.#enqueue(cameraId, async () => {
       if (!supervisor.running().has(cameraId)) return;
-      const { epoch } = run.assignment;
       const checkpoint = await supervisor.stop(cameraId, isOurs, reason);
-      // A lost lease may have made it somebody else's in the meantime; the condition of the write tells.
-      if (!isOurs) return;
-      this.#unwritten.set(cameraId, { epoch, progress: { ...progressOf(run, checkpoint), released: true } });
+      if (!isOurs) this.#releases.lost(cameraId, epoch);
+      else this.#releases.stopped(cameraId, epoch, progressOf(run, checkpoint));
       await this.#writeRelease(cameraId);
     });
   }
 
   /** Cameras that were given to a draining worker: it never starts them, and says so. */
   #declineAll(assignments: Record<string, Assignment>): void {
+    const running = this.#dependencies.supervisor.running();
     for (const [cameraId, { epoch }] of Object.entries(assignments)) {
-      if (this.#operations.has(cameraId) || (this.#released.get(cameraId) ?? -1) >= epoch) continue;
-      if (this.#dependencies.supervisor.running().has(cameraId)) continue;
-      this.#unwritten.set(cameraId, { epoch, progress: { released: true } });
+      if (this.#operations.has(cameraId) || running.has(cameraId) || this.#releases.isOver(cameraId, epoch)) continue;
+      this.#releases.stopped(cameraId, epoch, {});
     }
   }
 
   #writeReleases(): void {
-    for (const cameraId of this.#unwritten.keys()) {
+    for (const cameraId of this.#releases.unwritten()) {
       if (!this.#operations.has(cameraId)) this.#enqueue(cameraId, () => this.#writeRelease(cameraId));
     }
   }
 
   async #writeRelease(cameraId: string): Promise<void> {
-    const { control, log } = this.#dependencies;
-    const release = this.#unwritten.get(cameraId);
-    if (release === undefined) return;
-    const { epoch, progress } = release;
-    try {
-      const isOwner = await control.writeProgress(cameraId, epoch, progress);
-      if (!isOwner) log.warn('a camera was given away before it was released', { cameraId, epoch });
-      this.#unwritten.delete(cameraId);
-      this.#released.set(cameraId, epoch);
-      this.#tell('Camera Released', cameraId);
-    } catch (error) {
-      log.warn('a release could not be written; it is tried again', { cameraId, error });
-    }
+    if (await this.#releases.write(cameraId)) this.#tell('Camera Released', cameraId);
   }
 
   #checkpointAll(): void {

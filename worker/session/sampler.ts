@@ -4,8 +4,9 @@
  * slower than `fps` gives every frame. Time that jumps (a new session, a wrong producer clock) restarts the pace.
  */
 
-/** A frame may come this share of the interval early, so that rounded timestamps do not cost every second frame. */
+/** Rounded and jittering timestamps must not cost every second frame: a frame may come a little early. */
 const earlyShare = 0.25;
+const earlyMaxMs = 10;
 /** A jump back by more than this is a new time line; less is the reordering of B-frames. */
 const reorderMaxMs = 2_000;
 
@@ -25,7 +26,7 @@ export class FrameSampler {
       this.#nextDueMs = timestampMs + this.#intervalMs;
       return true;
     }
-    if (timestampMs < due - this.#intervalMs * earlyShare) return false;
+    if (timestampMs < due - Math.min(earlyMaxMs, this.#intervalMs * earlyShare)) return false;
     // Late by a whole interval: go on from here instead of catching up in a burst.
     const isLate = timestampMs >= due + this.#intervalMs;
     this.#nextDueMs = (isLate ? timestampMs : due) + this.#intervalMs;

@@ -1,0 +1,134 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { OutgoingRecord } from '../../aws/results.ts';
+import type { FrameRecord } from '../../core/records.ts';
+import { SteppedClock } from '../../local/clock.ts';
+import { type PublishGate, RecordPublisher } from './record-publisher.ts';
+
+function record(cameraId: string, frameIndex: number, epoch = 1, padding = ''): FrameRecord {
+  return {
+    schema: 'kvs-infer/frame@1',
+    id: `${cameraId}/${frameIndex}${padding}`,
+    cameraId,
+    epoch,
+    workerId: 'w',
+    model: 'm',
+    fragmentNumber: '1',
+    frameIndex,
+    capturedAt: '2026-11-24T08:00:00.000Z',
+    inferredAt: '2026-11-24T08:00:00.000Z',
+    width: 1,
+    height: 1,
+    detections: [],
+  };
+}
+
+/** @param answer per call: indexes that fail, or an error. */
+function rig(
+  answer: (records: OutgoingRecord[], call: number) => number[] = () => [],
+  gate: PublishGate = () => 'open',
+) {
+  const clock = new SteppedClock(0);
+  const calls: FrameRecord[][] = [];
+  const publisher = new RecordPublisher({
+    clock,
+    gate,
+    random: () => 0.5,
+    async putRecords(records) {
+      const parsed = records.map(({ data }) => JSON.parse(Buffer.from(data).toString()) as FrameRecord);
+      calls.push(parsed);
+      return answer(records, calls.length - 1);
+    },
+  });
+  /** Lets calls finish and retries come due until nothing is left. */
+  const finish = async () => {
+    for (let round = 0; round < 10_000 && publisher.size > 0; round += 1) {
+      await clock.step(1_000, () => new Promise((resolve) => setImmediate(resolve)));
+    }
+  };
+  return { clock, calls, publisher, finish };
+}
+
+test('whatever fails, every record arrives, only failed ones are sent again, first arrivals per camera keep their order', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.infiniteStream(fc.integer({ min: 0, max: 3 })), fc.nat(60), async (dice, count) => {
+      const stored: FrameRecord[] = [];
+      const next = () => dice.next().value as number;
+      const { calls, publisher, finish } = rig((records, call) => {
+        if (call > 40) {
+          stored.push(...(calls[call] ?? []));
+          return [];
+        }
+        if (next() === 0) throw new Error('unavailable');
+        const failed = records.flatMap((_, index) => (next() === 0 ? [index] : []));
+        stored.push(...(calls[call] ?? []).filter((_, index) => !failed.includes(index)));
+        return failed;
+      });
+      for (let index = 0; index < count; index += 1) publisher.add(record(index % 2 === 0 ? 'a' : 'b', index));
+      await finish();
+      expect(stored.map(({ id }) => id).sort()).toEqual([...new Set(stored.map(({ id }) => id))].sort());
+      expect(stored).toHaveLength(count);
+      for (const call of calls) {
+        for (const camera of ['a', 'b']) {
+          const order = call.filter(({ cameraId }) => cameraId === camera).map(({ frameIndex }) => frameIndex);
+          expect(order).toEqual([...order].sort((x, y) => x - y));
+        }
+      }
+      expect(publisher.published).toBe(count);
+    }),
+    { numRuns: 30 },
+  );
+});
+
+test('no call exceeds 500 records or 5 MB; a record over 1 MB is refused and counted', async () => {
+  const { calls, publisher, finish } = rig();
+  for (let index = 0; index < 1_200; index += 1) publisher.add(record('a', index));
+  for (let index = 0; index < 20; index += 1) publisher.add(record('b', index, 1, 'x'.repeat(700_000)));
+  publisher.add(record('c', 0, 1, 'x'.repeat(1_100_000)));
+  await finish();
+  expect(Math.max(...calls.map((call) => call.length))).toBe(500);
+  for (const call of calls) {
+    const bytes = call.reduce((sum, one) => sum + Buffer.byteLength(JSON.stringify(one)) + one.cameraId.length, 0);
+    expect(bytes).toBeLessThanOrEqual(5 * 1024 * 1024);
+  }
+  expect(publisher.discarded).toEqual({ 'too-large': 1 });
+  expect(publisher.published).toBe(1_220);
+});
+
+test('a full buffer drops the oldest and counts them', async () => {
+  const { publisher } = rig(() => {
+    throw new Error('down');
+  });
+  for (let index = 0; index < 20_100; index += 1) publisher.add(record('a', index));
+  expect(publisher.discarded).toEqual({ 'buffer-full': 100 });
+});
+
+test('what may not be published any more is discarded by reason, at once and while a retry waits', async () => {
+  let verdict: ReturnType<PublishGate> = 'open';
+  const { calls, publisher, clock } = rig(
+    () => {
+      throw new Error('down');
+    },
+    (_camera, epoch) => (epoch === 1 ? 'stale-epoch' : verdict),
+  );
+  publisher.add(record('a', 0, 1));
+  publisher.add(record('a', 1, 2));
+  await clock.step(50, () => new Promise((resolve) => setImmediate(resolve)));
+  expect(calls[0]?.map(({ frameIndex }) => frameIndex)).toEqual([1]);
+  verdict = 'fenced';
+  publisher.gateChanged();
+  expect(publisher.discarded).toEqual({ 'stale-epoch': 1, fenced: 1 });
+  expect(publisher.size).toBe(0);
+});
+
+test('flush resolves when the camera is through, and gives up on what is left at its limit', async () => {
+  const { publisher, clock } = rig(() => {
+    throw new Error('down');
+  });
+  publisher.add(record('a', 0));
+  const flushed = publisher.flush('a', 8_000);
+  await clock.step(9_000, () => new Promise((resolve) => setImmediate(resolve)));
+  await flushed;
+  expect(publisher.discarded).toEqual({ 'given-up': 1 });
+  await publisher.flush('nobody', 8_000);
+});

@@ -1,0 +1,56 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { FrameSampler, KeyframePace } from './sampler.ts';
+
+function taken(fps: number, timestamps: number[]): number[] {
+  const sampler = new FrameSampler(fps);
+  return timestamps.filter((timestampMs) => sampler.take(timestampMs));
+}
+const source = (fps: number, seconds: number) =>
+  Array.from({ length: Math.round(fps * seconds) }, (_, index) => Math.round((index * 1_000) / fps));
+
+test('the wanted rate comes out of any faster source; a slower source gives every frame', () => {
+  expect(taken(5, source(25, 10))).toHaveLength(50);
+  expect(taken(5, source(30, 10))).toHaveLength(50);
+  expect(taken(5, source(12, 10))).toHaveLength(50);
+  expect(taken(30, source(30, 10))).toHaveLength(300);
+  expect(taken(60, source(25, 10))).toHaveLength(250);
+  expect(taken(5, source(25, 1))).toEqual([0, 200, 400, 600, 800]);
+  expect(taken(0.5, source(10, 20))).toHaveLength(10);
+});
+
+test('for any source the rate is never exceeded by more than the early share of one frame', () => {
+  fc.assert(
+    fc.property(fc.double({ min: 0.2, max: 60, noNaN: true }), fc.array(fc.nat(400), { minLength: 1 }), (fps, gaps) => {
+      let atMs = 0;
+      const timestamps = gaps.map((gap) => {
+        atMs += gap;
+        return atMs;
+      });
+      const count = taken(fps, timestamps).length;
+      const spanMs = (timestamps.at(-1) as number) - (timestamps[0] as number);
+      expect(count).toBeLessThanOrEqual((spanMs * fps) / 1_000 + 1.25 + 1e-6);
+    }),
+  );
+});
+
+test('a producer whose clock jumps back is sampled on', () => {
+  const sampler = new FrameSampler(5);
+  expect(sampler.take(100_000)).toBe(true);
+  expect(sampler.take(1_000)).toBe(true);
+  expect(sampler.take(1_040)).toBe(false);
+  expect(sampler.take(1_200)).toBe(true);
+});
+
+test('keyframes suffice only when they come as often as frames are wanted', () => {
+  const paceOf = (fps: number, intervalMs: number) => {
+    const pace = new KeyframePace(fps);
+    pace.keyframeSeen(1_000);
+    expect(pace.keyframesSuffice()).toBe(false);
+    pace.keyframeSeen(1_000 + intervalMs);
+    return pace.keyframesSuffice();
+  };
+  expect(paceOf(1, 1_000)).toBe(true);
+  expect(paceOf(0.5, 1_000)).toBe(true);
+  expect(paceOf(2, 1_000)).toBe(false);
+});
