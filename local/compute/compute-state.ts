@@ -183,6 +183,7 @@ export type Task = {
   protectedUntilMs: number | null;
   version: number;
   pid: number | null;
+  httpPort: number | null;
 };
 
 export type ComputeState = {

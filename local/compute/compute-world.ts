@@ -87,6 +87,7 @@ export class ComputeWorld {
   readonly #definitionListeners: (() => void)[] = [];
   #scheduled: Promise<void> | null = null;
   #closed = false;
+  #paused = false;
 
   constructor(context: CloudContext, options: ComputeOptions, state: ComputeState) {
     this.context = context;
@@ -114,6 +115,11 @@ export class ComputeWorld {
 
   addPart(part: ReconcilePart): void {
     this.#parts.push(part);
+  }
+
+  /** From now on nothing is launched, placed or replaced; what runs goes on, and timers fire. */
+  pause(): void {
+    this.#paused = true;
   }
 
   /** Called after every change of a definition (group, cluster, service …), which is what is saved. */
@@ -188,7 +194,7 @@ export class ComputeWorld {
 
   #reconcile(): void {
     for (let pass = 0; pass < reconcilePassesMax; pass += 1) {
-      if (this.#closed) return;
+      if (this.#closed || this.#paused) return;
       let moved = false;
       for (const part of this.#parts) moved = part.reconcile() || moved;
       if (!moved) return;

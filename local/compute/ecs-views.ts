@@ -49,7 +49,10 @@ export function taskView(world: ComputeWorld, task: Task, at: TimeFormat): Field
         lastStatus: task.lastStatus === 'PROVISIONING' ? 'PENDING' : task.lastStatus,
         exitCode: task.exitCode ?? undefined,
         networkInterfaces: [],
-        networkBindings: [],
+        networkBindings:
+          task.httpPort === null
+            ? []
+            : [{ bindIP: '127.0.0.1', containerPort: 8080, hostPort: task.httpPort, protocol: 'tcp' }],
         cpu: String(task.requires.cpu),
         memory: String(task.requires.memory),
         gpuIds: task.requires.gpu > 0 ? [`GPU-${task.id.slice(0, 8)}`] : undefined,

@@ -26,6 +26,7 @@ export function inProcessRunner(run: (task: InProcessTask) => Promise<number | v
       });
       const task: RunningTask = {
         pid: null,
+        httpPort: null,
         exited,
         signal(signal) {
           if (signal === 'SIGTERM' || signal === 'SIGINT') stop.abort();

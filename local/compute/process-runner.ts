@@ -32,7 +32,7 @@ export function processRunner(options: ProcessRunnerOptions): TaskRunner {
       if (closed) throw new Error('the task runner is closed');
       const [program = 'node', ...commandArguments] = command;
       const isNode = program === 'node';
-      const httpPort = environment.HTTP_PORT ?? String(await freePort());
+      const httpPort = await freePort();
       const child = spawn(
         isNode ? process.execPath : program,
         isNode ? ['--import', parentGuard, ...commandArguments] : commandArguments,
@@ -43,7 +43,8 @@ export function processRunner(options: ProcessRunnerOptions): TaskRunner {
           env: {
             ...inherited(['PATH', 'HOME', ...(options.inheritedEnvironment ?? [])]),
             ...environment,
-            HTTP_PORT: httpPort,
+            // Tasks share one network here: each gets a port of its own, whatever the definition says.
+            HTTP_PORT: String(httpPort),
             KVS_INFER_PARENT_PIPE: 'stdin',
           },
         },
@@ -54,6 +55,7 @@ export function processRunner(options: ProcessRunnerOptions): TaskRunner {
       await Promise.race([once(child, 'spawn'), once(child, 'error').then(([error]) => Promise.reject(error))]);
       const task: RunningTask = {
         pid: child.pid ?? null,
+        httpPort,
         exited,
         signal: (signal) => signalGroup(child, signal),
       };

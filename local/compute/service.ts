@@ -38,6 +38,8 @@ export type TaskSummary = {
   stopCode: string | null;
   stoppedReason: string | null;
   pid: number | null;
+  /** Where the task serves /healthz and /metrics on loopback. */
+  httpPort: number | null;
   createdAtMs: number;
   startedAtMs: number | null;
 };
@@ -56,6 +58,8 @@ export type ComputeService = LocalService & {
   createFleet(definition: FleetDefinition): FleetNames;
   /** Resolves when nothing can happen before the clock moves or a task's own code acts. */
   settled(): Promise<void>;
+  /** For an orderly end before `close`: places nothing any more, sends SIGTERM to all tasks, resolves when all are gone. */
+  stopTasks(): Promise<void>;
   /** Resolves once the task has reached `status` (or is STOPPED). */
   taskReached(taskId: string, status: TaskStatus): Promise<void>;
 };
@@ -103,6 +107,10 @@ export async function createComputeService(context: CloudContext, options: Compu
     },
     createFleet: (definition) => createFleet(world, { ...ecs, ...autoScaling }, definition),
     settled: () => world.settled(),
+    stopTasks() {
+      world.pause();
+      return supervisor.stopAll({ stopCode: 'ServiceSchedulerInitiated', reason: 'The local cloud is shutting down.' });
+    },
     taskReached: (taskId, status) =>
       supervisor.until(() => {
         const task = state.tasks.get(taskId);
@@ -143,6 +151,7 @@ function summaryOf(world: ComputeWorld, task: Task): TaskSummary {
     stopCode: task.stopCode,
     stoppedReason: task.stoppedReason,
     pid: task.lastStatus === 'STOPPED' ? null : task.pid,
+    httpPort: task.lastStatus === 'STOPPED' ? null : task.httpPort,
     createdAtMs: task.createdAtMs,
     startedAtMs: task.startedAtMs,
   };

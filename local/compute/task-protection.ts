@@ -14,6 +14,8 @@ const protectionMinutesMin = 1;
 const protectionMinutesMax = 2_880;
 const protectionMinutesDefault = 120;
 
+const expiryTimers = new WeakMap<Task, () => void>();
+
 export function checkedProtectionMinutes(minutes: number | undefined): number {
   if (minutes === undefined) return protectionMinutesDefault;
   if (!Number.isInteger(minutes) || minutes < protectionMinutesMin || minutes > protectionMinutesMax) {
@@ -28,6 +30,7 @@ export function protect(world: ComputeWorld, task: Task, enabled: boolean, minut
   if (service === undefined || task.desiredStatus === 'STOPPED') return 'TASK_NOT_VALID';
   const nowMs = world.nowMs();
   if (!enabled) {
+    expiryTimers.get(task)?.();
     task.protectedUntilMs = null;
     world.changed();
     return null;
@@ -39,7 +42,12 @@ export function protect(world: ComputeWorld, task: Task, enabled: boolean, minut
     return 'DEPLOYMENT_BLOCKED';
   }
   task.protectedUntilMs = nowMs + minutes * 60_000;
-  world.after(minutes * 60_000, () => {});
+  // Workers renew every minute or so: each renewal replaces the timer of the one before.
+  expiryTimers.get(task)?.();
+  expiryTimers.set(
+    task,
+    world.after(minutes * 60_000, () => {}),
+  );
   world.changed();
   return null;
 }

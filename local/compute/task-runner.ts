@@ -17,6 +17,8 @@ export type TaskExit = { exitCode: number; reason: string | null };
 export type RunningTask = {
   /** Process id, or null when the task is no process of its own. */
   pid: number | null;
+  /** Where the task's container port is reachable on loopback, or null when it serves none. */
+  httpPort: number | null;
   signal(signal: TaskSignal): void;
   exited: Promise<TaskExit>;
 };

@@ -57,6 +57,7 @@ export class TaskSupervisor implements ReconcilePart {
       protectedUntilMs: null,
       version: 0,
       pid: null,
+      httpPort: null,
     };
     this.#world.state.tasks.set(task.id, task);
     this.#announce(task);
@@ -119,6 +120,13 @@ export class TaskSupervisor implements ReconcilePart {
     return true;
   }
 
+  /** Stops every task with SIGTERM; resolves when all are gone. Only once nothing places tasks any more. */
+  async stopAll(reason: StopReason): Promise<void> {
+    const open = () => [...this.#world.state.tasks.values()].filter((task) => task.lastStatus !== 'STOPPED');
+    for (const task of open()) this.stop(task, reason);
+    await this.until(() => open().length === 0);
+  }
+
   /** Resolves when `condition` holds; looked at after each change of any task. */
   async until(condition: () => boolean): Promise<void> {
     if (condition()) return;
@@ -159,6 +167,7 @@ export class TaskSupervisor implements ReconcilePart {
     }
     this.#running.set(task.id, running);
     task.pid = running.pid;
+    task.httpPort = running.httpPort;
     task.lastStatus = 'RUNNING';
     task.startedAtMs = this.#world.nowMs();
     this.#announce(task);
