@@ -1,12 +1,12 @@
 /**
- * Persons and bicycles: jointed figures of round-ended strokes, because limbs and spokes have no flat faces. A figure
- * is projected joint by joint, so it is right from every side and at every distance.
- * Invariant: drawing and measuring go through the same strokes, so a box always encloses exactly what was painted.
+ * Persons, on foot and in the saddle: jointed figures of round-ended strokes, because limbs have no flat faces. A figure
+ * is projected joint by joint, so it is right from every side and at every distance; its legs follow the distance walked.
  */
 import type { SKRSContext2D } from '@napi-rs/canvas';
-import { type CameraView, type Point2, type Point3, projectPoint } from './camera-view.ts';
+import type { CameraView, Point2, Point3 } from './camera-view.ts';
+import { FigurePen, type Pose } from './figure-pen.ts';
 import type { SeededRandom } from './random.ts';
-import { css, type Rgb } from './solid.ts';
+import type { Rgb } from './solid.ts';
 
 export type PersonLook = {
   heightMeters: number;
@@ -18,10 +18,6 @@ export type PersonLook = {
   extra: 'none' | 'backpack' | 'bag' | 'hat' | 'skirt' | 'vest' | 'umbrella';
   extraColor: Rgb;
 };
-export type BicycleLook = { frame: Rgb; wheelRadius: number; basket: boolean };
-
-/** Where a figure stands, where it is going (radians), and how far it has come: its legs follow the distance. */
-export type Pose = { x: number; y: number; heading: number; distanceMeters: number; moving: boolean };
 
 const SKINS: readonly Rgb[] = [
   [244, 208, 180],
@@ -37,7 +33,7 @@ const HAIRS: readonly Rgb[] = [
   [196, 164, 96],
   [150, 150, 150],
 ];
-const CLOTHES: readonly Rgb[] = [
+export const CLOTHES: readonly Rgb[] = [
   [30, 32, 38],
   [70, 74, 84],
   [236, 236, 232],
@@ -80,10 +76,6 @@ export function personLook(random: SeededRandom, options: { vest?: boolean } = {
     extra: options.vest ? 'vest' : random.weighted({ none: 5, backpack: 2, bag: 2, hat: 1, skirt: 1.5, umbrella: 0.5 }),
     extraColor: random.pick(CLOTHES),
   };
-}
-
-export function bicycleLook(random: SeededRandom): BicycleLook {
-  return { frame: random.pick(CLOTHES), wheelRadius: random.between(0.31, 0.36), basket: random.chance(0.25) };
 }
 
 /** Draws one figure through a pen; a null context only measures. Brightness is the scene's light on upright things. */
@@ -286,164 +278,4 @@ export function drawRider(
   pen.dot([0, shoulderY + 0.09, shoulderZ + 0.19], 0.066 * h, pen.facesCamera ? look.skin : look.hair);
   pen.dot([0, shoulderY + 0.06, shoulderZ + 0.24], 0.063 * h, look.extra === 'hat' ? look.extraColor : look.hair);
   return pen.outline;
-}
-
-export function drawBicycle(
-  context: SKRSContext2D | null,
-  view: CameraView,
-  look: BicycleLook,
-  pose: Pose,
-  brightness: number,
-): Point2[] {
-  const pen = new FigurePen(context, view, pose, brightness);
-  const r = look.wheelRadius;
-  const axle = 0.52;
-  for (const y of [-axle, axle]) {
-    const rim = Array.from(
-      { length: 14 },
-      (_, index): Point3 => [
-        0,
-        y + Math.cos((index / 14) * Math.PI * 2) * r,
-        r + Math.sin((index / 14) * Math.PI * 2) * r,
-      ],
-    );
-    pen.loop(rim, 0.05, [28, 28, 30]);
-    for (let spoke = 0; spoke < 3; spoke += 1) {
-      const angle = pose.distanceMeters / r + (spoke / 3) * Math.PI;
-      pen.stroke(
-        [
-          [0, y + Math.cos(angle) * r, r + Math.sin(angle) * r],
-          [0, y - Math.cos(angle) * r, r - Math.sin(angle) * r],
-        ],
-        0.012,
-        [150, 150, 152],
-      );
-    }
-  }
-  const crank: Point3 = [0, 0.02, 0.32];
-  const saddle: Point3 = [0, -0.2, 0.88];
-  const head: Point3 = [0, 0.38, 0.86];
-  pen.stroke([[0, -axle, r], crank, saddle, [0, -axle, r]], 0.045, look.frame);
-  pen.stroke([crank, head, [0, -0.16, 0.76]], 0.05, look.frame);
-  pen.stroke([[0, axle, r], head, [0, 0.42, 1.02]], 0.045, look.frame);
-  pen.stroke(
-    [
-      [-0.28, 0.44, 1.03],
-      [0.28, 0.44, 1.03],
-    ],
-    0.04,
-    [30, 30, 32],
-  );
-  pen.stroke(
-    [
-      [0, -0.3, 0.92],
-      [0, -0.1, 0.92],
-    ],
-    0.07,
-    [24, 24, 24],
-  );
-  if (look.basket)
-    pen.quad(
-      [
-        [-0.16, 0.6, 0.95],
-        [0.16, 0.6, 0.95],
-        [0.14, 0.6, 0.72],
-        [-0.14, 0.6, 0.72],
-      ],
-      0.05,
-      [120, 96, 64],
-    );
-  return pen.outline;
-}
-
-/** Turns local joints into pixels and remembers the outline of every stroke it made. */
-class FigurePen {
-  readonly outline: Point2[] = [];
-  readonly facesCamera: boolean;
-  readonly nearSide: 1 | -1;
-  readonly #context: SKRSContext2D | null;
-  readonly #view: CameraView;
-  readonly #pose: Pose;
-  readonly #sine: number;
-  readonly #cosine: number;
-  readonly #brightness: number;
-
-  constructor(context: SKRSContext2D | null, view: CameraView, pose: Pose, brightness: number) {
-    this.#context = context;
-    this.#view = view;
-    this.#pose = pose;
-    this.#sine = Math.sin(pose.heading);
-    this.#cosine = Math.cos(pose.heading);
-    this.#brightness = brightness;
-    this.facesCamera = pose.x * this.#sine + pose.y * this.#cosine < 0;
-    // The figure's right is (cos, -sin): it is the near side when it points back towards the camera.
-    this.nearSide = pose.x * this.#cosine - pose.y * this.#sine < 0 ? 1 : -1;
-    if (context !== null) {
-      context.lineCap = 'round';
-      context.lineJoin = 'round';
-    }
-  }
-
-  stroke(points: readonly Point3[], widthMeters: number, color: Rgb): void {
-    this.#path(points, widthMeters, color, false, false);
-  }
-
-  loop(points: readonly Point3[], widthMeters: number, color: Rgb): void {
-    this.#path(points, widthMeters, color, true, false);
-  }
-
-  /** A filled patch with rounded rims. */
-  quad(points: readonly Point3[], rimMeters: number, color: Rgb): void {
-    this.#path(points, rimMeters, color, true, true);
-  }
-
-  dot(point: Point3, radiusMeters: number, color: Rgb): void {
-    const at = projectPoint(this.#view, this.#place(point));
-    if (at === null) return;
-    const radius = radiusMeters * at.pxPerMeter;
-    this.#remember(at.x, at.y, radius);
-    if (this.#context === null) return;
-    this.#context.beginPath();
-    this.#context.arc(at.x, at.y, radius, 0, Math.PI * 2);
-    this.#context.fillStyle = css(color, this.#brightness);
-    this.#context.fill();
-  }
-
-  #path(points: readonly Point3[], widthMeters: number, color: Rgb, closed: boolean, filled: boolean): void {
-    const places = points.map((point) => projectPoint(this.#view, this.#place(point)));
-    const first = places[0];
-    if (first === null || first === undefined || places.includes(null)) return;
-    const width = Math.max(0.6, widthMeters * first.pxPerMeter);
-    const context = this.#context;
-    context?.beginPath();
-    places.forEach((at, index) => {
-      if (at === null) return;
-      this.#remember(at.x, at.y, width / 2);
-      if (index === 0) context?.moveTo(at.x, at.y);
-      else context?.lineTo(at.x, at.y);
-    });
-    if (context === null) return;
-    const paint = css(color, this.#brightness);
-    if (closed) context.closePath();
-    if (filled) {
-      context.fillStyle = paint;
-      context.fill();
-    }
-    context.strokeStyle = paint;
-    context.lineWidth = width;
-    context.stroke();
-  }
-
-  #place([x, y, z]: Point3): Point3 {
-    return [this.#pose.x + x * this.#cosine + y * this.#sine, this.#pose.y + y * this.#cosine - x * this.#sine, z];
-  }
-
-  #remember(x: number, y: number, radius: number): void {
-    this.outline.push(
-      [x - radius, y - radius],
-      [x + radius, y - radius],
-      [x - radius, y + radius],
-      [x + radius, y + radius],
-    );
-  }
 }

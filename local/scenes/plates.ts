@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { GlobalFonts, type SKRSContext2D } from '@napi-rs/canvas';
 import { type CameraView, type Point2, type Point3, projectPolygon } from './camera-view.ts';
 import { css, fillPolygon } from './solid.ts';
-import type { PlateMount } from './vehicles.ts';
+import type { PlateMount } from './vehicle.ts';
 
 const PLATE_FONT = 'Scene Plate';
 /** The plate's own coordinate system, in which text is laid out. */

@@ -4,14 +4,16 @@
  * at any time, in any order, on any machine. Invariant: what `state` reports is what `draw` paints, shake included.
  */
 import type { Canvas, SKRSContext2D } from '@napi-rs/canvas';
-import { type Occluder, OVERSCAN_PX, paintBackdrop, paintOccluders } from './backdrop.ts';
+import { OVERSCAN_PX, paintBackdrop } from './backdrop.ts';
+import { drawBicycle } from './bicycle.ts';
 import type { Point2 } from './camera-view.ts';
 import { grainTile } from './grain.ts';
 import { createLayout, type Layout, type SceneKind } from './layout.ts';
 import { type Lighting, lightingOf } from './lighting.ts';
+import { type Occluder, paintOccluders } from './occluders.ts';
 import { footprintOf, inPainterOrder, type Standing } from './painter-order.ts';
 import { type Backdrop, backdrops, palettes } from './palettes.ts';
-import { drawBicycle, drawPerson, drawRider } from './people.ts';
+import { drawPerson, drawRider } from './people.ts';
 import { drawPlate, plateOutline } from './plates.ts';
 import { hashOf, SeededRandom } from './random.ts';
 import { drawShadow } from './shadows.ts';

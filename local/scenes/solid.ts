@@ -191,6 +191,20 @@ export function fillPolygon(context: SKRSContext2D, polygon: readonly Point2[], 
   context.fill();
 }
 
+export function fillEllipse(
+  context: SKRSContext2D,
+  x: number,
+  y: number,
+  radiusX: number,
+  radiusY: number,
+  fill: string,
+): void {
+  context.beginPath();
+  context.ellipse(x, y, Math.max(0.1, radiusX), Math.max(0.1, radiusY), 0, 0, Math.PI * 2);
+  context.fillStyle = fill;
+  context.fill();
+}
+
 function outwardNormal(points: readonly Point3[], centre: Point3): Point3 {
   const [a, b, c] = points as [Point3, Point3, Point3];
   const u: Point3 = [b[0] - a[0], b[1] - a[1], b[2] - a[2]];

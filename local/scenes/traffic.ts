@@ -4,12 +4,15 @@
  * a seam. Invariants: vehicles on a lane share one speed and keep their gap, also across the seam; nobody drives over a
  * crossing while persons are on it; in a quiet window nothing moves and nothing is parked.
  */
+
+import { type BicycleLook, bicycleLook } from './bicycle.ts';
 import type { Point2 } from './camera-view.ts';
 import type { Crossing, Lane, Layout, Spot, Walkway } from './layout.ts';
-import { type BicycleLook, bicycleLook, type PersonLook, personLook } from './people.ts';
+import { type PersonLook, personLook } from './people.ts';
 import type { SeededRandom } from './random.ts';
 import { type Light, type OrientedSolid, orientSolid } from './solid.ts';
-import { buildVehicle, type Vehicle } from './vehicles.ts';
+import type { Vehicle } from './vehicle.ts';
+import { buildVehicle } from './vehicles.ts';
 
 export type ActorBody =
   | { kind: 'vehicle'; vehicle: Vehicle; solid: OrientedSolid }
