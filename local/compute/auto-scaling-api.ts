@@ -10,8 +10,7 @@ import type { Group } from './compute-state.ts';
 import type { ComputeWorld } from './compute-world.ts';
 import { checkBounds, launchSettings, invalidRequest as refuse } from './group-settings.ts';
 import type { InstanceScaler } from './instance-scaler.ts';
-import type { Fields } from './request-fields.ts';
-import { type FieldReader, fieldReader, pageOf } from './request-fields.ts';
+import { type FieldReader, type Fields, fieldReader, type Operations, pageOf } from './request-fields.ts';
 
 /** DescribeAutoScalingGroups, DescribeAutoScalingInstances, DescribeScalingActivities: API reference. */
 const groupsPageMax = 100;
@@ -21,8 +20,6 @@ const activitiesPageMax = 100;
 const protectionIdsMax = 50;
 
 const badToken = () => new AwsError(400, 'InvalidNextToken', 'The token is not valid.');
-
-export type Operations = Record<string, (input: Fields) => Fields>;
 
 export function autoScalingOperations(world: ComputeWorld, scaler: InstanceScaler): Operations {
   const { groups, instances, activities } = world.state;
@@ -36,6 +33,7 @@ export function autoScalingOperations(world: ComputeWorld, scaler: InstanceScale
   };
 
   const setDesired = (group: Group, desired: number, cause: string): void => {
+    if (group.deleting && desired > 0) throw refuse(`AutoScalingGroup '${group.name}' is pending delete.`);
     if (desired === group.desiredCapacity) return;
     group.desiredCause = `At ${time(world.nowMs())} ${cause} changing the desired capacity from ${group.desiredCapacity} to ${desired}.`;
     group.desiredCapacity = desired;

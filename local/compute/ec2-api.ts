@@ -4,11 +4,9 @@
  */
 
 import { AwsError } from '../http/aws-error.ts';
-import type { Operations } from './auto-scaling-api.ts';
 import type { Instance } from './compute-state.ts';
 import type { ComputeWorld } from './compute-world.ts';
-import type { Fields } from './request-fields.ts';
-import { fieldReader, pageOf } from './request-fields.ts';
+import { type Fields, fieldReader, type Operations, pageOf } from './request-fields.ts';
 
 const stateCodes = { pending: 0, running: 16, 'shutting-down': 32, terminated: 48 } as const;
 /** DescribeInstances: MaxResults 5–1000. */

@@ -5,7 +5,6 @@
 
 import { AwsError } from '../http/aws-error.ts';
 import { lastPart } from './arns.ts';
-import type { Operations } from './auto-scaling-api.ts';
 import { emitContainerInstanceStateChange } from './compute-events.ts';
 import type { ContainerDefinition, ContainerInstance, Resources, StrategyItem } from './compute-state.ts';
 import type { ComputeWorld } from './compute-world.ts';
@@ -17,8 +16,7 @@ import {
   epochSeconds,
   taskDefinitionView,
 } from './ecs-views.ts';
-import type { Fields } from './request-fields.ts';
-import { pageOf } from './request-fields.ts';
+import { type Fields, type Operations, pageOf } from './request-fields.ts';
 
 /** DescribeClusters, DescribeContainerInstances: up to 100 a call; UpdateContainerInstancesState: up to 10. */
 const describeMax = 100;

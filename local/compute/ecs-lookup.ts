@@ -7,8 +7,7 @@ import { AwsError } from '../http/aws-error.ts';
 import { lastPart } from './arns.ts';
 import { type Cluster, type Service, serviceKey, type TaskDefinition } from './compute-state.ts';
 import type { ComputeWorld } from './compute-world.ts';
-import type { Fields } from './request-fields.ts';
-import { type FieldReader, fieldReader } from './request-fields.ts';
+import { type FieldReader, type Fields, fieldReader } from './request-fields.ts';
 
 export const ecsFields = (input: Fields): FieldReader => fieldReader(input, 'InvalidParameterException');
 export const invalid = (message: string): AwsError => new AwsError(400, 'InvalidParameterException', message);

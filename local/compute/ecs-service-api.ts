@@ -5,7 +5,6 @@
 
 import { AwsError } from '../http/aws-error.ts';
 import { lastPart } from './arns.ts';
-import type { Operations } from './auto-scaling-api.ts';
 import { emitServiceAction } from './compute-events.ts';
 import { type Deployment, liveTasks, type Service, serviceKey, type Task } from './compute-state.ts';
 import type { ComputeWorld } from './compute-world.ts';
@@ -13,8 +12,7 @@ import { newDeployment, primaryDeployment, startDeployment } from './deployments
 import { strategyOf } from './ecs-cluster-api.ts';
 import { badToken, clusterOf, ecsFields, invalid, serviceOf, taskDefinitionOf } from './ecs-lookup.ts';
 import { withoutUndefined } from './ecs-views.ts';
-import type { Fields } from './request-fields.ts';
-import { pageOf } from './request-fields.ts';
+import { type Fields, type Operations, pageOf } from './request-fields.ts';
 import type { ServiceScheduler } from './service-scheduler.ts';
 
 /** DescribeServices: up to 10 a call. Tasks per service quota: 5,000. */

@@ -3,13 +3,11 @@
  * Invariant: StopTask stops a protected task too, as in AWS; protection guards only against the service scheduler.
  */
 import { lastPart } from './arns.ts';
-import type { Operations } from './auto-scaling-api.ts';
 import type { Cluster, Task } from './compute-state.ts';
 import type { ComputeWorld } from './compute-world.ts';
 import { badToken, clusterOf, ecsFields, invalid, pageSizeOf, serviceOf } from './ecs-lookup.ts';
 import { epochSeconds, taskView } from './ecs-views.ts';
-import type { Fields } from './request-fields.ts';
-import { pageOf } from './request-fields.ts';
+import { type Fields, type Operations, pageOf } from './request-fields.ts';
 import { checkedProtectionMinutes, protect, protectionView } from './task-protection.ts';
 import type { TaskSupervisor } from './task-supervisor.ts';
 

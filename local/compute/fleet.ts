@@ -5,9 +5,9 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { fleetResourceNames, resourceNames } from '../../core/names.ts';
-import type { Operations } from './auto-scaling-api.ts';
 import { type InstanceLifecycle, serviceKey } from './compute-state.ts';
 import type { ComputeWorld } from './compute-world.ts';
+import type { Operations } from './request-fields.ts';
 
 export type FleetDefinition = {
   stage: string;

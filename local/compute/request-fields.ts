@@ -7,6 +7,9 @@ import { AwsError } from '../http/aws-error.ts';
 /** A request or an answer as it goes over the wire, before or after its types are known. */
 export type Fields = Record<string, unknown>;
 
+/** An API: operation name to what it does. */
+export type Operations = Record<string, (input: Fields) => Fields>;
+
 export type FieldReader = ReturnType<typeof fieldReader>;
 
 /** @param code `InvalidParameterException` for ECS, `ValidationError` for Auto Scaling, `InvalidParameterValue` for EC2. */
