@@ -147,6 +147,16 @@ describe('errors', () => {
     expect((await call('/b/k', { method: 'PUT', headers: signedFor('s3'), body: 'x'.repeat(11) })).status).toBe(413);
   });
 
+  it('stops reading a body past the limit, and still says why', async () => {
+    const socket = connect(front.port, '127.0.0.1');
+    const headers = `x-amz-target: X.Y\r\nauthorization: ${signedFor('dynamodb').authorization}\r\ncontent-length: 999999999`;
+    socket.write(`POST / HTTP/1.1\r\nhost: localhost\r\n${headers}\r\n\r\n`);
+    socket.write(Buffer.alloc(17 * 1024 * 1024));
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1.1 413.*connection: close/is);
+    socket.destroy();
+  });
+
   it('survives bytes that are not HTTP', async () => {
     const socket = connect(front.port, '127.0.0.1');
     socket.end('\u0016\u0003\u0001 nonsense\r\n\r\n');

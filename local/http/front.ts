@@ -10,7 +10,7 @@ import type { Faults, LocalRequest, LocalService } from '../service.ts';
 import { type AddressedRequest, addressOf, faultOperation } from './addressed-request.ts';
 import { AwsError, sendError } from './aws-error.ts';
 import { listenOnLoopback } from './listen.ts';
-import { BODY_BYTES_DEFAULT_MAX, contentOf, readWhole } from './request-body.ts';
+import { BODY_BYTES_DEFAULT_MAX, contentOf, readWhole, tooLarge } from './request-body.ts';
 
 /** Longer than the 60 s for which SDK clients keep idle sockets, so that the client always closes first. */
 const KEEP_ALIVE_MS = 75_000;
@@ -125,9 +125,11 @@ function localRequest(
     ...parts,
     message,
     content: () => contentOf(message),
-    body(limitBytes = BODY_BYTES_DEFAULT_MAX) {
-      whole ??= readWhole(contentOf(message), limitBytes);
-      return whole;
+    async body(limitBytes = BODY_BYTES_DEFAULT_MAX) {
+      whole ??= readWhole(contentOf(message), Math.max(limitBytes, BODY_BYTES_DEFAULT_MAX));
+      const body = await whole;
+      if (body.length > limitBytes) throw tooLarge(limitBytes);
+      return body;
     },
   };
 }

@@ -33,12 +33,15 @@ function chain<Next extends Readable & NodeJS.WritableStream>(from: Readable, to
 export async function readWhole(content: Readable, limitBytes: number): Promise<Buffer> {
   const parts: Buffer[] = [];
   let bytes = 0;
-  for await (const part of content as AsyncIterable<Buffer>) {
+  // Not destroyed when the limit is passed: the refusal still has to travel over the same connection.
+  for await (const part of content.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     bytes += part.length;
-    if (bytes > limitBytes) {
-      throw new AwsError(413, 'RequestEntityTooLarge', `The request body is larger than ${limitBytes} bytes.`);
-    }
+    if (bytes > limitBytes) throw tooLarge(limitBytes);
     parts.push(part);
   }
   return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts, bytes);
+}
+
+export function tooLarge(limitBytes: number): AwsError {
+  return new AwsError(413, 'RequestEntityTooLarge', `The request body is larger than ${limitBytes} bytes.`);
 }
