@@ -7,14 +7,14 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import cliProgress from 'cli-progress';
+import { SingleBar } from 'cli-progress';
 import { type Command, InvalidArgumentError } from 'commander';
 import { systemClock } from '../core/clock.ts';
 import { KvsInferError } from '../core/errors.ts';
 import type { Decision } from '../core/fleet-state.ts';
 import type { DemoCamera } from '../local/demo/demo-cameras.ts';
 import type { LocalSystem } from '../local/demo/local-system.ts';
-import type { SceneClip } from '../local/scenes/clip-maker.ts';
+import type { SceneClip } from '../local/scenes/clip.ts';
 import { readCameraFile } from './camera-file.ts';
 import { cameraLines, describeDecision, RunScreen } from './run-screen.ts';
 
@@ -111,25 +111,27 @@ async function start(options: StartOptions): Promise<void> {
 }
 
 async function makeClips(cacheFolder: string): Promise<SceneClip[]> {
-  const { demoScenes, ensureSceneClip } = await import('../local/scenes/clip-maker.ts');
-  const bar = new cliProgress.SingleBar(
-    {
-      format: 'drawing the street scenes (once) [{bar}] {percentage} % | {eta_formatted} left',
-      hideCursor: true,
-      stream: process.stderr,
-    },
-    cliProgress.Presets.shades_classic,
-  );
+  const { ensureSceneClip } = await import('../local/scenes/clip-maker.ts');
+  const { demoScenes } = await import('../local/scenes/demo-scenes.ts');
+  const bar = new SingleBar({
+    format: 'drawing the street scenes (once) [{bar}] {percentage} % | {eta_formatted} left',
+    hideCursor: true,
+    stream: process.stderr,
+  });
+  const scenes = Object.values(demoScenes);
+  const shares = scenes.map(() => 0);
   let isShown = false;
-  const clips: SceneClip[] = [];
-  for (const [index, scene] of demoScenes.entries()) {
-    const onProgress = (done: number, total: number) => {
-      if (!isShown) bar.start(100, 0);
-      isShown = true;
-      bar.update(Math.floor(((index + done / total) / demoScenes.length) * 100));
-    };
-    clips.push(await ensureSceneClip(scene, { cacheFolder, onProgress }));
-  }
+  const clips = await Promise.all(
+    scenes.map((scene, index) => {
+      const onProgress = (done: number, total: number) => {
+        if (!isShown) bar.start(100, 0);
+        isShown = true;
+        shares[index] = done / total;
+        bar.update(Math.floor((shares.reduce((sum, share) => sum + share, 0) / scenes.length) * 100));
+      };
+      return ensureSceneClip(scene, { cacheFolder, onProgress });
+    }),
+  );
   if (isShown) {
     bar.update(100);
     bar.stop();

@@ -52,7 +52,7 @@ export class RunObserver {
       ]);
       this.#streamNames = new Map(states.map((state) => [state.cameraId, state.camera?.streamName ?? '']));
       this.#tally.observe(states, workers);
-      for (const record of records) this.#judge(record);
+      for (const record of records) await this.#judge(record);
       return { states, workers };
     } catch {
       this.failedLooks += 1;
@@ -91,12 +91,12 @@ export class RunObserver {
     };
   }
 
-  #judge(record: unknown): void {
+  async #judge(record: unknown): Promise<void> {
     if (this.#accuracy === null) return;
     const frame = frameRecordSchema.safeParse(record);
     if (!frame.success) return;
     const { cameraId, capturedAt, detections } = frame.data;
-    const truth = this.#system.feeds.truth(this.#streamNames.get(cameraId) ?? '', Date.parse(capturedAt));
+    const truth = await this.#system.feeds.truth(this.#streamNames.get(cameraId) ?? '', Date.parse(capturedAt));
     if (truth !== null) this.#accuracy.add(truth, detections);
   }
 }

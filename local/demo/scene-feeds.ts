@@ -5,7 +5,7 @@
 import type { Clock } from '../../core/clock.ts';
 import type { LocalCloud } from '../cloud.ts';
 import { type Producer, startProducer } from '../kinesisvideo/producer.ts';
-import { readClip, type SceneClip, truthAt } from '../scenes/clip-maker.ts';
+import { readClip, type SceneClip, truthAt } from '../scenes/clip.ts';
 import { countsAsTruth } from '../scenes/truth.ts';
 import type { TruthObject } from './accuracy.ts';
 
@@ -30,7 +30,7 @@ export class SceneFeeds {
       endpoint: this.#cloud.endpoint,
       region: this.#cloud.context.region,
       streamName: feed.streamName,
-      clip: { ...media, width: feed.clip.width, height: feed.clip.height, durationMs: feed.clip.durationMs },
+      clip: { ...media, durationMs: feed.clip.durationMs },
       clock: this.#clock,
       startAtMs: this.#clock.nowMs() - offsetMs,
     });
@@ -43,12 +43,13 @@ export class SceneFeeds {
   }
 
   /** What was in view when this frame was captured; null when no feed sent it. */
-  truth(streamName: string, capturedAtMs: number): TruthObject[] | null {
+  async truth(streamName: string, capturedAtMs: number): Promise<TruthObject[] | null> {
     const feed = this.#feeds.get(streamName);
     const clipTimeMs = feed?.producer.clipTimeMs(capturedAtMs) ?? null;
     if (feed === undefined || clipTimeMs === null) return null;
     const { clip } = feed;
-    return truthAt(clip, clipTimeMs).objects.map((object) => ({
+    const { objects } = await truthAt(clip, clipTimeMs);
+    return objects.map((object) => ({
       label: object.label,
       box: object.box,
       counts: countsAsTruth(object, clip.width / clip.height),
