@@ -184,7 +184,7 @@ function ownershipWords({ cameraId, ownership }: CameraChange): string | null {
     case 'release':
       return `asks worker ${ownership.workerId} to give up camera ${cameraId}: ${ownership.reason}`;
     case 'disown':
-      return `worker ${ownership.workerId} has given up camera ${cameraId}`;
+      return `camera ${cameraId} is free: worker ${ownership.workerId} ${ownership.reason}`;
   }
 }
 

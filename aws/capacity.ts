@@ -11,6 +11,7 @@ import { DescribeInstancesCommand } from '@aws-sdk/client-ec2';
 import {
   DescribeContainerInstancesCommand,
   DescribeServicesCommand,
+  DescribeTasksCommand,
   ListContainerInstancesCommand,
   UpdateServiceCommand,
 } from '@aws-sdk/client-ecs';
@@ -25,6 +26,8 @@ import { awsCall } from './error-codes.ts';
 
 /** ECS DescribeContainerInstances: at most 100 a call; ListContainerInstances pages of 100. */
 const containerInstancesPerCall = 100;
+/** ECS DescribeTasks. */
+const tasksPerCall = 100;
 const pagesMax = 50;
 
 export async function readGroup(clients: AwsClients, name: string): Promise<GroupObservation> {
@@ -90,6 +93,27 @@ export async function readContainerInstances(
     }
   }
   return found;
+}
+
+/** Container instance ARN by task ARN: task metadata do not always tell a worker where it runs. */
+export async function readTaskPlaces(
+  clients: AwsClients,
+  cluster: string,
+  taskArns: readonly string[],
+): Promise<Map<string, string>> {
+  const places = new Map<string, string>();
+  for (let index = 0; index < taskArns.length; index += tasksPerCall) {
+    const tasks = taskArns.slice(index, index + tasksPerCall);
+    const answer = await awsCall(`describe the tasks of cluster ${cluster}`, () =>
+      clients.ecs.send(new DescribeTasksCommand({ cluster, tasks })),
+    );
+    for (const task of answer.tasks ?? []) {
+      if (task.taskArn !== undefined && task.containerInstanceArn !== undefined) {
+        places.set(task.taskArn, task.containerInstanceArn);
+      }
+    }
+  }
+  return places;
 }
 
 /** When the instances were launched, by instance id; what is not known any more is left out. */

@@ -10,7 +10,7 @@ import { type FleetObservation, instanceOf } from '../core/control/observation.t
 import type { FleetItem, FleetPolicy } from '../core/fleet-state.ts';
 import { fleetResourceNames, type ResourceNames } from '../core/names.ts';
 import { readCameraStates } from './camera-states.ts';
-import { readContainerInstances, readGroup, readLaunchTimes, readService } from './capacity.ts';
+import { readContainerInstances, readGroup, readLaunchTimes, readService, readTaskPlaces } from './capacity.ts';
 import type { AwsClients } from './clients.ts';
 import { readStreamActivity, readStreamStatuses } from './streams.ts';
 import { readWorkers } from './workers.ts';
@@ -50,15 +50,27 @@ export async function observeFleet(
     const asked = streamsToAskAbout(cameras, workers, nowMs, policy);
     return asked.length === 0 ? new Map() : readStreamActivity(clients, asked, activityPeriodMs, nowMs);
   });
+  const places = tables.then(([, workers]) => {
+    const unplaced = workers.filter(
+      (worker) => worker.instanceId === undefined && worker.containerInstanceArn === undefined,
+    );
+    const taskArns = unplaced.flatMap((worker) => worker.taskArn ?? []);
+    return taskArns.length === 0 ? new Map<string, string>() : readTaskPlaces(clients, names.cluster, taskArns);
+  });
   // Without cameras and workers the run ends; the rejection is taken by the await of `tables` below.
-  const [group, serviceSeen, containerInstances, statusByName, activeAtMs] = await Promise.all([
+  const [group, serviceSeen, containerInstances, statusByName, activeAtMs, placeOfTask] = await Promise.all([
     orMissing('the Auto Scaling group', readGroup(clients, autoScalingGroup)),
     orMissing('the ECS service', readService(clients, names.cluster, service)),
     orMissing('the container instances', readContainerInstances(clients, names.cluster)),
     orMissing('the video streams', readStreamStatuses(clients)),
     orMissing('the activity of video streams', activity),
+    orMissing('the tasks of the workers', places),
   ]);
-  const [cameras, workers] = await tables;
+  const [cameras, workerItems] = await tables;
+  const workers = workerItems.map((worker) => {
+    const containerInstanceArn = placeOfTask?.get(worker.taskArn ?? '');
+    return containerInstanceArn === undefined ? worker : { ...worker, containerInstanceArn };
+  });
   return {
     fleet: item,
     cameras,

@@ -25,12 +25,14 @@ export type ReconcileReport = {
   runs: number;
   decisions: Decision[];
   failures: string[];
+  /** Fleets to which cameras were handed over: they run next. */
+  handedTo: string[];
 };
 
 export async function reconcileFleet(deps: ControlDeps, fleet: string, trigger: string): Promise<ReconcileReport> {
   const { clock, clients, environment } = deps;
   const table = environment.names.tables.fleets;
-  const report: ReconcileReport = { fleet, outcome: 'done', runs: 0, decisions: [], failures: [] };
+  const report: ReconcileReport = { fleet, outcome: 'done', runs: 0, decisions: [], failures: [], handedTo: [] };
   const holder = randomUUID();
   let item = await lockFleet(clients, table, fleet, holder, clock.nowMs());
   if (item === null) return { ...report, outcome: 'queued' };
@@ -49,11 +51,13 @@ export async function reconcileFleet(deps: ControlDeps, fleet: string, trigger: 
       );
       item = typeof unlocked === 'string' ? null : unlocked;
     }
-    return report;
   } catch (error) {
     await unlockFleet(clients, table, fleet, holder, clock.nowMs(), {}, false).catch(() => 'lost');
     throw error;
   }
+  const next = report.handedTo.filter((other) => other !== fleet && environment.fleets.includes(other));
+  await Promise.all(next.map((other) => reconcileOrReport(deps, other, `cameras moved from ${fleet}`)));
+  return report;
 }
 
 /** Never throws: a tick repeats by itself, an event is followed by one, and a retry by Lambda would only come on top. */
@@ -64,7 +68,7 @@ export async function reconcileOrReport(deps: ControlDeps, fleet: string, trigge
     const failure = error instanceof Error ? error.message : String(error);
     deps.telemetry.logger.error('reconcile failed', { fleet, trigger, failure });
     countFailedRun(deps.telemetry.metrics, fleet);
-    return { fleet, outcome: 'failed', runs: 0, decisions: [], failures: [failure] };
+    return { fleet, outcome: 'failed', runs: 0, decisions: [], failures: [failure], handedTo: [] };
   }
 }
 
@@ -93,6 +97,7 @@ async function runOnce(
   if (policyProblem !== null) failures.push(`${policyProblem}; the deployment's policy holds`);
   for (const failure of failures) telemetry.logger.warn(failure, { fleet: item.fleet });
   report.failures.push(...failures);
+  report.handedTo.push(...new Set(decision.departures.flatMap((departure) => departure.toFleet ?? [])));
 
   const after = new Map(decision.changes.map((change) => [change.cameraId, change.next]));
   const cameras = observation.cameras.map((state) => after.get(state.cameraId) ?? state);

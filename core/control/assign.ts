@@ -19,7 +19,7 @@ export type Lease = 'none' | 'held' | 'releasing' | 'released' | 'orphaned';
 export type OwnershipChange =
   | { kind: 'give'; cameraId: string; workerId: string; epoch: number; clean: boolean }
   | { kind: 'release'; cameraId: string; workerId: string; reason: string }
-  | { kind: 'disown'; cameraId: string; workerId: string };
+  | { kind: 'disown'; cameraId: string; workerId: string; reason: string };
 
 export type AssignInput = {
   nowMs: number;
@@ -121,7 +121,9 @@ function changeOf(
   if (target !== undefined) {
     return { kind: 'give', cameraId, workerId: target, epoch: state.epoch + 1, clean: cleanlyReleased(state) };
   }
-  return ownerWorkerId === undefined ? null : { kind: 'disown', cameraId, workerId: ownerWorkerId };
+  if (ownerWorkerId === undefined) return null;
+  const reason = lease === 'released' ? 'has given it up' : 'is gone';
+  return { kind: 'disown', cameraId, workerId: ownerWorkerId, reason };
 }
 
 function cleanlyReleased(state: CameraState): boolean {

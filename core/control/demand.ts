@@ -58,6 +58,9 @@ export type DemandInput = {
   pause: { untilMs: number; reason: string } | null;
 };
 
+/** `PutMedia.IncomingFragments` becomes visible two to three minutes late (CloudWatch, as measured). */
+const metricLagMs = 180_000;
+
 /** The ledger asks about at most this much of the past in one tick. */
 export const accountablePastMs = 900_000;
 
@@ -228,5 +231,8 @@ function silentSince(
   const seenByMetricMs = workerKnows || activeAtMs === 0 ? 0 : Math.min(nowMs, activeAtMs + streams.periodMs);
   const seenAtMs = Math.max(seenByWorkerMs, seenByMetricMs);
   const expectedFromMs = Math.max(current.startMs, state.ownedSinceMs ?? 0, state.rowChangedAtMs);
-  return nowMs - Math.max(seenAtMs, expectedFromMs) >= policy.silentGraceMs ? Math.max(seenAtMs, expectedFromMs) : null;
+  // A metric cannot tell silence from its own delay.
+  const graceMs = workerKnows ? policy.silentGraceMs : Math.max(policy.silentGraceMs, metricLagMs + streams.periodMs);
+  const lastMs = Math.max(seenAtMs, expectedFromMs);
+  return nowMs - lastMs >= graceMs ? lastMs : null;
 }

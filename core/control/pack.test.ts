@@ -1,0 +1,155 @@
+/** What must hold for every packing, whatever the cameras and workers: found by random search, not by example. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type Bin, byPriority, type Load, placeCameras, workersMissing, workersToSpare } from './pack.ts';
+
+const binIds = ['a', 'b', 'c', 'd'];
+const bins = fc
+  .uniqueArray(fc.constantFrom(...binIds), { maxLength: 4 })
+  .chain((ids) =>
+    fc.tuple(
+      ...ids.map((id) =>
+        fc.integer({ min: 5, max: 40 }).map((capacity): Bin => ({ id, capacity, target: capacity * 0.75 })),
+      ),
+    ),
+  );
+const loads = fc.uniqueArray(
+  fc.record({
+    cameraId: fc.integer({ min: 0, max: 30 }).map((number) => `camera-${number}`),
+    priority: fc.integer({ min: 0, max: 4 }).map((step) => step * 25),
+    load: fc.integer({ min: 1, max: 24 }).map((half) => half / 2),
+    binId: fc.option(fc.constantFrom(...binIds, 'gone')),
+  }),
+  { selector: (load) => load.cameraId, maxLength: 20 },
+);
+
+function loadIn(bin: Bin, all: readonly Load[], binOf: ReadonlyMap<string, string>): { sum: number; count: number } {
+  const inside = all.filter((load) => binOf.get(load.cameraId) === bin.id);
+  return { sum: inside.reduce((total, load) => total + load.load, 0), count: inside.length };
+}
+
+describe('placeCameras', () => {
+  it('loads no worker beyond its capacity, unless by a single camera', () => {
+    fc.assert(
+      fc.property(loads, bins, (all, workers) => {
+        const { binOf } = placeCameras(all, workers);
+        for (const bin of workers) {
+          const { sum, count } = loadIn(bin, all, binOf);
+          expect(sum <= bin.capacity + 1e-6 || count === 1).toBe(true);
+        }
+      }),
+    );
+  });
+
+  it('places every camera or names it as unplaced', () => {
+    fc.assert(
+      fc.property(loads, bins, (all, workers) => {
+        const { binOf, unplaced } = placeCameras(all, workers);
+        expect(binOf.size + unplaced.length).toBe(all.length);
+        for (const binId of binOf.values()) expect(workers.map((bin) => bin.id)).toContain(binId);
+      }),
+    );
+  });
+
+  it('does not depend on the order of its input', () => {
+    fc.assert(
+      fc.property(loads, bins, (all, workers) => {
+        const forwards = placeCameras(all, workers);
+        const backwards = placeCameras([...all].reverse(), [...workers].reverse());
+        expect(new Map([...backwards.binOf].sort())).toEqual(new Map([...forwards.binOf].sort()));
+      }),
+    );
+  });
+
+  it('moves nothing when it is given its own answer', () => {
+    fc.assert(
+      fc.property(loads, bins, (all, workers) => {
+        const { binOf } = placeCameras(all, workers);
+        const again = placeCameras(
+          all.map((load) => ({ ...load, binId: binOf.get(load.cameraId) ?? null })),
+          workers,
+        );
+        expect(again.binOf).toEqual(binOf);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('leaves a camera out only where those of higher priority alone leave it no room', () => {
+    fc.assert(
+      fc.property(loads, bins, (all, workers) => {
+        const { binOf, unplaced } = placeCameras(all, workers);
+        for (const left of unplaced) {
+          const higher = all.filter((load) => byPriority(load, left) < 0);
+          for (const bin of workers) {
+            const { sum, count } = loadIn(bin, higher, binOf);
+            expect(count > 0 && sum + left.load > bin.capacity).toBe(true);
+          }
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('leaves everybody where they are while every worker is within its target', () => {
+    const workers: Bin[] = [
+      { id: 'a', capacity: 20, target: 15 },
+      { id: 'b', capacity: 20, target: 15 },
+    ];
+    const all: Load[] = [
+      { cameraId: 'one', priority: 50, load: 5, binId: 'a' },
+      { cameraId: 'two', priority: 50, load: 5, binId: 'b' },
+      { cameraId: 'new', priority: 50, load: 5, binId: null },
+    ];
+    const { binOf } = placeCameras(all, workers);
+    expect(binOf.get('one')).toBe('a');
+    expect(binOf.get('two')).toBe('b');
+  });
+
+  it('relieves a worker beyond its target once another has room', () => {
+    const all: Load[] = ['one', 'two', 'three', 'four'].map((cameraId) => ({
+      cameraId,
+      priority: 50,
+      load: 5,
+      binId: 'a',
+    }));
+    const { binOf } = placeCameras(all, [
+      { id: 'a', capacity: 20, target: 15 },
+      { id: 'b', capacity: 20, target: 15 },
+    ]);
+    expect([...binOf.values()].sort()).toEqual(['a', 'a', 'a', 'b']);
+  });
+});
+
+describe('how many workers', () => {
+  const newBin = { capacity: 20, target: 15 };
+
+  it('adding what is missing is enough, and one fewer is not what the same packing would use', () => {
+    fc.assert(
+      fc.property(loads, bins, (all, workers) => {
+        const missing = workersMissing(all, workers, newBin);
+        const more = Array.from({ length: missing }, (_, index): Bin => ({ id: `new-${index}`, ...newBin }));
+        expect(workersMissing(all, [...workers, ...more], newBin)).toBe(0);
+      }),
+    );
+  });
+
+  it('spares only workers whose cameras fit on the others, emptiest first', () => {
+    fc.assert(
+      fc.property(loads, bins, (all, workers) => {
+        const spared = workersToSpare(all, workers, newBin, workers.length);
+        const rest = workers.filter((bin) => !spared.includes(bin.id));
+        if (spared.length === 0) return;
+        expect(all.length === 0 || rest.length > 0).toBe(true);
+        expect(workersMissing(all, rest, newBin)).toBe(0);
+      }),
+    );
+  });
+
+  it('spares nobody while somebody is missing', () => {
+    const all: Load[] = [0, 1, 2].map((number) => ({ cameraId: `${number}`, priority: 50, load: 15, binId: null }));
+    const workers: Bin[] = [{ id: 'a', ...newBin }];
+    expect(workersMissing(all, workers, newBin)).toBe(2);
+    expect(workersToSpare(all, workers, newBin, 1)).toEqual([]);
+  });
+});
