@@ -50,7 +50,9 @@ export class Scene {
   readonly settings: Readonly<SceneSettings>;
   readonly periodMs: number;
   readonly layout: Layout;
-  readonly #backdrop: Canvas;
+  /** Painted at the first `draw`: whoever only asks for truth does not wait for houses. */
+  readonly #paintBackdrop: () => Canvas;
+  #backdrop: Canvas | null = null;
   readonly #occluders: Occluder[];
   readonly #timetable: Timetable;
   readonly #lighting: Lighting;
@@ -66,7 +68,7 @@ export class Scene {
     this.layout = createLayout(settings.kind, stream('layout'), settings.width, settings.height);
     this.#lighting = lightingOf(stream('light'));
     this.#shakePx = look.chance(0.4) ? 0 : look.between(0.2, 2.2) * (settings.width / 1280);
-    this.#backdrop = paintBackdrop(this.layout, palette, this.#lighting.light, stream('backdrop'));
+    this.#paintBackdrop = () => paintBackdrop(this.layout, palette, this.#lighting.light, stream('backdrop'));
     this.#occluders = paintOccluders(this.layout, palette, stream('occluders'));
     const quiet = settings.quiet ?? look.chance(0.33);
     this.#timetable = createTimetable(
@@ -99,6 +101,7 @@ export class Scene {
     const { view } = this.layout;
     const { light, uprightBrightness } = this.#lighting;
     context.setTransform(1, 0, 0, 1, 0, 0);
+    this.#backdrop ??= this.#paintBackdrop();
     context.drawImage(this.#backdrop, state.shake[0] - OVERSCAN_PX, state.shake[1] - OVERSCAN_PX);
     context.translate(state.shake[0], state.shake[1]);
     for (const thing of state.placed) if ('actor' in thing) drawShadow(context, view, thing, light);
