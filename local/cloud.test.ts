@@ -66,6 +66,19 @@ describe('a stage', () => {
     expect(fleets[0]?.service).toBe('kvs-infer-dev-default-service');
   });
 
+  it('is completed where an earlier start was cut short', async () => {
+    const { dynamo, createStageResources } = await start({ dataFolder: null });
+    await dynamo.call('CreateTable', {
+      TableName: 'kvs-infer-dev-cameras',
+      AttributeDefinitions: [{ AttributeName: 'cameraId', AttributeType: 'S' }],
+      KeySchema: [{ AttributeName: 'cameraId', KeyType: 'HASH' }],
+      BillingMode: 'PAY_PER_REQUEST',
+    });
+    const { names } = await createStageResources({ stage: 'dev', fleets: [] });
+    const { Table } = await dynamo.call('DescribeTable', { TableName: names.tables.cameras });
+    expect(Table).toMatchObject({ StreamSpecification: { StreamViewType: 'NEW_AND_OLD_IMAGES' } });
+  });
+
   it('keeps its data over a restart, and starts over when asked to', async () => {
     const first = await start();
     const { names } = await first.createStageResources({ stage: 'dev', fleets: [fleet] });

@@ -45,24 +45,33 @@ export async function createStageResources(
   return { names, fleets: fleets.map((fleet) => services.compute.createFleet({ stage, ...fleet })) };
 }
 
+/** Brings the table to its design, step by step: an earlier process may have been killed between two of them. */
 async function createTable(dynamo: DynamoService, TableName: string, { key, stream, timeToLive }: TableDesign) {
+  const specification = { StreamSpecification: { StreamEnabled: true, StreamViewType: stream } };
   try {
     await dynamo.call('CreateTable', {
       TableName,
       AttributeDefinitions: key.map((AttributeName) => ({ AttributeName, AttributeType: 'S' })),
       KeySchema: key.map((AttributeName, index) => ({ AttributeName, KeyType: index === 0 ? 'HASH' : 'RANGE' })),
       BillingMode: 'PAY_PER_REQUEST',
-      ...(stream === undefined ? {} : { StreamSpecification: { StreamEnabled: true, StreamViewType: stream } }),
+      ...(stream === undefined ? {} : specification),
     });
   } catch (error) {
-    if (error instanceof AwsError && error.code === 'ResourceInUseException') return;
-    throw error;
+    if (!(error instanceof AwsError && error.code === 'ResourceInUseException')) throw error;
+    const { Table } = (await dynamo.call('DescribeTable', { TableName })) as { Table: { LatestStreamArn?: string } };
+    if (stream !== undefined && Table.LatestStreamArn === undefined) {
+      await dynamo.call('UpdateTable', { TableName, ...specification });
+    }
   }
   await dynamo.call('UpdateContinuousBackups', {
     TableName,
     PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
   });
   if (timeToLive === undefined) return;
+  const { TimeToLiveDescription } = (await dynamo.call('DescribeTimeToLive', { TableName })) as {
+    TimeToLiveDescription: { TimeToLiveStatus: string };
+  };
+  if (TimeToLiveDescription.TimeToLiveStatus === 'ENABLED') return;
   await dynamo.call('UpdateTimeToLive', {
     TableName,
     TimeToLiveSpecification: { Enabled: true, AttributeName: timeToLive },

@@ -36,6 +36,9 @@ export type Store = {
   lifecycleManager: { gracefulClose(): Promise<void> };
 };
 type Action = (store: Store, input: Input, callback: Callback<Output>) => void;
+/** A table that has not settled after this many looks is answered as it is: CREATING or DELETING. */
+const SETTLING_TURNS_MAX = 1_000;
+
 type Validation = { types: unknown; custom?: unknown };
 
 const require = createRequire(import.meta.url);
@@ -90,7 +93,9 @@ export class DynaliteEngine {
     store.tableDb.awsRegion = region;
     store.tableDb.awsAccountId = accountId;
     await store.db.open();
-    return new DynaliteEngine(store);
+    const engine = new DynaliteEngine(store);
+    await engine.#finishInterrupted();
+    return engine;
   }
 
   handles(operation: string): boolean {
@@ -132,12 +137,35 @@ export class DynaliteEngine {
   async administer(operation: string, input: Input): Promise<Output> {
     this.#tables.clear();
     const output = await this.run(operation, input, this.store);
-    // Dynalite activates a table in a timer of 0 ms; an answer that comes after it spares clients a wait of 20 s.
-    const description = output.TableDescription;
-    const answered = description === undefined ? output : { ...output, TableDescription: structuredClone(description) };
-    await new Promise((resolve) => setTimeout(resolve, 2));
+    // Dynalite goes on changing the object that it answered with.
+    const answered = structuredClone(output);
+    await this.#settled(String(input.TableName));
     this.#tables.clear();
     return answered;
+  }
+
+  /** A process that was killed may have left a table on its way to be active or gone; its timer will never fire. */
+  async #finishInterrupted(): Promise<void> {
+    const operations: StoreOperation[] = [];
+    for await (const [key, value] of this.range('table~')) {
+      const table = value as Table;
+      if (table.TableStatus === 'DELETING') operations.push({ type: 'del', key });
+      else if (table.TableStatus !== 'ACTIVE') {
+        operations.push({ type: 'put', key, value: { ...table, TableStatus: 'ACTIVE' } });
+      }
+    }
+    await this.commit(operations);
+  }
+
+  /** Dynalite activates and removes tables in a timer of 0 ms; an answer that comes after it spares clients a wait. */
+  async #settled(tableName: string): Promise<void> {
+    for (let turn = 0; turn < SETTLING_TURNS_MAX; turn++) {
+      const status = await new Promise<string | undefined>((resolve) =>
+        this.store.getTable(tableName, false, (_error, table) => resolve(table?.TableStatus)),
+      );
+      if (status === undefined || status === 'ACTIVE') return;
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
   }
 
   /** @throws AwsError ResourceNotFoundException */
