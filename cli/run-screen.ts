@@ -100,12 +100,16 @@ export function renderTable(lines: readonly CameraLine[], columns: number): stri
   return table.toString();
 }
 
+/** Did this decision change the fleet's size? The others (an assignment, a phase) show in the table. */
+export function isScaling({ previous, desired }: Decision): boolean {
+  return previous.instances !== desired.instances || previous.tasks !== desired.tasks;
+}
+
 export function describeDecision(decision: Decision): string {
-  const time = decision.at.slice(11, 19);
   const { previous, desired } = decision;
-  const size =
-    previous.instances === desired.instances ? `${desired.instances}` : `${previous.instances} → ${desired.instances}`;
-  return `${time} fleet ${decision.fleet}: instances ${size}, tasks ${desired.tasks}: ${decision.reason}`;
+  const size = (what: 'instances' | 'tasks') =>
+    previous[what] === desired[what] ? `${desired[what]}` : `${previous[what]} → ${desired[what]}`;
+  return `${decision.at.slice(11, 19)} fleet ${decision.fleet}: instances ${size('instances')}, tasks ${size('tasks')}: ${decision.reason}`;
 }
 
 export class RunScreen {

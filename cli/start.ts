@@ -16,7 +16,7 @@ import type { DemoCamera } from '../local/demo/demo-cameras.ts';
 import type { LocalSystem } from '../local/demo/local-system.ts';
 import type { SceneClip } from '../local/scenes/clip.ts';
 import { readCameraFile } from './camera-file.ts';
-import { cameraLines, describeDecision, RunScreen } from './run-screen.ts';
+import { cameraLines, describeDecision, isScaling, RunScreen } from './run-screen.ts';
 
 const LOOK_INTERVAL_MS = 1_000;
 
@@ -93,7 +93,7 @@ async function start(options: StartOptions): Promise<void> {
       const look = await observer.look();
       for (const decision of decisions.splice(0)) {
         observer.decide(decision);
-        screen.line(describeDecision(decision));
+        if (isScaling(decision)) screen.line(describeDecision(decision));
       }
       const nowMs = systemClock.nowMs();
       if (look !== null) screen.cameras(cameraLines(look.states, look.workers, nowMs), nowMs);

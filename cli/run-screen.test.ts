@@ -1,0 +1,46 @@
+import { stripVTControlCharacters } from 'node:util';
+import { expect, it } from 'vitest';
+import type { CameraState, Decision, WorkerItem } from '../core/fleet-state.ts';
+import { cameraLines, describeDecision, isScaling, renderTable } from './run-screen.ts';
+
+const nowMs = Date.parse('2026-11-24T00:00:10Z');
+const state = (cameraId: string, phase: CameraState['phase'], phaseReason: string) =>
+  ({ cameraId, phase, phaseReason }) as CameraState;
+const decision = (previous: Decision['desired'], desired: Decision['desired']) =>
+  ({
+    fleet: 'default',
+    at: '2026-11-24T00:00:00.000Z',
+    previous,
+    desired,
+    reason: '2 cameras want 6 inferences/s now; start 1 worker',
+  }) as Decision;
+
+it('shows every camera by id with its phase, its rate and why, within the width of the terminal', () => {
+  const worker = {
+    workerId: 'b2f78ee10122',
+    running: { gate: { fps: 2.96, lastDetection: { label: 'car', score: 0.91, atMs: nowMs - 2_000 } } },
+  } as unknown as WorkerItem;
+  const lines = cameraLines(
+    [
+      state('yard', 'shed', 'the fleet is at its largest size and cameras of higher priority fill it'),
+      state('gate', 'running', 'on worker b2f78ee10122'),
+    ],
+    [worker],
+    nowMs,
+  );
+  const table = stripVTControlCharacters(renderTable(lines, 100)).split('\n');
+  expect(table.findIndex((line) => line.includes('gate'))).toBeLessThan(
+    table.findIndex((line) => line.includes('yard')),
+  );
+  expect(table.find((line) => line.includes('gate'))).toMatch(/running +3\.0 +car 0\.91, 2 s ago +b2f78e/);
+  for (const line of table) expect(line.length).toBeLessThanOrEqual(100);
+});
+
+it('tells a change of size with its reason, and only that', () => {
+  const grown = decision({ instances: 0, tasks: 0 }, { instances: 1, tasks: 0 });
+  expect(isScaling(grown)).toBe(true);
+  expect(describeDecision(grown)).toBe(
+    '00:00:00 fleet default: instances 0 → 1, tasks 0: 2 cameras want 6 inferences/s now; start 1 worker',
+  );
+  expect(isScaling(decision({ instances: 1, tasks: 1 }, { instances: 1, tasks: 1 }))).toBe(false);
+});
