@@ -23,8 +23,8 @@ const skipAgainAfterMs = 30_000;
 const openTimeoutMs = 20_000;
 /** A connection without a byte for so long is dead: KVS itself ends a session when the producer stops. */
 const stalledAfterMs = 60_000;
-/** Bytes per turn of the event loop: a frame or a few, so that decoding them takes milliseconds. */
-const turnBytes = 16 * 1024;
+/** Bytes between two looks at the clock: small frames of a quiet scene come a dozen to 4 KiB, and each is decoded. */
+const turnBytes = 4 * 1024;
 const turnMs = 6;
 
 export type SessionDependencies = {

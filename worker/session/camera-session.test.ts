@@ -1,0 +1,163 @@
+import { afterEach, expect, test } from 'vitest';
+import { KvsInferError } from '../../core/errors.ts';
+import { SteppedClock } from '../../local/clock.ts';
+import { CameraSession } from './camera-session.ts';
+import type { CameraIntakeSettings, IntakeFrame } from './messages.ts';
+import { fragmentBytes, fragmentTimeMs, MEDIA_START_MS, ScriptedMedia } from './scripted-media.test-factory.ts';
+import { Turns } from './turns.ts';
+
+let session: CameraSession | null = null;
+afterEach(async () => {
+  await session?.stop();
+  session = null;
+});
+
+/** Lets promises and the turns of the event loop run that were set off. */
+async function settle() {
+  for (let round = 0; round < 6; round += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
+function rig(settings: Partial<CameraIntakeSettings> = {}, refusals: KvsInferError[] = []) {
+  const clock = new SteppedClock(MEDIA_START_MS);
+  const media = new ScriptedMedia();
+  media.refusals.push(...refusals);
+  const frames: IntakeFrame[] = [];
+  const subject = new CameraSession(
+    {
+      streamName: 'dock-1',
+      fps: 10,
+      keepPictures: false,
+      input: { width: 64, height: 48 },
+      resumeAfter: null,
+      handleFromServerMs: 0,
+      ...settings,
+    },
+    { media, clock, random: () => 0.5, turns: new Turns() },
+    (frame, buffer) => {
+      frames.push(frame);
+      // As the detector would: the frame comes back at once.
+      queueMicrotask(() => subject.intake.settled('inferred', buffer));
+    },
+  );
+  session = subject;
+  const step = async (milliseconds: number) => {
+    for (let left = milliseconds; left > 0; left -= 1_000) {
+      await clock.step(Math.min(left, 1_000), settle);
+      subject.tick();
+    }
+    await settle();
+  };
+  const names = () => frames.map(({ fragmentNumber, frameIndex }) => `${fragmentNumber}/${frameIndex}`);
+  /** Sends frame by frame, so that none gives way to a newer one. */
+  const send = async (bytes: Uint8Array) => {
+    for (let offset = 0; offset < bytes.length; offset += 100) {
+      media.current.send(bytes.subarray(offset, offset + 100));
+      await settle();
+    }
+  };
+  const isBalanced = () => {
+    const { captured, inferred, dropped, outstanding } = subject.intake.ledger.counts();
+    return captured === inferred + outstanding + Object.values(dropped).reduce((sum, count) => sum + count, 0);
+  };
+  return { clock, media, frames, subject, step, names, send, isBalanced };
+}
+
+test('a session that broke inside a fragment goes on after the last complete one and repeats no frame', async () => {
+  const { media, step, names, send, subject, isBalanced } = rig();
+  await settle();
+  expect(media.current.start).toEqual({ at: 'now' });
+  await send(fragmentBytes(0));
+  await send(fragmentBytes(1, { frames: 3, ends: false }));
+  media.current.fail(new Error('ECONNRESET'));
+  await step(2_000);
+  expect(media.current.start).toEqual({ at: 'after', fragmentNumber: '1000' });
+  await send(fragmentBytes(1));
+  await send(fragmentBytes(2));
+  expect(names()).toEqual([0, 1, 2].flatMap((f) => [0, 1, 2, 3, 4].map((i) => `${1_000 + f}/${i}`)));
+  expect(subject.intake.ledger.counts().dropped.repeated).toBe(3);
+  expect(isBalanced()).toBe(true);
+  expect(subject.report()).toMatchObject({ state: 'running', sessions: { opened: 2, ended: 1, skippedToNow: 0 } });
+});
+
+test('a successor begins after the checkpoint and leaves out what its predecessor handled of the next fragment', async () => {
+  const resumeAfter = { fragmentNumber: '1000', producerTimestampMs: fragmentTimeMs(1) + 100 };
+  const { media, names, send } = rig({ resumeAfter });
+  await settle();
+  expect(media.current.start).toEqual({ at: 'after', fragmentNumber: '1000' });
+  await send(fragmentBytes(1));
+  await send(fragmentBytes(2));
+  expect(names().slice(0, 4)).toEqual(['1001/2', '1001/3', '1001/4', '1002/0']);
+});
+
+test('without a clean release, fragments from before the assignment are left out', async () => {
+  const { names, send, subject } = rig({ handleFromServerMs: fragmentTimeMs(1) });
+  await settle();
+  await send(fragmentBytes(0));
+  await send(fragmentBytes(1));
+  expect(names()[0]).toBe('1001/0');
+  expect(subject.intake.ledger.counts().dropped['before-assignment']).toBe(5);
+});
+
+test('too far behind the live edge: skip to now, count it, and not again at once', async () => {
+  const { media, step, send, subject } = rig();
+  await settle();
+  await send(fragmentBytes(0, { behindMs: 6_000 }));
+  await step(2_000);
+  expect(media.connections[0]?.isClosed).toBe(true);
+  expect(media.current.start).toEqual({ at: 'now' });
+  await send(fragmentBytes(5, { behindMs: 6_000 }));
+  await step(2_000);
+  expect(media.connections).toHaveLength(2);
+  expect(subject.report().sessions.skippedToNow).toBe(1);
+});
+
+test('a stream that does not exist is failing at once, tried rarely, and runs when it appears', async () => {
+  const gone = new KvsInferError('STREAM_NOT_FOUND', 'stream dock-1 does not exist', { hint: 'create it' });
+  const { media, step, send, subject } = rig({}, [gone, gone]);
+  await settle();
+  expect(subject.report()).toMatchObject({ state: 'failing', reason: expect.stringContaining('STREAM_NOT_FOUND') });
+  await step(14_000);
+  expect(media.opens).toBe(1);
+  await step(60_000);
+  expect(media.opens).toBe(3);
+  await send(fragmentBytes(0));
+  expect(subject.report().state).toBe('running');
+});
+
+test('no media for 10 s is silence; a connection without a byte for a minute is opened anew', async () => {
+  const { media, step, send, subject } = rig();
+  await settle();
+  expect(subject.report().state).toBe('starting');
+  await send(fragmentBytes(0));
+  await step(9_000);
+  expect(subject.report().state).toBe('running');
+  await step(1_000);
+  expect(subject.report()).toMatchObject({ state: 'silent', reason: 'no media for 10 s' });
+  await step(52_000);
+  expect(media.connections).toHaveLength(2);
+  expect(media.connections[0]?.isClosed).toBe(true);
+});
+
+test('sessions that end in order are followed by the next within the limits of the stream', async () => {
+  const { media, step, send } = rig();
+  for (let round = 0; round < 10; round += 1) {
+    await settle();
+    await send(fragmentBytes(round));
+    media.current.end();
+    await settle();
+    await step(1_000);
+  }
+  expect(media.opens).toBe(11);
+  expect(media.connections.filter(({ isClosed }) => !isClosed)).toHaveLength(1);
+});
+
+test('random bytes between fragments cost those bytes and nothing else', async () => {
+  const { names, send, subject, isBalanced } = rig();
+  await settle();
+  await send(fragmentBytes(0));
+  await send(Buffer.alloc(3_000, 0x5a));
+  await send(fragmentBytes(1));
+  expect(names()).toContain('1001/4');
+  expect(Object.values(subject.report().mediaErrors).reduce((sum, count) => sum + count, 0)).toBeGreaterThan(0);
+  expect(isBalanced()).toBe(true);
+});
