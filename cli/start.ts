@@ -101,6 +101,8 @@ async function start(options: StartOptions): Promise<void> {
     }
     await observer.look();
     screen.done();
+    await system.stopWorkers();
+    await observer.collectLastResults();
     const report = await observer.report();
     for (const line of describeReport(report)) screen.line(line);
     if (options.report !== undefined) await writeReport(options.report, report);

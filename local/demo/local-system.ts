@@ -27,6 +27,8 @@ import {
   tick,
 } from './settings.ts';
 
+/** A person who pressed Ctrl-C waits no longer than this for an orderly end. */
+const WORKER_STOP_MAX_MS = 5_000;
 const retentionHours = 1;
 /** A minute or more of each camera: enough to resume from a checkpoint, and eight of them stay small. */
 const streamBytesMax = 16 * 1024 * 1024;
@@ -58,6 +60,8 @@ export type LocalSystem = {
   /** Makes the KVS stream unless it exists. */
   createStream(streamName: string): Promise<void>;
   putRow(row: Record<string, unknown>): Promise<void>;
+  /** SIGTERM to every worker: each flushes what it has and gives its cameras back; the slow are left to `close`. */
+  stopWorkers(): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -125,6 +129,7 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
     const putRow = (row: Record<string, unknown>) => putCameraRow(clients, stage.names.tables.cameras, row);
     return {
       ...{ cloud, stage, clients, feeds, logPath, putRow, close },
+      stopWorkers: () => Promise.race([cloud.compute.stopTasks(), pause(WORKER_STOP_MAX_MS)]),
       async createStream(streamName) {
         await createStream(clients, streamName, retentionHours);
       },
@@ -133,6 +138,10 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
     await close();
     throw error;
   }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => systemClock.setTimer(ms, resolve));
 }
 
 function workerEnvironment(

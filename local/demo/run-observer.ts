@@ -60,6 +60,11 @@ export class RunObserver {
     }
   }
 
+  /** After the workers have been stopped: what they published last still counts, their absence does not. */
+  async collectLastResults(): Promise<void> {
+    for (const record of await this.#results.read()) await this.#judge(record);
+  }
+
   async report(): Promise<RunReport> {
     const { clients, stage, cloud } = this.#system;
     const { tables, resultBucket } = stage.names;
