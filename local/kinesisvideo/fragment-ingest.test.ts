@@ -5,7 +5,7 @@ import { SteppedClock } from '../clock.ts';
 import { type Acknowledgement, FragmentIngest, type IngestErrorCode } from './fragment-ingest.ts';
 import { FragmentStore, type StoredFragment } from './fragment-store.ts';
 import { openCluster, segmentHeader, simpleBlock, tagsElement } from './matroska-writer.ts';
-import { rigCluster, rigHeader, rigTrack } from './media-rig.ts';
+import { rigCluster, rigHeader, rigTrack } from './media-rig.test-factory.ts';
 import { kinesisVideoLimits } from './service-limits.ts';
 
 const HOUR_MS = 3_600_000;

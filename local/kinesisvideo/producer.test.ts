@@ -3,7 +3,7 @@ import { CreateStreamCommand } from '@aws-sdk/client-kinesis-video';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ClipTimeline, type H264Clip } from './clip-timeline.ts';
-import { type MediaReader, type MediaRig, RIG_START_MS, startMediaRig } from './media-rig.ts';
+import { type MediaReader, type MediaRig, RIG_START_MS, startMediaRig } from './media-rig.test-factory.ts';
 import { type Producer, type ProducerOptions, startProducer } from './producer.ts';
 
 const FRAME_MS = 100;

@@ -2,7 +2,7 @@
 import { CreateStreamCommand } from '@aws-sdk/client-kinesis-video';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type MediaRig, RIG_START_MS, rigCluster, rigHeader, startMediaRig } from './media-rig.ts';
+import { type MediaRig, RIG_START_MS, rigCluster, rigHeader, startMediaRig } from './media-rig.test-factory.ts';
 import { putMediaStreamOf } from './put-media.ts';
 
 let rig: MediaRig;

@@ -8,7 +8,7 @@ import { CreateStreamCommand } from '@aws-sdk/client-kinesis-video';
 import { expect, test } from 'vitest';
 import { type FragmentEvent, FragmentReader } from '../../worker/demux/fragment-reader.ts';
 import { MatroskaReader } from '../../worker/demux/matroska-reader.ts';
-import { RIG_START_MS, startMediaRig } from './media-rig.ts';
+import { RIG_START_MS, startMediaRig } from './media-rig.test-factory.ts';
 
 const captures = join(process.env.KVS_INFER_TEST_DATA ?? join(import.meta.dirname, '../../../shared/data'), 'kvs');
 const capture = join(captures, 'output_get_media.mkv');

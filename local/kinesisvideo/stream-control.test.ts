@@ -18,7 +18,7 @@ import {
   UpdateStreamCommand,
 } from '@aws-sdk/client-kinesis-video';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type MediaRig, RIG_START_MS, startMediaRig } from './media-rig.ts';
+import { type MediaRig, RIG_START_MS, startMediaRig } from './media-rig.test-factory.ts';
 
 let rig: MediaRig;
 let folder: string;
