@@ -2,30 +2,38 @@
  * `kvs-infer schedule`: when a camera is watched, as UTC intervals, so that a calendar can be checked before it costs
  * money. Contract (scripts rely on it): `--json` prints `[{ start, end }]`, merged, half-open, ordered.
  */
+import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { type Interval, scheduledIntervals } from '../core/calendar.ts';
-import type { Camera } from '../core/camera.ts';
+import { type Camera, cameraIdPattern } from '../core/camera.ts';
 import { KvsInferError } from '../core/errors.ts';
+import { resourceNames } from '../core/names.ts';
 import { parseCameraRow } from '../core/parse-camera-row.ts';
 import { readCameraFile } from './camera-file.ts';
 
 /** Ten years list in under a second; more is a typing error in a date. */
 const spanMaxMs = 3_660 * 86_400_000;
 
+type ScheduleOptions = { from: string; to: string; camera?: string; stage?: string; json?: true };
+
 export function scheduleCommand(program: Command): void {
   program
     .command('schedule')
     .description('list the intervals in which a camera is watched')
-    .argument('<camera.yaml>', 'file with one camera row, or with several and --camera')
+    .argument(
+      '<camera>',
+      'YAML file with a camera row (several: choose with --camera), or the id of a registered camera',
+    )
     .requiredOption('--from <ISO>', 'first instant, e.g. 2026-11-24T00:00:00Z')
     .requiredOption('--to <ISO>', 'end, not included')
     .option('--camera <cameraId>', 'which camera of a file with several')
+    .option('--stage <stage>', 'stage of the registry, for a camera id; or set KVS_INFER_STAGE')
     .option('--json', 'print one JSON document')
     .addHelpText(
       'after',
-      '\nExample:\n  $ kvs-infer schedule dock-1.yaml --from 2026-11-24T00:00:00Z --to 2026-12-01T00:00:00Z',
+      '\nExamples:\n  $ kvs-infer schedule dock-1.yaml --from 2026-11-24T00:00:00Z --to 2026-12-01T00:00:00Z',
     )
-    .action(async (file: string, options: { from: string; to: string; camera?: string; json?: true }) => {
+    .action(async (given: string, options: ScheduleOptions) => {
       const fromMs = parseInstant('--from', options.from);
       const toMs = parseInstant('--to', options.to);
       if (!(fromMs < toMs) || toMs - fromMs > spanMaxMs) {
@@ -37,7 +45,9 @@ export function scheduleCommand(program: Command): void {
           },
         );
       }
-      const camera = pickCamera(await readCameraFile(file), file, options.camera);
+      const camera = existsSync(given)
+        ? pickCamera(await readCameraFile(given), given, options.camera)
+        : await registeredCamera(given, options.stage ?? process.env.KVS_INFER_STAGE);
       const intervals = scheduledIntervals(camera, fromMs, toMs);
       console.log(options.json ? JSON.stringify(intervals.map(toIso)) : describeIntervals(camera, intervals));
     });
@@ -71,12 +81,49 @@ function pickCamera(rows: unknown[], file: string, cameraId: string | undefined)
       },
     );
   }
+  return parsed(row, file);
+}
+
+/** The row of the registry, read as `AWS_REGION` and the usual credentials (or AWS_ENDPOINT_URL) say. */
+async function registeredCamera(cameraId: string, stage: string | undefined): Promise<Camera> {
+  if (!cameraIdPattern.test(cameraId) || /\.(ya?ml|json)$/.test(cameraId)) {
+    throw new KvsInferError('CAMERA_FILE_UNREADABLE', `there is no file ${cameraId}`, {
+      hint: 'give the path of a YAML or JSON file with a camera row, or the id of a registered camera',
+    });
+  }
+  if (stage === undefined) {
+    throw new KvsInferError(
+      'STAGE_MISSING',
+      `there is no file ${cameraId}, and no stage to look for a camera of that id`,
+      {
+        hint: 'give the path of a file, or the stage with --stage',
+      },
+    );
+  }
+  const { awsClients } = await import('../aws/clients.ts');
+  const { readCameraRow } = await import('../aws/camera-registry.ts');
+  const clients = awsClients({ region: process.env.AWS_REGION ?? 'us-east-1' });
+  try {
+    const table = resourceNames(stage, '').tables.cameras;
+    const row = await readCameraRow(clients, table, cameraId);
+    if (row === null) {
+      throw new KvsInferError('CAMERA_NOT_FOUND', `${table} has no camera "${cameraId}"`, {
+        hint: 'check the id and the stage',
+      });
+    }
+    return parsed(row, cameraId);
+  } finally {
+    clients.destroy();
+  }
+}
+
+function parsed(row: unknown, where: string): Camera {
   const { camera, issues } = parseCameraRow(row);
   if (camera === null) {
     const errors = issues.filter((issue) => issue.severity === 'error');
     throw new KvsInferError(
       'CAMERA_INVALID',
-      `${file}: ${errors.map((issue) => `${issue.path}: ${issue.message}`).join('; ')}`,
+      `${where}: ${errors.map((issue) => `${issue.path}: ${issue.message}`).join('; ')}`,
       {
         hint: 'mend the row; "kvs-infer camera check" lists its issues',
       },

@@ -1,0 +1,25 @@
+/**
+ * Judges the report of a real `npm start` run: the whole loop ran, or this exits with 1 and says what did not.
+ * Usage: node .ci/check-report.mjs report.json
+ */
+import { readFileSync } from 'node:fs';
+
+const report = JSON.parse(readFileSync(process.argv[2] ?? 'report.json', 'utf8'));
+const camera = (id) =>
+  report.cameras.find((candidate) => candidate.cameraId === id) ?? { phase: 'absent', framesInferred: 0 };
+const checks = {
+  'the fleet grew from nothing': report.fleet.maxWorkers >= 1 && report.fleet.scaleUps >= 1,
+  'both cameras that are always on were watched':
+    camera('gate').framesInferred > 20 && camera('crossing').framesInferred > 20,
+  'the wrong row has its verdict and harmed nobody': camera('back-door').phase === 'invalid',
+  'records, items and snapshots arrived':
+    report.results.kinesisRecords > 0 && report.results.detectionItems > 0 && report.results.snapshots > 0,
+  'half of what was drawn was found, and most detections are right':
+    report.accuracy !== null && report.accuracy.recall >= 0.5 && report.accuracy.precision >= 0.7,
+  'nothing went wrong': report.faults.length === 0,
+};
+for (const [claim, holds] of Object.entries(checks)) console.log(`${holds ? 'ok' : 'FAILED'}: ${claim}`);
+if (Object.values(checks).includes(false)) {
+  console.error(JSON.stringify(report, null, 2));
+  process.exit(1);
+}
