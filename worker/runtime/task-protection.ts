@@ -16,6 +16,7 @@ export class TaskProtection {
   readonly #clock: Clock;
   readonly #log: Log;
   #since: number | null = null;
+  #hasFailed = false;
   #chain: Promise<void> = Promise.resolve();
 
   constructor(agent: EcsAgent, clock: Clock, log: Log) {
@@ -33,8 +34,11 @@ export class TaskProtection {
       try {
         await this.#agent.protect(on, protectionMinutes);
         this.#since = on ? nowMs : null;
+        this.#hasFailed = false;
       } catch (error) {
-        this.#log.warn('task protection could not be changed', { on, error });
+        // Every heartbeat wishes again; one line per trouble is enough.
+        if (!this.#hasFailed) this.#log.warn('task protection could not be changed', { on, error });
+        this.#hasFailed = true;
       }
     });
     return this.#chain;

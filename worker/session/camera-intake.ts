@@ -37,6 +37,7 @@ export class CameraIntake {
   readonly #spareBuffers: ArrayBuffer[] = [];
   readonly #pictures = new Map<string, I420>();
   #waiting: WaitingFrame | null = null;
+  readonly #roomWaiters: (() => void)[] = [];
   #isDetectorBusy = false;
   #isStopped = false;
 
@@ -121,9 +122,21 @@ export class CameraIntake {
     if (buffer !== null) this.#spareBuffers.push(buffer);
     const waiting = this.#waiting;
     this.#waiting = null;
+    this.#tellRoom();
     if (waiting === null) return;
     if (this.#isStopped) this.#drop('stopped');
     else this.#send(waiting);
+  }
+
+  /** One frame is at the detector and one waits: the next wanted one would take its place. */
+  get isFull(): boolean {
+    return this.#waiting !== null;
+  }
+
+  /** Resolves when the waiting frame has gone to the detector, or the camera has stopped. */
+  room(): Promise<void> {
+    if (!this.isFull) return Promise.resolve();
+    return new Promise((resolve) => this.#roomWaiters.push(resolve));
   }
 
   get isDetectorBusy(): boolean {
@@ -140,6 +153,7 @@ export class CameraIntake {
     this.#isStopped = true;
     if (this.#waiting !== null) this.#drop('stopped');
     this.#waiting = null;
+    this.#tellRoom();
     this.#decoding.close(() => this.#drop('stopped'));
   }
 
@@ -231,6 +245,10 @@ export class CameraIntake {
     this.#pictures.set(pictureKey(name), picture);
     const oldest = this.#pictures.keys().next().value;
     if (this.#pictures.size > picturesMax && oldest !== undefined) this.#pictures.delete(oldest);
+  }
+
+  #tellRoom(): void {
+    for (const resolve of this.#roomWaiters.splice(0)) resolve();
   }
 
   #drop(reason: DropReason): void {

@@ -17,7 +17,7 @@ async function settle() {
   for (let round = 0; round < 6; round += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
-function rig(settings: Partial<CameraIntakeSettings> = {}, refusals: KvsInferError[] = []) {
+function rig(settings: Partial<CameraIntakeSettings> = {}, refusals: KvsInferError[] = [], detectorMs = 0) {
   const clock = new SteppedClock(MEDIA_START_MS);
   const media = new ScriptedMedia();
   media.refusals.push(...refusals);
@@ -35,15 +35,17 @@ function rig(settings: Partial<CameraIntakeSettings> = {}, refusals: KvsInferErr
     { media, clock, random: () => 0.5, turns: new Turns() },
     (frame, buffer) => {
       frames.push(frame);
-      // As the detector would: the frame comes back at once.
-      queueMicrotask(() => subject.intake.settled('inferred', buffer));
+      // As the detector would: the frame comes back after a while.
+      const settled = () => subject.intake.settled('inferred', buffer);
+      if (detectorMs === 0) setImmediate(settled);
+      else clock.setTimer(detectorMs, settled);
     },
   );
   session = subject;
   const step = async (milliseconds: number) => {
-    for (let left = milliseconds; left > 0; left -= 1_000) {
-      await clock.step(Math.min(left, 1_000), settle);
-      subject.tick();
+    for (let left = milliseconds; left > 0; left -= 100) {
+      await clock.step(Math.min(left, 100), settle);
+      if (left % 1_000 === 0) subject.tick();
     }
     await settle();
   };
@@ -149,6 +151,26 @@ test('sessions that end in order are followed by the next within the limits of t
   }
   expect(media.opens).toBe(11);
   expect(media.connections.filter(({ isClosed }) => !isClosed)).toHaveLength(1);
+});
+
+test('a burst that the detector can keep up with is inferred whole; one that it cannot gives way to newer frames', async () => {
+  const burst = Buffer.concat([fragmentBytes(0), fragmentBytes(1), fragmentBytes(2)]);
+  const quick = rig();
+  await settle();
+  quick.media.current.send(burst);
+  for (let round = 0; round < 20; round += 1) await settle();
+  expect(quick.subject.intake.ledger.counts()).toMatchObject({ captured: 15, inferred: 15, dropped: {} });
+  await session?.stop();
+
+  const slow = rig({}, [], 250);
+  await settle();
+  slow.media.current.send(burst);
+  await slow.step(4_000);
+  const { captured, inferred, dropped } = slow.subject.intake.ledger.counts();
+  expect(captured).toBe(15);
+  expect(inferred + (dropped.overload ?? 0)).toBe(15);
+  expect(inferred).toBeGreaterThanOrEqual(6);
+  expect(slow.frames.at(-1)).toMatchObject({ fragmentNumber: '1002', frameIndex: 4 });
 });
 
 test('random bytes between fragments cost those bytes and nothing else', async () => {

@@ -8,7 +8,7 @@
 import type { MediaBody, MediaSource, MediaStart } from '../../aws/media.ts';
 import type { Clock } from '../../core/clock.ts';
 import { KvsInferError } from '../../core/errors.ts';
-import { type FragmentEvent, FragmentReader } from '../demux/fragment-reader.ts';
+import { type Fragment, type FragmentEvent, FragmentReader } from '../demux/fragment-reader.ts';
 import { CameraIntake } from './camera-intake.ts';
 import { IntakeHealth } from './intake-health.ts';
 import type { CameraIntakeSettings, FrameName, IntakeFrame, IntakeReport } from './messages.ts';
@@ -17,14 +17,15 @@ import type { Turns } from './turns.ts';
 
 /** Design: beyond this the newest frame is worth more than the missed ones. */
 const behindMaxMs = 5_000;
+/** Frames come in bursts, a fragment at a time; within this distance from the live edge they wait for the detector. */
+const patienceBehindMaxMs = 4_000;
 /** A producer whose clock or upload lags is always behind; skipping again would gain nothing. */
 const skipAgainAfterMs = 30_000;
 /** GetMedia answers with headers within a second. */
 const openTimeoutMs = 20_000;
 /** A connection without a byte for so long is dead: KVS itself ends a session when the producer stops. */
 const stalledAfterMs = 60_000;
-/** Bytes between two looks at the clock: small frames of a quiet scene come a dozen to 4 KiB, and each is decoded. */
-const turnBytes = 4 * 1024;
+/** How long one camera may work before the others, and the event loop, get their turn. */
 const turnMs = 6;
 
 export type SessionDependencies = {
@@ -46,6 +47,8 @@ export class CameraSession {
   #session: AbortController | null = null;
   #startAtEdge = false;
   #lastByteMs = 0;
+  #newestFrameMs = 0;
+  #behindMs = 0;
   #lastSkipMs = Number.NEGATIVE_INFINITY;
 
   constructor(
@@ -57,7 +60,7 @@ export class CameraSession {
     this.#settings = settings;
     this.#dependencies = dependencies;
     this.#reconnect = new Reconnect(dependencies.random);
-    this.#health = new IntakeHealth(clock.monotonicMs());
+    this.#health = new IntakeHealth(clock.monotonicMs(), settings.fps);
     this.intake = new CameraIntake(settings, {
       nowMs: () => clock.nowMs(),
       monotonicMs: () => performance.now(),
@@ -144,43 +147,64 @@ export class CameraSession {
 
   async #read(body: MediaBody, abort: AbortController): Promise<void> {
     const { clock, turns } = this.#dependencies;
-    const reader = new FragmentReader((event) => this.#event(event, abort));
+    // At most what one chunk holds; the frames are views into it.
+    const events: FragmentEvent[] = [];
+    const reader = new FragmentReader((event) => events.push(event));
     let turnStartedMs = performance.now();
     for await (const chunk of body.chunks) {
       this.#lastByteMs = clock.monotonicMs();
-      for (let offset = 0; offset < chunk.length; offset += turnBytes) {
-        if (abort.signal.aborted) return;
+      reader.push(chunk);
+      for (const event of events.splice(0)) {
         if (performance.now() - turnStartedMs > turnMs) {
           await turns.next();
           turnStartedMs = performance.now();
-          if (abort.signal.aborted) return;
         }
-        reader.push(chunk.subarray(offset, offset + turnBytes));
+        if (abort.signal.aborted) return;
+        this.#event(event);
+        if (!this.intake.isFull || this.#behindMs > patienceBehindMaxMs) continue;
+        await this.#waitForRoom();
+        turnStartedMs = performance.now();
       }
     }
     // No reader.end(): a fragment that broke off is not complete, and is read again from its start.
   }
 
-  #event(event: FragmentEvent, abort: AbortController): void {
-    if (abort.signal.aborted) return;
+  /**
+   * Waits for the detector, but never longer than the media itself takes: reading keeps pace with the camera, and when the
+   * detector does not, the newest frame wins.
+   */
+  async #waitForRoom(): Promise<void> {
+    let cancel = () => {};
+    const timeout = new Promise<void>((resolve) => {
+      cancel = this.#dependencies.clock.setTimer(1_000 / this.#settings.fps, resolve);
+    });
+    await Promise.race([this.intake.room(), timeout]);
+    cancel();
+  }
+
+  #event(event: FragmentEvent): void {
     const { clock } = this.#dependencies;
     if (event.type === 'frame') {
       this.#reconnect.succeeded();
       this.#health.mediaSeen(clock.monotonicMs(), clock.nowMs());
+      this.#newestFrameMs = event.timestampMs;
     }
     this.intake.event(event);
-    if (event.type === 'fragment-end') this.#checkDistance(event.fragment.millisBehindNow, abort);
+    if (event.type === 'fragment-end') this.#checkDistance(event.fragment);
   }
 
-  #checkDistance(millisBehindNow: number | null, abort: AbortController): void {
+  #checkDistance({ millisBehindNow, producerTimestampMs }: Fragment): void {
     this.#health.behind(millisBehindNow);
+    // KVS measures from the fragment's beginning, and the fragment has just been read to its end.
+    const lengthMs = Math.max(0, this.#newestFrameMs - producerTimestampMs);
+    this.#behindMs = Math.max(0, (millisBehindNow ?? 0) - lengthMs);
     const nowMs = this.#dependencies.clock.monotonicMs();
-    if (millisBehindNow === null || millisBehindNow <= behindMaxMs || nowMs - this.#lastSkipMs < skipAgainAfterMs)
-      return;
+    if (this.#behindMs <= behindMaxMs || nowMs - this.#lastSkipMs < skipAgainAfterMs) return;
     this.#lastSkipMs = nowMs;
+    this.#behindMs = 0;
     this.#health.skippedToNow();
     this.#startAtEdge = true;
-    abort.abort();
+    this.#session?.abort();
   }
 
   async #wait(delayMs: number, stopped: Promise<void>): Promise<void> {

@@ -19,6 +19,7 @@ const overloadShareMax = 0.3;
 const errorCodesMax = 32;
 
 export class IntakeHealth {
+  readonly #fps: number;
   readonly #startedMs: number;
   #lastMediaMs: number | null = null;
   #lastMediaAtMs: number | null = null;
@@ -30,7 +31,9 @@ export class IntakeHealth {
   readonly #mediaErrors: Record<string, number> = {};
   readonly #window: { inferred: number; overload: number }[] = [];
 
-  constructor(nowMs: number) {
+  /** @param fps wanted frames per second: only a camera that gets clearly less is degraded, not one that catches up. */
+  constructor(nowMs: number, fps: number) {
+    this.#fps = fps;
     this.#startedMs = nowMs;
   }
 
@@ -99,7 +102,9 @@ export class IntakeHealth {
     if (oldest !== undefined) {
       const overload = (frames.dropped.overload ?? 0) - oldest.overload;
       const wanted = overload + frames.inferred - oldest.inferred;
-      if (overload >= 3 && overload / wanted > overloadShareMax) {
+      const inferred = frames.inferred - oldest.inferred;
+      const isShort = inferred < (1 - overloadShareMax) * this.#fps * (this.#window.length - 1);
+      if (isShort && overload >= 3 && overload / wanted > overloadShareMax) {
         return {
           state: 'degraded',
           reason: `the detector is too busy: ${overload} of ${wanted} frames gave way to newer ones`,
