@@ -5,7 +5,6 @@
  */
 import { formatError, KvsInferError } from '../core/errors.ts';
 import { parseWorkerEnvironment } from './environment.ts';
-import { startWorker } from './worker.ts';
 
 function fail(error: unknown): never {
   process.stderr.write(`${formatError(error)}\n`);
@@ -35,6 +34,8 @@ try {
   }
   // Timers of the clock do not hold the process; a worker with nothing to do yet must stay.
   const keepAlive = setInterval(() => {}, 2 ** 30);
+  // Only now: a wrong environment is told at once, not after the SDKs and the runtimes have loaded.
+  const { startWorker } = await import('./worker.ts');
   const worker = await startWorker({ environment });
   stop = (reason) => {
     worker.stop(reason).then(() => {

@@ -26,7 +26,7 @@ import { type RunningWorker, type StartWorkerOptions, startWorker } from './work
 export const RIG_START_MS = Date.UTC(2026, 10, 24, 8, 0, 0);
 const region = 'eu-west-1';
 const accountId = '000000000000';
-const stepMs = 100;
+const stepMs = 200;
 
 export type WorkerRig = Awaited<ReturnType<typeof startWorkerRig>>;
 
@@ -165,6 +165,9 @@ export async function startWorkerRig() {
       );
       return answer.Items ?? [];
     },
+
+    /** Records in the result stream so far; cheaper than to read them. */
+    recordCount: () => cloud.kinesis.statistics(names.resultStream)?.recordsPut ?? 0,
 
     /** Every record of the result stream, parsed. */
     async records(): Promise<Record<string, unknown>[]> {

@@ -66,6 +66,8 @@ export type RunningWorker = {
   fatal: Promise<KvsInferError>;
   /** Drains, gives everything back and closes; within 30 s of the clock. */
   stop(reason?: string): Promise<void>;
+  /** Ends as if the process had been killed: nothing is drained, released or told. For hosts that run workers as functions. */
+  abandon(): Promise<void>;
   /** Resolves when nothing that was begun is under way: for stepping the clock. Retries that wait for a timer do not count. */
   settled(): Promise<void>;
 };
@@ -183,10 +185,16 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
 
   let http: WorkerHttpServer | null = null;
   let standalone: StandaloneSchedule | null = null;
-  const closeAll = async () => {
+  const closeAll = async (end: 'told' | 'untold' = 'told') => {
     cancelLoopDelay();
     loopDelay.disable();
-    await member?.close();
+    if (end === 'told') await member?.close();
+    else {
+      member?.abandon();
+      // Nothing may leave any more, also not what is under way to the publisher.
+      gates.clear();
+      publisher.gateChanged();
+    }
     await supervisor.close();
     publisher.close();
     deliveries.close();
@@ -278,6 +286,10 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     fatal,
     stop: (reason = 'asked to stop') => {
       stopping ??= stop(reason);
+      return stopping;
+    },
+    abandon: () => {
+      stopping ??= closeAll('untold');
       return stopping;
     },
     async settled() {

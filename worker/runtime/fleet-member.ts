@@ -108,6 +108,13 @@ export class FleetMember {
     await this.#dependencies.protection.set(false);
   }
 
+  /** Ends like a killed process: not another word to anybody. */
+  abandon(): void {
+    this.#isClosed = true;
+    this.#cancelTimer();
+    this.#cancelCheckpoints();
+  }
+
   /** Resolves when no heartbeat and no camera operation is under way. */
   async settled(): Promise<void> {
     while (this.#beating !== null || this.#operations.size > 0) {

@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest';
+import { SteppedClock } from '../../local/clock.ts';
+import { type Delivery, DeliveryQueue } from './delivery-queue.ts';
+
+function rig() {
+  const clock = new SteppedClock(0);
+  const log: string[] = [];
+  const gate = { verdict: 'open' as 'open' | 'fenced' };
+  const queue = new DeliveryQueue({
+    clock,
+    random: () => 0.5,
+    gate: () => gate.verdict,
+    onDelivered: (kind) => log.push(`delivered ${kind}`),
+    onDiscarded: (kind, reason) => log.push(`${reason} ${kind}`),
+  });
+  const delivery = (lane: string, send: () => Promise<void>): Delivery => ({
+    kind: 'track-item',
+    cameraId: 'dock-1',
+    epoch: 1,
+    lane,
+    send,
+  });
+  const step = (milliseconds: number) =>
+    clock.step(milliseconds, () => new Promise((resolve) => setImmediate(resolve)));
+  return { queue, delivery, step, log, gate };
+}
+
+test('a later state of an item waits for the earlier one, also when that is tried again; others pass', async () => {
+  const { queue, delivery, step } = rig();
+  const order: string[] = [];
+  let failures = 1;
+  queue.add(
+    delivery('a', async () => {
+      if (failures-- > 0) throw new Error('busy');
+      order.push('a: enter');
+    }),
+  );
+  queue.add(delivery('a', async () => void order.push('a: exit')));
+  queue.add(delivery('b', async () => void order.push('b')));
+  await step(0);
+  expect(order).toEqual(['b']);
+  await step(1_000);
+  expect(order).toEqual(['b', 'a: enter', 'a: exit']);
+  await queue.flush('dock-1', 1_000);
+  expect(queue.size).toBe(0);
+});
+
+test('what keeps failing is given up, what may not go is discarded, what is too much loses the oldest', async () => {
+  const { queue, delivery, step, log, gate } = rig();
+  queue.add(delivery('a', () => Promise.reject(new Error('no bucket'))));
+  for (let round = 0; round < 6; round += 1) await step(5_000);
+  expect(log).toEqual(['given-up track-item']);
+  gate.verdict = 'fenced';
+  queue.add(delivery('b', async () => {}));
+  await step(0);
+  expect(log.at(-1)).toBe('fenced track-item');
+  gate.verdict = 'open';
+  for (let index = 0; index < 405; index += 1) queue.add(delivery(`${index}`, () => new Promise(() => {})));
+  expect(log.filter((line) => line === 'buffer-full track-item')).toHaveLength(1);
+});
