@@ -58,7 +58,9 @@ async function workerEvent(deps: ControlDeps, type: string, detail: CapacityEven
 async function ecsEvent(deps: ControlDeps, type: string, detail: CapacityEvent['detail']): Promise<string[]> {
   if (!text(detail.clusterArn).endsWith(`/${deps.environment.names.cluster}`)) return [];
   // Container instances belong to a group, not to a service: every fleet looks whether it is theirs.
-  if (type !== 'ECS Task State Change') return deps.environment.fleets;
+  if (type === 'ECS Container Instance State Change') return deps.environment.fleets;
+  // Service actions and deployments only tell what our own calls did.
+  if (type !== 'ECS Task State Change') return [];
   const fleets = fleetsWhere(deps, (fleet) => text(detail.group) === `service:${serviceOf(deps, fleet)}`);
   if (detail.lastStatus === 'STOPPED') {
     const workerId = text(detail.taskArn).split('/').at(-1) ?? '';

@@ -25,6 +25,8 @@ import { buildReconcileHandler } from './reconcile.ts';
 import { telemetry } from './telemetry.ts';
 
 const heartbeatMs = 3_000;
+const protectionMinutes = 2_880;
+const mediaEverySeconds = 5;
 /** Work begets work: an event runs a function whose writes emit events. Rest is reached long before this. */
 const roundsMax = 200;
 
@@ -116,6 +118,7 @@ export async function startControlStage(options: StageOptions) {
     let firstInferenceAtMs: number | undefined;
     let lifecycle: 'ready' | 'draining' = 'ready';
     let drained = false;
+    let isProtected = false;
     const events: [WorkerEvent, string | undefined][] = [['Worker Ready', undefined]];
     const beat = async () => {
       if (mute.has(workerId) || task.killed.aborted) return;
@@ -167,7 +170,10 @@ export async function startControlStage(options: StageOptions) {
           state,
         });
       }
-      await agent.protect(running.size > 0, 5).catch(() => undefined);
+      if (running.size > 0 !== isProtected) {
+        isProtected = running.size > 0;
+        await agent.protect(isProtected, protectionMinutes);
+      }
       if (lifecycle === 'draining' && running.size === 0 && !drained) {
         drained = true;
         // The next heartbeat would say it in 3 s; the item must say it before the event does.
@@ -219,13 +225,13 @@ export async function startControlStage(options: StageOptions) {
     /** Workers that have lost the network. */
     mute,
     settle,
-    /** Moves time on in steps of a second, everything settled after each timer. */
+    /** Moves time on; everything is settled after each timer on the way, and media flows every few seconds. */
     async advance(seconds: number) {
-      for (let second = 0; second < seconds; second += 1) {
+      for (let second = 0; second < seconds; second += mediaEverySeconds) {
         for (const stream of flowing) {
           cloud.context.putMetric('AWS/KinesisVideo', 'PutMedia.IncomingFragments', { StreamName: stream }, 1);
         }
-        await clock.step(1_000, settle);
+        await clock.step(Math.min(mediaEverySeconds, seconds - second) * 1_000, settle);
       }
     },
     async createStream(streamName: string) {

@@ -53,7 +53,7 @@ describe('the control loop', () => {
 
   it('lives through a window: warm before it opens, watching while it is open, nothing left after it', async () => {
     const test = await started();
-    const schedule = { timeZone: 'UTC', windows: [{ start: '08:00', end: '08:10' }] };
+    const schedule = { timeZone: 'UTC', windows: [{ start: '08:00', end: '08:04' }] };
     await sendingCamera(test, 'gate', { schedule });
     expect(await test.camera('gate')).toMatchObject({ phase: 'off-schedule' });
     expect(test.instances()).toHaveLength(0);
@@ -65,7 +65,7 @@ describe('the control loop', () => {
     expect(worker?.running.gate).toMatchObject({ state: 'running' });
     await test.advance(60);
     expect(await test.camera('gate')).toMatchObject({ phase: 'running' });
-    await test.advance(14 * 60);
+    await test.advance(7 * 60);
     expect(await test.camera('gate')).toMatchObject({ phase: 'off-schedule' });
     expect((await test.camera('gate'))?.ownerWorkerId).toBeUndefined();
     expect(test.instances()).toHaveLength(0);
@@ -195,7 +195,7 @@ describe('the control loop', () => {
   it('accounts every scheduled second as inferred or blind', async () => {
     const test = await started();
     await sendingCamera(test, 'dock-1');
-    await test.advance(15 * 60);
+    await test.advance(10 * 60);
     const state = await test.camera('dock-1');
     const { queryAll } = await import('../aws/query-pages.ts');
     const entries = await queryAll(
@@ -211,7 +211,7 @@ describe('the control loop', () => {
     const accounted = ((state?.accountedThroughMs ?? 0) - beforeEightMs) / 1000;
     expect(total(/^scheduledSeconds$/)).toBeCloseTo(accounted, 3);
     expect(total(/^(inferredSeconds|blind_.*)$/)).toBeCloseTo(accounted, 3);
-    expect(total(/^inferredSeconds$/)).toBeGreaterThan(400);
+    expect(total(/^inferredSeconds$/)).toBeGreaterThan(300);
     expect(total(/^blind_waiting-capacity$/)).toBeGreaterThan(30);
   });
 });

@@ -8,6 +8,9 @@ import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { ControlDecision } from '../core/control/decide.ts';
 import type { CameraPhase, Decision } from '../core/fleet-state.ts';
 
+/** One name for all functions: a fleet's numbers are one series, whichever function saw them. */
+const metricService = 'kvs-infer-control';
+
 export type Telemetry = { logger: Logger; metrics: Metrics };
 
 type LogLevel = 'DEBUG' | 'INFO' | 'WARN' | 'ERROR' | 'SILENT';
@@ -27,15 +30,14 @@ export function telemetry(options: {
       metrics: new DiscardedMetrics({ serviceName, namespace }),
     };
   }
-  return { logger: new Logger({ serviceName, logLevel }), metrics: new Metrics({ serviceName, namespace }) };
+  return {
+    logger: new Logger({ serviceName, logLevel }),
+    metrics: new Metrics({ serviceName: metricService, namespace }),
+  };
 }
 
-class DiscardedMetrics extends Metrics {
-  override publishStoredMetrics(): this {
-    this.clearMetrics();
-    return this;
-  }
-}
+/** Marks metrics that nobody wants; what reports them looks for it. */
+class DiscardedMetrics extends Metrics {}
 
 const watchedPhases: readonly CameraPhase[] = [
   'running',
@@ -55,20 +57,21 @@ export function reportMetrics(
   phases: readonly CameraPhase[],
   failures: number,
 ): void {
-  const single = (name: string, value: number) => {
-    metrics.singleMetric().addDimension('fleet', fleet).addMetric(name, MetricUnit.Count, value);
-  };
   if (metrics instanceof DiscardedMetrics) return;
+  const count = MetricUnit.Count;
+  metrics.addDimension('fleet', fleet);
   const { inputs, desired } = decision.plan;
-  single('DesiredInstances', desired.instances);
-  single('DesiredTasks', desired.tasks);
-  single('WorkersServing', inputs.workersServing ?? 0);
-  single('WorkersNeeded', inputs.workersNeeded ?? 0);
-  single('CamerasWanted', inputs.camerasWantedNow ?? 0);
-  single('ActionsFailed', failures);
+  metrics.addMetric('DesiredInstances', count, desired.instances);
+  metrics.addMetric('DesiredTasks', count, desired.tasks);
+  metrics.addMetric('WorkersServing', count, inputs.workersServing ?? 0);
+  metrics.addMetric('WorkersNeeded', count, inputs.workersNeeded ?? 0);
+  metrics.addMetric('CamerasWanted', count, inputs.camerasWantedNow ?? 0);
+  metrics.addMetric('ActionsFailed', count, failures);
   for (const phase of watchedPhases) {
-    single(`Cameras-${phase}`, phases.filter((candidate) => candidate === phase).length);
+    metrics.addMetric(`Cameras-${phase}`, count, phases.filter((candidate) => candidate === phase).length);
   }
+  // Fleets run side by side: nothing is awaited between the first line and this one, so their metrics do not mix.
+  metrics.publishStoredMetrics();
 }
 
 export function countFailedRun(metrics: Metrics, fleet: string): void {

@@ -6,10 +6,10 @@
  */
 import type { Camera } from '../camera.ts';
 import type { Assignment, CameraState, FleetPolicy, WorkerItem } from '../fleet-state.ts';
+import { workerBin } from './bins.ts';
 import type { CameraDemand } from './demand.ts';
 import { isDead, isLeaving } from './observation.ts';
 import { placeCameras } from './pack.ts';
-import { workerBin } from './plan.ts';
 
 /** A worker that lists a camera no more this long after it was asked, without a word, has lost it: two heartbeats and a flush. */
 export const silentReleaseMs = 10_000;
@@ -43,7 +43,8 @@ export function leaseOf(
   if (state.releasedEpoch === state.epoch) return 'released';
   const owner = workers.get(state.ownerWorkerId);
   if (owner === undefined || isDead(owner, nowMs, deadAfterMs)) return 'orphaned';
-  const askedAtMs = state.releaseRequestedAtMs;
+  // A worker that was told to drain before it saw the assignment never runs the camera and never releases it.
+  const askedAtMs = state.releaseRequestedAtMs ?? owner.drain?.sinceMs;
   if (askedAtMs !== undefined) {
     const lost = owner.running[state.cameraId] === undefined && owner.heartbeatAtMs >= askedAtMs + silentReleaseMs;
     return lost ? 'orphaned' : 'releasing';

@@ -5,15 +5,9 @@
  * terminated before its cameras are released.
  */
 import type { FleetPolicy, WorkerItem } from '../fleet-state.ts';
+import { absentPrefix, instancePrefix, newWorkerBin, sortWorkers, workerPrefix } from './bins.ts';
 import type { CameraDemand } from './demand.ts';
-import {
-  type FleetObservation,
-  instanceOf,
-  isDead,
-  isLeaving,
-  presentInstances,
-  servingWorkers,
-} from './observation.ts';
+import { type FleetObservation, instanceOf, isDead } from './observation.ts';
 import { type Bin, type Load, placeCameras, workersMissing, workersToSpare } from './pack.ts';
 import { planReason } from './plan-reason.ts';
 import type { activeOrders } from './policy.ts';
@@ -52,7 +46,7 @@ export type PlanInput = {
 export function planFleet(input: PlanInput): Plan {
   const { nowMs, policy, orders, observation, demands } = input;
   const { group, service, containerInstances } = observation;
-  const fleet = sortWorkers(input);
+  const fleet = sortWorkers(observation, policy, nowMs);
   const loadsNow = loadsAt(nowMs, input);
   const newBin = newWorkerBin(fleet.live, policy);
 
@@ -144,11 +138,6 @@ export function planFleet(input: PlanInput): Plan {
   };
 }
 
-// Prefixes in the order in which equally empty ones go: what does not exist yet, what serves nobody, workers.
-const absentPrefix = 'absent:';
-const instancePrefix = 'instance:';
-const workerPrefix = 'worker:';
-
 export type WorkersNeeded = {
   needed: number;
   /** The later instant that needs more than now does, if any. */
@@ -201,48 +190,6 @@ function loadsAt(atMs: number, input: PlanInput): Load[] {
 
 function loadOf({ cameraId, priority, load, ownerWorkerId }: CameraDemand): Load {
   return { cameraId, priority, load, binId: ownerWorkerId === null ? null : `${workerPrefix}${ownerWorkerId}` };
-}
-
-type SortedWorkers = { live: WorkerItem[]; leaving: WorkerItem[]; bins: Bin[] };
-
-/** Workers that serve, workers that leave, and a bin for everything that serves or will: workers, instances, absent ones. */
-function sortWorkers({ nowMs, policy, observation }: PlanInput): SortedWorkers {
-  const { group, containerInstances, workers } = observation;
-  const dead = (worker: WorkerItem) => isDead(worker, nowMs, policy.workerDeadAfterMs);
-  const live = servingWorkers(observation, nowMs, policy.workerDeadAfterMs);
-  const present = presentInstances(group);
-  const presentIds = new Set(present.map((instance) => instance.instanceId));
-  const instanceIdOf = (worker: WorkerItem) => instanceOf(worker, containerInstances);
-  const leaving = workers.filter((worker) => {
-    if (!isLeaving(worker)) return false;
-    const instanceId = instanceIdOf(worker);
-    // A drained worker counts until its instance is gone; one that merely stops (a deployment) leaves its instance to
-    // the next task, and one without an instance (standalone) is gone when it is dead.
-    if (worker.drain === undefined || instanceId === null || group === null) return !dead(worker);
-    return presentIds.has(instanceId);
-  });
-  const bins: Bin[] = live.map((worker) => workerBin(worker, policy, `${workerPrefix}${worker.workerId}`));
-  if (group === null) return { live, leaving, bins };
-  const fresh = newWorkerBin(live, policy);
-  const taken = new Set([...live, ...leaving].map(instanceIdOf));
-  // When a worker's instance is unknown, an instance without a worker may be its own: then only numbers are known.
-  const idle = taken.has(null) ? [] : present.filter((instance) => !taken.has(instance.instanceId));
-  for (const instance of idle) bins.push({ id: `${instancePrefix}${instance.instanceId}`, ...fresh });
-  const absent = Math.max(0, group.desired - live.length - leaving.length - idle.length);
-  for (let index = 0; index < absent; index += 1) bins.push({ id: `${absentPrefix}${index}`, ...fresh });
-  return { live, leaving, bins };
-}
-
-export function workerBin(worker: WorkerItem, policy: FleetPolicy, id: string): Bin {
-  const capacity = worker.capacityInferencesPerSecond ?? policy.defaultInferencesPerSecond;
-  return { id, capacity, target: capacity * policy.targetUtilization };
-}
-
-/** A worker to come is expected to do what the median of the present ones measured. */
-function newWorkerBin(live: readonly WorkerItem[], policy: FleetPolicy): Omit<Bin, 'id'> {
-  const measured = live.flatMap((worker) => worker.capacityInferencesPerSecond ?? []).sort((a, b) => a - b);
-  const capacity = measured[Math.floor((measured.length - 1) / 2)] ?? policy.defaultInferencesPerSecond;
-  return { capacity, target: capacity * policy.targetUtilization };
 }
 
 /** Emptiest first as far as cameras fit elsewhere; beyond that (the maximum was lowered) the least loaded. */

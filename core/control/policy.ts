@@ -101,7 +101,9 @@ export function fleetPolicy(
   }
 }
 
-/** What a person ordered for a while. An order whose end cannot be read is not an order: nothing lasts for ever. */
+/**
+ * What a person ordered for a while: a pause (nothing is watched and no worker kept, whatever the schedules and the
+ * minimum say) or an override (at least this many workers). An order whose end cannot be read is not an order: nothing lasts for ever. */
 export function activeOrders(
   item: FleetItem | null,
   nowMs: number,
