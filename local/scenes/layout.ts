@@ -98,17 +98,17 @@ function mount(kind: SceneKind, random: SeededRandom): Mounting {
   switch (kind) {
     case 'street':
       return {
-        heightMeters: random.between(3.2, 5),
-        pitchDegrees: random.between(9, 14),
+        heightMeters: random.between(4.8, 6.4),
+        pitchDegrees: random.between(11, 15),
         focalAt1280: random.between(1150, 1650),
         roadHeading: turned(10, 28),
-        cameraAcross: side * random.between(5.5, 8.5),
+        cameraAcross: side * random.between(7.5, 10),
       };
     case 'crossing':
       return {
         heightMeters: random.between(4, 6),
         pitchDegrees: random.between(14, 19),
-        focalAt1280: random.between(900, 1150),
+        focalAt1280: random.between(1000, 1300),
         roadHeading: turned(40, 72),
         cameraAcross: side * random.between(11, 15),
       };

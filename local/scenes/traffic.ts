@@ -31,7 +31,7 @@ export type Actor = {
 export type Timetable = { periodMs: number; actors: Actor[]; quietFromMs: number; quietToMs: number };
 
 /** How long the street stays empty in scenes that have a quiet window. */
-const QUIET_MS = 5000;
+const QUIET_MS = 3500;
 /** Half the length of road kept free while persons cross, in metres. */
 const CROSSING_CLEARANCE_METERS = 5;
 
