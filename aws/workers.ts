@@ -45,6 +45,17 @@ export function markReady(clients: AwsClients, table: string, key: WorkerKey, at
   return setOnWorker(clients, table, key, 'readiness', atMs, 'SET readyAtMs = if_not_exists(readyAtMs, :value)');
 }
 
+export function markDrained(clients: AwsClients, table: string, key: WorkerKey, atMs: number): Promise<boolean> {
+  return setOnWorker(
+    clients,
+    table,
+    key,
+    'end of the drain',
+    atMs,
+    'SET drainedAtMs = if_not_exists(drainedAtMs, :value)',
+  );
+}
+
 /** Removes a dead worker's item. @returns false when it has spoken since, or is gone already. */
 export async function buryWorker(clients: AwsClients, table: string, worker: WorkerItem): Promise<boolean> {
   return happened(`remove worker ${worker.workerId}`, () =>

@@ -123,6 +123,8 @@ export type WorkerItem = {
   stoppedAtMs?: number;
   /** Control: when the worker's Worker Ready event arrived. */
   readyAtMs?: number;
+  /** Control: when its Worker Drained event arrived; the event may come before the heartbeat that shows it. */
+  drainedAtMs?: number;
   /** DynamoDB TTL, seconds. Worker. */
   expiresAt: number;
 };

@@ -8,7 +8,7 @@ import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import type { Context, EventBridgeEvent } from 'aws-lambda';
 import { readContainerInstances } from '../aws/capacity.ts';
-import { markDraining, markReady, markStopped, readWorkers } from '../aws/workers.ts';
+import { markDrained, markDraining, markReady, markStopped, readWorkers } from '../aws/workers.ts';
 import { instanceOf } from '../core/control/observation.ts';
 import { fleetResourceNames } from '../core/names.ts';
 import { type ControlDeps, completeDeps, type HandlerDeps, lambdaDeps } from './handler-deps.ts';
@@ -49,8 +49,9 @@ async function workerEvent(deps: ControlDeps, type: string, detail: CapacityEven
   const fleets = fleetsWhere(deps, (fleet) => fleet === detail.fleet);
   const [fleet] = fleets;
   const workerId = text(detail.workerId);
-  if (type === 'Worker Ready' && fleet !== undefined && workerId !== '') {
-    await markReady(deps.clients, deps.environment.names.tables.workers, { fleet, workerId }, deps.clock.nowMs());
+  const mark = type === 'Worker Ready' ? markReady : type === 'Worker Drained' ? markDrained : null;
+  if (mark !== null && fleet !== undefined && workerId !== '') {
+    await mark(deps.clients, deps.environment.names.tables.workers, { fleet, workerId }, deps.clock.nowMs());
   }
   return fleets;
 }

@@ -176,8 +176,6 @@ export async function startControlStage(options: StageOptions) {
       }
       if (lifecycle === 'draining' && running.size === 0 && !drained) {
         drained = true;
-        // The next heartbeat would say it in 3 s; the item must say it before the event does.
-        await beat();
         events.push(['Worker Drained', undefined]);
       }
       for (const event of events.splice(0)) await link.putEvent(...event);

@@ -209,7 +209,8 @@ function isEmptied(worker: WorkerItem, { nowMs, policy, observation }: PlanInput
   const owns = observation.cameras.some(
     (state) => state.ownerWorkerId === worker.workerId && state.releasedEpoch !== state.epoch,
   );
-  return !owns && worker.lifecycle === 'draining' && Object.keys(worker.running).length === 0;
+  const saysSo = worker.lifecycle === 'draining' && Object.keys(worker.running).length === 0;
+  return !owns && (saysSo || worker.drainedAtMs !== undefined);
 }
 
 function chooseTerminations(
