@@ -8,9 +8,10 @@
 import type { MediaBody, MediaSource, MediaStart } from '../../aws/media.ts';
 import type { Clock } from '../../core/clock.ts';
 import { KvsInferError } from '../../core/errors.ts';
-import { type Fragment, type FragmentEvent, FragmentReader } from '../demux/fragment-reader.ts';
+import { type FragmentEvent, FragmentReader } from '../demux/fragment-reader.ts';
 import { CameraIntake } from './camera-intake.ts';
 import { IntakeHealth } from './intake-health.ts';
+import { LiveEdge } from './live-edge.ts';
 import type { CameraIntakeSettings, FrameName, IntakeFrame, IntakeReport } from './messages.ts';
 import { Reconnect } from './reconnect.ts';
 import type { Turns } from './turns.ts';
@@ -18,7 +19,7 @@ import type { Turns } from './turns.ts';
 /** Design: beyond this the newest frame is worth more than the missed ones. */
 const behindMaxMs = 5_000;
 /** Frames come in bursts, a fragment at a time; within this distance from the live edge they wait for the detector. */
-const patienceBehindMaxMs = 4_000;
+const patienceBehindMaxMs = 1_000;
 /** A producer whose clock or upload lags is always behind; skipping again would gain nothing. */
 const skipAgainAfterMs = 30_000;
 /** GetMedia answers with headers within a second. */
@@ -27,6 +28,9 @@ const openTimeoutMs = 20_000;
 const stalledAfterMs = 60_000;
 /** How long one camera may work before the others, and the event loop, get their turn. */
 const turnMs = 6;
+
+/** GetMedia answers 200 first and says later, as a tag in the media, why there will be no more. */
+const streamEndings: ReadonlySet<string> = new Set(['STREAM_FRAGMENT_GONE', 'KVS_STREAM_ERROR']);
 
 export type SessionDependencies = {
   media: MediaSource;
@@ -41,14 +45,15 @@ export class CameraSession {
   readonly #settings: CameraIntakeSettings;
   readonly #health: IntakeHealth;
   readonly #reconnect: Reconnect;
+  readonly #edge = new LiveEdge();
   readonly #ended: Promise<void>;
   #stop: (() => void) | null = null;
   #isStopped = false;
   #session: AbortController | null = null;
+  /** What KVS said inside the media before it ended the session. */
+  #endedBy: KvsInferError | null = null;
   #startAtEdge = false;
   #lastByteMs = 0;
-  #newestFrameMs = 0;
-  #behindMs = 0;
   #lastSkipMs = Number.NEGATIVE_INFINITY;
 
   constructor(
@@ -126,9 +131,11 @@ export class CameraSession {
       cancelTimeout();
       if (abort.signal.aborted) return null;
       abort.signal.addEventListener('abort', () => opened.close(), { once: true });
+      this.#edge.sessionStarted();
       this.intake.sessionStarted();
+      this.#endedBy = null;
       await this.#read(opened, abort);
-      return null;
+      return this.#endedBy;
     } catch (error) {
       if (abort.signal.aborted) return null;
       return error instanceof KvsInferError ? error : sessionBroken(error);
@@ -161,7 +168,7 @@ export class CameraSession {
         }
         if (abort.signal.aborted) return;
         this.#event(event);
-        if (!this.intake.isFull || this.#behindMs > patienceBehindMaxMs) continue;
+        if (!this.intake.isFull || this.#edge.behindMs > patienceBehindMaxMs) continue;
         await this.#waitForRoom();
         turnStartedMs = performance.now();
       }
@@ -187,21 +194,19 @@ export class CameraSession {
     if (event.type === 'frame') {
       this.#reconnect.succeeded();
       this.#health.mediaSeen(clock.monotonicMs(), clock.nowMs());
-      this.#newestFrameMs = event.timestampMs;
+      this.#edge.frame(event.timestampMs, clock.nowMs());
     }
     this.intake.event(event);
-    if (event.type === 'fragment-end') this.#checkDistance(event.fragment);
+    if (event.type === 'fragment-start') this.#edge.fragmentStarted(event.fragment.producerTimestampMs);
+    if (event.type === 'fragment-end') this.#checkDistance(event.fragment.millisBehindNow);
   }
 
-  #checkDistance({ millisBehindNow, producerTimestampMs }: Fragment): void {
-    this.#health.behind(millisBehindNow);
-    // KVS measures from the fragment's beginning, and the fragment has just been read to its end.
-    const lengthMs = Math.max(0, this.#newestFrameMs - producerTimestampMs);
-    this.#behindMs = Math.max(0, (millisBehindNow ?? 0) - lengthMs);
+  #checkDistance(millisBehindNow: number | null): void {
+    this.#edge.fragmentEnded(millisBehindNow);
+    this.#health.behind(this.#edge.behindMs);
     const nowMs = this.#dependencies.clock.monotonicMs();
-    if (this.#behindMs <= behindMaxMs || nowMs - this.#lastSkipMs < skipAgainAfterMs) return;
+    if (this.#edge.behindMs <= behindMaxMs || nowMs - this.#lastSkipMs < skipAgainAfterMs) return;
     this.#lastSkipMs = nowMs;
-    this.#behindMs = 0;
     this.#health.skippedToNow();
     this.#startAtEdge = true;
     this.#session?.abort();

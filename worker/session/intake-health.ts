@@ -60,7 +60,8 @@ export class IntakeHealth {
     this.#lastError = null;
   }
 
-  behind(millisBehindNow: number | null): void {
+  /** @param millisBehindNow distance from the live edge as LiveEdge judges it. */
+  behind(millisBehindNow: number): void {
     this.#millisBehindNow = millisBehindNow;
   }
 
