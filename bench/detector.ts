@@ -1,0 +1,49 @@
+/**
+ * The cost of one inference of the bundled detector, which decides how many cameras a worker without a GPU can watch, and
+ * what a second thread buys.
+ */
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Detector } from '../worker/detect/detector.ts';
+import { prepareModel } from '../worker/detect/prepare-model.ts';
+import { type Bench, type Benchmark, millisecondsPer } from './benchmark.ts';
+import { seededRandom } from './seeded-random.ts';
+
+const modelPath = fileURLToPath(new URL('../models/demo-detector.onnx', import.meta.url));
+
+export const detector: Benchmark = {
+  name: 'detector',
+  claim: 'one frame through models/demo-detector.onnx on the CPU, from pixels to candidates',
+  async run(bench: Bench) {
+    if (!existsSync(modelPath)) {
+      bench.skip('models/demo-detector.onnx is not there');
+      return;
+    }
+    const cacheFolder = await mkdtemp(join(tmpdir(), 'kvs-infer-bench-'));
+    const detectors: Detector[] = [];
+    try {
+      const model = await prepareModel(modelPath, { cacheFolder });
+      const random = seededRandom(1);
+      const pixels = Uint8Array.from({ length: model.inputWidth * model.inputHeight * 3 }, () => random() * 256);
+      for (const intraOpThreads of [1, 2]) {
+        detectors.push(await Detector.create(model, { providers: ['cpu'], intraOpThreads }));
+      }
+      const [one, two] = detectors;
+      const size = `${model.inputWidth}×${model.inputHeight}`;
+      await bench.sideBySide(
+        millisecondsPer(1, 'frame'),
+        [
+          { what: `${size}, 1 thread`, once: () => one?.detect(pixels, 1) },
+          { what: `${size}, 2 threads`, once: () => two?.detect(pixels, 1) },
+        ],
+        { budgetMs: 3000 },
+      );
+    } finally {
+      for (const made of detectors) await made.close();
+      await rm(cacheFolder, { recursive: true, force: true });
+    }
+  },
+};

@@ -1,0 +1,35 @@
+/** The cost of thinking: one run of the control loop's pure part for the largest fleet, in the situations that matter. */
+import { decide } from '../core/control/decide.ts';
+import type { FleetObservation } from '../core/control/observation.ts';
+import { type Bench, type Benchmark, millisecondsPer } from './benchmark.ts';
+import { freshFleet, noonMs, policy, runningFleet } from './fleet-of-2000.ts';
+
+const DECIDED_WITHIN_MS = 50;
+
+export const planAndAssign: Benchmark = {
+  name: 'plan-and-assign',
+  claim: 'demand, plan and assignment of 2,000 cameras are decided within 50 ms',
+  async run(bench: Bench) {
+    const running = runningFleet();
+    const workers = running.workers.length;
+    const gone = Math.ceil(workers / 10);
+    const situations: [string, FleetObservation][] = [
+      [`an ordinary minute, ${workers} workers`, running],
+      ['nothing runs yet and no worker exists', freshFleet(0)],
+      [`${workers} workers became ready, every camera to be given`, freshFleet(workers)],
+      [`${gone} of ${workers} workers have died`, withDead(running, gone)],
+    ];
+    for (const [what, observation] of situations) {
+      const scale = millisecondsPer(1, 'decision');
+      const think = () => decide(observation, policy, noonMs);
+      await bench.measure(what, scale, think, { budgetMs: 900, goalAtMost: DECIDED_WITHIN_MS });
+    }
+  },
+};
+
+function withDead(observation: FleetObservation, count: number): FleetObservation {
+  const workers = observation.workers.map((worker, index) =>
+    index < count ? { ...worker, heartbeatAtMs: noonMs - 60_000 } : worker,
+  );
+  return { ...observation, workers };
+}

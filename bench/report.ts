@@ -1,0 +1,96 @@
+/**
+ * What a bench run says: where and when it was taken, and its figures as a table for people or one JSON document.
+ * Invariant: a record names commit, machine and load, so that nobody takes a figure from a busy machine for a claim.
+ */
+import { execFile } from 'node:child_process';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { promisify, styleText } from 'node:util';
+import Table from 'cli-table3';
+import type { BenchmarkResult, Figure } from './benchmark.ts';
+
+const root = fileURLToPath(new URL('../', import.meta.url));
+const runsFolder = new URL('runs/', import.meta.url);
+/** From here on another process takes a noticeable share of the time. */
+const IDLE_LOAD_MAX = 1;
+
+export type RunReport = {
+  date: string;
+  commit: string;
+  /** Tracked files differ from the commit. */
+  treeIsDirty: boolean;
+  machine: { cpu: string; cores: number; memoryGiB: number; platform: string; node: string };
+  /** Average number of runnable processes in the minute before the run and in its last minute. */
+  load: { before: number; after: number };
+  benchmarks: BenchmarkResult[];
+};
+
+export type Circumstances = Omit<RunReport, 'benchmarks' | 'load'> & { loadBefore: number };
+
+export async function circumstances(now: Date): Promise<Circumstances> {
+  return {
+    date: now.toISOString(),
+    commit: await git('rev-parse', '--short', 'HEAD').catch(() => 'unknown'),
+    treeIsDirty: (await git('status', '--porcelain', '--untracked-files=no').catch(() => 'unknown')) !== '',
+    machine: {
+      cpu: cpus()[0]?.model ?? 'unknown',
+      cores: availableParallelism(),
+      memoryGiB: Math.round(totalmem() / 2 ** 30),
+      platform: `${process.platform} ${process.arch}`,
+      node: process.version,
+    },
+    loadBefore: currentLoad(),
+  };
+}
+
+export function report({ loadBefore, ...where }: Circumstances, benchmarks: BenchmarkResult[]): RunReport {
+  return { ...where, load: { before: loadBefore, after: currentLoad() }, benchmarks };
+}
+
+/** @returns the path from the root of the repository. */
+export async function record(run: RunReport): Promise<string> {
+  const name = `${run.date.slice(0, 10)}-${run.commit}.json`;
+  await mkdir(runsFolder, { recursive: true });
+  await writeFile(new URL(name, runsFolder), `${JSON.stringify(run, null, 2)}\n`);
+  return `bench/runs/${name}`;
+}
+
+export function describeRun(run: RunReport): string {
+  const { machine, load, benchmarks } = run;
+  const table = new Table({ head: ['', 'median', 'min', 'max', 'unit', ''], style: { head: ['gray'], compact: true } });
+  for (const { name, claim, figures, skipped, failure } of benchmarks) {
+    table.push([{ colSpan: 6, content: `${styleText('bold', name)}  ${claim}` }]);
+    for (const figure of figures) table.push(row(figure));
+    for (const reason of skipped) table.push([{ colSpan: 6, content: `  skipped: ${reason}` }]);
+    if (failure !== null) table.push([{ colSpan: 6, content: `  ${styleText('red', 'broke')}: ${failure}` }]);
+  }
+  const busy =
+    load.before >= IDLE_LOAD_MAX
+      ? [`The machine was busy when this began (load ${load.before}): expect less than it can do.`]
+      : [];
+  return [
+    table.toString(),
+    `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.platform}, Node ${machine.node}`,
+    `commit ${run.commit}${run.treeIsDirty ? ' with changes' : ''}, load ${load.before} before and ${load.after} after`,
+    ...busy,
+  ].join('\n');
+}
+
+function row({ what, median, min, max, unit, goal }: Figure) {
+  const numbers = [median, min, max].map((value) => ({
+    content: value.toLocaleString('en'),
+    hAlign: 'right' as const,
+  }));
+  const verdict = goal === undefined ? '' : `${goal.met ? 'met' : styleText('red', 'missed')}: ${goal.text}`;
+  return [`  ${what}`, ...numbers, unit, verdict];
+}
+
+function currentLoad(): number {
+  return Math.round((loadavg()[0] ?? 0) * 100) / 100;
+}
+
+async function git(...words: string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)('git', words, { cwd: root });
+  return stdout.trim();
+}

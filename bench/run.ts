@@ -1,0 +1,71 @@
+/**
+ * `npm run bench [-- name…]`: runs the named benchmarks, or all, one after the other, and prints their figures.
+ * `--json` prints one document instead of the table; `--record` also keeps it in bench/runs. Progress goes to stderr.
+ * Contract: exit code 0 whatever the figures are, 1 when a benchmark broke, 2 for a name that does not exist.
+ */
+import { parseArgs } from 'node:util';
+import { formatError } from '../core/errors.ts';
+import { type Benchmark, type BenchmarkResult, runBenchmark } from './benchmark.ts';
+import { calendar } from './calendar.ts';
+import { cameraRows } from './camera-rows.ts';
+import { decode } from './decode.ts';
+import { demux } from './demux.ts';
+import { detector } from './detector.ts';
+import { localCloud } from './local-cloud.ts';
+import { nmsAndTracker } from './nms-and-tracker.ts';
+import { planAndAssign } from './plan-and-assign.ts';
+import { circumstances, describeRun, record, report } from './report.ts';
+
+const benchmarks: readonly Benchmark[] = [
+  demux,
+  decode,
+  detector,
+  nmsAndTracker,
+  cameraRows,
+  calendar,
+  planAndAssign,
+  localCloud,
+];
+
+async function main(): Promise<void> {
+  const { chosen, json, isRecorded } = parseCommandLine();
+  const where = await circumstances(new Date());
+  const results: BenchmarkResult[] = [];
+  for (const [index, benchmark] of chosen.entries()) {
+    process.stderr.write(`[${index + 1}/${chosen.length}] ${benchmark.name} …`);
+    const result = await runBenchmark(benchmark);
+    process.stderr.write(` ${(result.tookMs / 1000).toFixed(1)} s${result.failure === null ? '' : ', broke'}\n`);
+    results.push(result);
+  }
+  const run = report(where, results);
+  if (results.some(({ failure }) => failure !== null)) process.exitCode = 1;
+  console.log(json ? JSON.stringify(run, null, 2) : describeRun(run));
+  if (isRecorded) process.stderr.write(`recorded in ${await record(run)}\n`);
+}
+
+function parseCommandLine(): { chosen: readonly Benchmark[]; json: boolean; isRecorded: boolean } {
+  const names = benchmarks.map(({ name }) => name).join(', ');
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: { json: { type: 'boolean' }, record: { type: 'boolean' } },
+    });
+    const unknown = positionals.filter((wanted) => !benchmarks.some(({ name }) => name === wanted));
+    if (unknown.length > 0) throw new Error(`no benchmark ${unknown.join(', ')}`);
+    const chosen = positionals.length === 0 ? benchmarks : benchmarks.filter(({ name }) => positionals.includes(name));
+    return { chosen, json: values.json ?? false, isRecorded: values.record ?? false };
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    console.error(`bench: USAGE: ${message} (npm run bench -- [--json] [--record] [${names}])`);
+    process.exit(2);
+  }
+}
+
+try {
+  await main();
+} catch (error) {
+  process.stderr.write('\n');
+  console.error(formatError(error));
+  if (error instanceof Error) console.error(error.stack);
+  process.exitCode = 1;
+}
