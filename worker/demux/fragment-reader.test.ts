@@ -139,7 +139,6 @@ describe('plain Matroska', () => {
 describe('errors inside the media', () => {
   it.each([
     [{ AWS_KINESISVIDEO_ERROR_CODE: 'Error writing to the stream', AWS_KINESISVIDEO_ERROR_ID: '3002' }, true, '3002'],
-    [{ AWS_KINESISVIDEO_ERROR_ID: '4000' }, false, 'requested fragment is not found'],
     [{ AWS_KINESISVIDEO_ERROR_CODE: 'something new' }, true, 'something new'],
     [{ AWS_KINESISVIDEO_EXCEPTION_ERROR_CODE: '4500', AWS_KINESISVIDEO_EXCEPTION_MESSAGE: 'no key' }, false, 'no key'],
   ])('%o becomes a KVS_STREAM_ERROR', (values, retryable, words) => {
@@ -150,5 +149,12 @@ describe('errors inside the media', () => {
     const [event] = eventsOf(bytes);
     expect(event).toMatchObject({ type: 'error', error: { code: 'KVS_STREAM_ERROR', retryable } });
     expect(event?.type === 'error' && event.error.message).toContain(words);
+  });
+
+  it('a fragment that has left the retention is told apart: reading can go on at the live edge', () => {
+    const gone = tags({ AWS_KINESISVIDEO_ERROR_CODE: 'FRAGMENT_NOT_FOUND', AWS_KINESISVIDEO_ERROR_ID: '4000' });
+    const [event] = eventsOf(Buffer.concat([ebmlHeader(), openElement(elementIds.segment, gone)]));
+    expect(event).toMatchObject({ type: 'error', error: { code: 'STREAM_FRAGMENT_GONE', retryable: true } });
+    expect(event?.type === 'error' && event.error.message).toContain('requested fragment is not found');
   });
 });

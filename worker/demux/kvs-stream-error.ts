@@ -9,8 +9,8 @@ const meanings: Record<string, { what: string; hint: string; retryable: boolean 
   '3002': { what: 'error writing to the stream', hint: 'open GetMedia again', retryable: true },
   '4000': {
     what: 'requested fragment is not found',
-    hint: 'start at NOW: the fragment has left the retention',
-    retryable: false,
+    hint: 'reading goes on at the live edge: the fragment has left the retention; raise it to keep more',
+    retryable: true,
   },
   '4500': {
     what: "access denied for the stream's KMS key",
@@ -38,7 +38,9 @@ const meanings: Record<string, { what: string; hint: string; retryable: boolean 
   '5000': { what: 'internal error of KVS', hint: 'open GetMedia again', retryable: true },
 };
 
-/** @returns the error that these tags carry, with code `KVS_STREAM_ERROR`; null when they carry none. */
+const fragmentNotFound = '4000';
+
+/** @returns the error that these tags carry, STREAM_FRAGMENT_GONE or KVS_STREAM_ERROR; null when they carry none. */
 export function kvsStreamError(tags: Record<string, string>): KvsInferError | null {
   const code = tags.AWS_KINESISVIDEO_ERROR_CODE ?? tags.AWS_KINESISVIDEO_EXCEPTION_ERROR_CODE;
   const errorId = tags.AWS_KINESISVIDEO_ERROR_ID;
@@ -46,7 +48,8 @@ export function kvsStreamError(tags: Record<string, string>): KvsInferError | nu
   const meaning = meanings[errorId ?? ''] ?? meanings[code ?? ''];
   const described = tags.AWS_KINESISVIDEO_EXCEPTION_MESSAGE ?? meaning?.what ?? 'no description';
   const named = [errorId, code].filter((part) => part !== undefined).join(' ');
-  return new KvsInferError('KVS_STREAM_ERROR', `KVS ended the media with error ${named}: ${described}`, {
+  const ours = errorId === fragmentNotFound ? 'STREAM_FRAGMENT_GONE' : 'KVS_STREAM_ERROR';
+  return new KvsInferError(ours, `KVS ended the media with error ${named}: ${described}`, {
     hint: meaning?.hint ?? 'open GetMedia again',
     retryable: meaning?.retryable ?? true,
   });

@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from 'vitest';
 import { KvsInferError } from '../../core/errors.ts';
 import { SteppedClock } from '../../local/clock.ts';
+import { segmentHeader, tagsElement } from '../../local/kinesisvideo/matroska-writer.ts';
 import { CameraSession } from './camera-session.ts';
 import type { CameraIntakeSettings, IntakeFrame } from './messages.ts';
 import { fragmentBytes, fragmentTimeMs, MEDIA_START_MS, ScriptedMedia } from './scripted-media.test-factory.ts';
@@ -98,6 +99,33 @@ test('without a clean release, fragments from before the assignment are left out
   await send(fragmentBytes(1));
   expect(names()[0]).toBe('1001/0');
   expect(subject.intake.ledger.counts().dropped['before-assignment']).toBe(5);
+});
+
+test('a checkpoint whose fragment has left the retention costs one session: reading goes on at the live edge', async () => {
+  const resumeAfter = { fragmentNumber: '7', producerTimestampMs: fragmentTimeMs(-9_000) };
+  const { media, names, send, step, subject } = rig({ resumeAfter });
+  await settle();
+  // What KVS does: it answers 200 and says in the media that there is nothing after this fragment.
+  const gone = tagsElement([
+    ['AWS_KINESISVIDEO_ERROR_CODE', 'FRAGMENT_NOT_FOUND'],
+    ['AWS_KINESISVIDEO_ERROR_ID', '4000'],
+  ]);
+  media.current.send(Buffer.concat([segmentHeader([]), gone]));
+  media.current.end();
+  await step(2_000);
+  expect(media.current.start).toEqual({ at: 'now' });
+  await send(fragmentBytes(0));
+  expect(names()).toHaveLength(5);
+  expect(subject.report()).toMatchObject({ state: 'running', mediaErrors: { STREAM_FRAGMENT_GONE: 1 } });
+});
+
+test('a stream whose key cannot be used says so instead of being called silent', async () => {
+  const { media, step, subject } = rig();
+  await settle();
+  media.current.send(Buffer.concat([segmentHeader([]), tagsElement([['AWS_KINESISVIDEO_ERROR_ID', '4501']])]));
+  media.current.end();
+  await step(1_000);
+  expect(subject.report()).toMatchObject({ state: 'failing', reason: expect.stringContaining('KMS key is disabled') });
 });
 
 test('too far behind the live edge: skip to now, count it, and not again at once', async () => {

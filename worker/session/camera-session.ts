@@ -196,6 +196,7 @@ export class CameraSession {
       this.#health.mediaSeen(clock.monotonicMs(), clock.nowMs());
       this.#edge.frame(event.timestampMs, clock.nowMs());
     }
+    if (event.type === 'error' && streamEndings.has(event.error.code)) this.#endedBy = event.error;
     this.intake.event(event);
     if (event.type === 'fragment-start') this.#edge.fragmentStarted(event.fragment.producerTimestampMs);
     if (event.type === 'fragment-end') this.#checkDistance(event.fragment.millisBehindNow);
