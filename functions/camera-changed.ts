@@ -83,6 +83,7 @@ async function handleRecord(deps: ControlDeps, record: DynamoDBRecord, touched: 
     return;
   }
   const { fleet, camera, issues } = verdictOn(deps, newRow);
+  if (camera?.stream.create === true) await ensureStream(deps, camera, issues);
   const verdict = { cameraId, camera, issues, sequenceNumber };
   if (oldFleet !== null && oldFleet !== fleet && (await readCameraState(clients, table, oldFleet, cameraId)) !== null) {
     // The state goes with its owner's lease: the old fleet lets go first, then hands it over. The new verdict waits in it.
@@ -91,9 +92,21 @@ async function handleRecord(deps: ControlDeps, record: DynamoDBRecord, touched: 
   } else if (await saveVerdict(clients, table, { ...verdict, fleet }, clock.nowMs())) {
     touched.add(fleet);
   }
-  if (camera?.stream.create === true) {
-    const created = await createStream(clients, camera.streamName, camera.stream.retentionHours);
-    if (created) deps.telemetry.logger.info('created video stream', { cameraId, streamName: camera.streamName });
+}
+
+/** A stream that cannot be made is a warning on the row: the camera waits for it as for any stream that is absent. */
+async function ensureStream(
+  deps: ControlDeps,
+  { cameraId, streamName, stream }: Camera,
+  issues: Issue[],
+): Promise<void> {
+  try {
+    const created = await createStream(deps.clients, streamName, stream.retentionHours);
+    if (created) deps.telemetry.logger.info('created video stream', { cameraId, streamName });
+  } catch (error) {
+    if (isRetryable(error)) throw error;
+    const message = error instanceof Error ? error.message : String(error);
+    issues.push({ severity: 'warning', path: 'stream.create', message });
   }
 }
 

@@ -1,6 +1,7 @@
 /** The control loop through its real events, against the local cloud, on a clock that is stepped. */
 import { DeleteCommand } from '@aws-sdk/lib-dynamodb';
 import { afterEach, describe, expect, it } from 'vitest';
+import { readFleet } from '../aws/fleets.ts';
 import { type ControlStage, type StageOptions, startControlStage } from './control-loop-stage.ts';
 
 const policy = { leadTimeDefaultMs: 120_000, scaleInDelayMs: 60_000, silentGraceMs: 120_000, maxWorkers: 3 };
@@ -49,6 +50,15 @@ describe('the control loop', () => {
     expect(first).toMatchObject({ trigger: 'camera changed', previous: { instances: 0 }, desired: { instances: 1 } });
     expect(first?.reason).toBe('1 camera wants 5 inferences/s now; start 1 worker');
     expect(test.log).toEqual([]);
+    // Boot 60 s, registration 5 s, task start 0.5 s, first heartbeat with an inference 3 to 6 s later.
+    const { leadTimeSamplesMs, leadTimeInstanceIds } = await readFleet(
+      test.clients,
+      test.names.tables.fleets,
+      'default',
+    );
+    expect(leadTimeInstanceIds).toEqual(test.instances().map((instance) => instance.id));
+    expect(leadTimeSamplesMs?.[0]).toBeGreaterThan(65_000);
+    expect(leadTimeSamplesMs?.[0]).toBeLessThan(75_000);
   });
 
   it('lives through a window: warm before it opens, watching while it is open, nothing left after it', async () => {

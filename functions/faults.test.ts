@@ -108,6 +108,21 @@ describe('camera-changed', () => {
   });
 });
 
+it('says on the row why its video stream could not be made', async () => {
+  const test = await started();
+  test.cloud.context.faults.inject((call) => call.operation === 'CreateStream', {
+    status: 400,
+    code: 'AccountStreamLimitExceededException',
+    message: 'too many streams',
+  });
+  await test.putCamera({ cameraId: 'new', streamName: 'made', stream: { create: true } });
+  const camera = await test.camera('new');
+  expect(camera).toMatchObject({ phase: 'silent', phaseReason: expect.stringContaining('does not exist') });
+  expect(camera?.issues).toEqual([
+    { severity: 'warning', path: 'stream.create', message: expect.stringContaining('too many streams') },
+  ]);
+});
+
 describe('reconcile', () => {
   it('holds when the group cannot be read, and goes on when it can', async () => {
     const test = await started();
