@@ -30,6 +30,8 @@ export type LocalStageOptions = {
   clients: AwsClients;
   fleet: Omit<FleetDefinition, 'stage' | 'fleet' | 'min' | 'max'>;
   policy: Partial<FleetPolicy>;
+  /** Period in which stream activity is asked for; AWS keeps 60 s. */
+  activityPeriodSeconds?: number;
   /** EventBridge Scheduler expression of the reconcile tick; AWS uses `rate(1 minute)`. */
   tick: string;
   /** DEBUG, INFO, WARN, ERROR or SILENT: what the functions write to stdout. */
@@ -49,6 +51,7 @@ export async function startLocalStage(cloud: LocalCloud, options: LocalStageOpti
     KVS_INFER_ACCOUNT_ID: context.accountId,
     KVS_INFER_FLEETS: fleet,
     KVS_INFER_FLEET_POLICY: JSON.stringify(options.policy),
+    KVS_INFER_ACTIVITY_PERIOD_SECONDS: String(options.activityPeriodSeconds ?? 60),
     AWS_REGION: context.region,
     AWS_ENDPOINT_URL: cloud.endpoint,
     LOG_LEVEL: options.logLevel,

@@ -1,9 +1,10 @@
 /**
- * Metric datapoints by namespace, name and dimensions in one-minute buckets, as CloudWatch keeps them. AWS services'
+ * Metric datapoints by namespace, name and dimensions, summed up per period as CloudWatch answers them. AWS services'
  * own metrics become visible late (KVS: 2 to 3 minutes), which the control loop has to live with, so it is modelled.
  * Invariant: memory is bounded: buckets older than the retention go, and new series beyond the limit are refused.
  */
-const BUCKET_MS = 60_000;
+/** CloudWatch keeps minutes for these metrics; finer, so that a local run may ask for shorter periods. */
+const BUCKET_MS = 5_000;
 /** CloudWatch keeps minutes for 15 days; a local run needs a few hours. */
 const RETENTION_MS = 6 * 3_600_000;
 const SERIES_MAX = 20_000;

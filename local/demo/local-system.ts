@@ -17,6 +17,7 @@ import { processRunner } from '../compute/process-runner.ts';
 import { type LocalStage, startLocalStage } from '../stage.ts';
 import { SceneFeeds } from './scene-feeds.ts';
 import {
+  activityPeriodSeconds,
   computeTimings,
   defaultPort,
   localAccountId,
@@ -122,6 +123,7 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
           : { defaultInferencesPerSecond: options.inferencesPerSecondLimit }),
       },
       tick,
+      activityPeriodSeconds,
       logLevel: 'SILENT',
       onDecision: options.onDecision,
       fleet: { taskEnvironment: workerEnvironment(options, folders, cloud) },

@@ -15,7 +15,9 @@ export const defaultPort = 4566;
 /** AWS: one minute. */
 export const tick = 'rate(5 seconds)';
 /** AWS: KVS metrics are seen 2 to 3 minutes late. */
-export const serviceMetricLagMs = 5_000;
+export const serviceMetricLagMs = 3_000;
+/** AWS: 60 s. */
+export const activityPeriodSeconds = 5;
 
 /** AWS: 420 s lead time until it is learned, 5 min before scale-in, 5 min of grace for a silent camera. */
 export const policy: Partial<FleetPolicy> = {
