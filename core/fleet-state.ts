@@ -43,6 +43,7 @@ export type CameraState = {
   ownerWorkerId?: string;
   /** +1 on every change of owner; 0 before the first. Control. */
   epoch: number;
+  /** Control: since then the owner is to watch it: when it was given, or the start of its window if that came later. */
   ownedSinceMs?: number;
   /**
    * Control: since then the owner is asked to give the camera up; gone with the next owner. It tells "taken out of the
@@ -91,7 +92,7 @@ export type Assignment = {
   /** Continue after this fragment: the previous owner released it cleanly. Absent: start at the live edge. */
   resumeAfter?: Checkpoint;
   /**
-   * Control's time of the assignment. Without `resumeAfter`, fragments whose server timestamp is older are not
+   * Control's time of the assignment, or the start of the window when that is still to come. Without `resumeAfter`, fragments whose server timestamp is older are not
    * published: the previous owner may have published them, and no id is ever published twice.
    */
   assignedAtMs: number;

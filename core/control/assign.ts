@@ -127,7 +127,12 @@ function changeOf(
   return { kind: 'disown', cameraId, workerId: ownerWorkerId, reason };
 }
 
+/**
+ * Only a handover from owner to owner continues after the checkpoint. A camera that nobody had in between (its window was
+ * closed, room was short) begins at the live edge: what lies between was not asked for, or is too old to be of use.
+ */
 function cleanlyReleased(state: CameraState): boolean {
+  if (state.ownerWorkerId === undefined) return false;
   return state.epoch > 0 && state.releasedEpoch === state.epoch && state.checkpoint !== undefined;
 }
 

@@ -83,7 +83,7 @@ function cameraChanges(
     const demand = demands[index];
     if (demand === undefined) return;
     const change = ownershipOf.get(state.cameraId) ?? null;
-    const next = afterOwnership(state, change, nowMs);
+    const next = afterOwnership(state, change, demand, nowMs);
     const lease = leaseOf(next, workerById, nowMs, policy.workerDeadAfterMs);
     if (state.leaving !== undefined && (lease === 'none' || lease === 'released' || lease === 'orphaned')) {
       departures.push({ state, toFleet: state.leaving.toFleet });
@@ -120,14 +120,20 @@ function cameraChanges(
   return { changes, departures };
 }
 
-function afterOwnership(state: CameraState, change: OwnershipChange | null, nowMs: number): CameraState {
+function afterOwnership(
+  state: CameraState,
+  change: OwnershipChange | null,
+  { wantedNow, nextStartMs }: CameraDemand,
+  nowMs: number,
+): CameraState {
   const next = { ...state };
   if (change === null) return next;
   switch (change.kind) {
     case 'give':
       next.ownerWorkerId = change.workerId;
       next.epoch = change.epoch;
-      next.ownedSinceMs = nowMs;
+      // Given ahead of its window, so that the stream is open when it begins; what comes before is not published.
+      next.ownedSinceMs = wantedNow ? nowMs : Math.max(nowMs, nextStartMs ?? nowMs);
       delete next.releaseRequestedAtMs;
       return next;
     case 'release':
