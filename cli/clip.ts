@@ -15,11 +15,9 @@ import { type Camera, cameraIdPattern } from '../core/camera.ts';
 import { KvsInferError } from '../core/errors.ts';
 import { parseCameraRow } from '../core/parse-camera-row.ts';
 import type { FrameRecord } from '../core/records.ts';
-import { mediaPackets } from '../worker/decode/media-file.ts';
-import { InferenceClient } from '../worker/detect/inference-client.ts';
 import { classIdsOf } from '../worker/detect/nms.ts';
 import { readCameraFile } from './camera-file.ts';
-import { ClipRun, type ClipSummary } from './clip-run.ts';
+import type { ClipSummary } from './clip-run.ts';
 import { inferenceThreads, modelCacheFolder, parseProviders } from './model-settings.ts';
 
 /** Shorter runs need no bar. */
@@ -57,6 +55,9 @@ export function clipCommand(program: Command): void {
 
 async function runClip(file: string, options: ClipOptions): Promise<void> {
   const camera = await cameraFor(file, options);
+  // Loaded here, so that commands without media start without FFmpeg and onnxruntime.
+  const { InferenceClient } = await import('../worker/detect/inference-client.ts');
+  const { ClipRun } = await import('./clip-run.ts');
   const client = await InferenceClient.start({
     modelPath: options.model,
     cacheFolder: modelCacheFolder(),
@@ -183,6 +184,7 @@ class ClipProgress {
   async count(file: string): Promise<void> {
     if (!process.stderr.isTTY) return;
     try {
+      const { mediaPackets } = await import('../worker/decode/media-file.ts');
       for await (const _ of mediaPackets(file)) this.#frames += 1;
     } catch {
       // The run itself meets the same damage and reports it.

@@ -3,7 +3,7 @@
  * Contract: 0 done, 1 failed, 2 wrong usage; results on stdout, errors on stderr as `kvs-infer: CODE: …`.
  */
 import { Command, CommanderError } from 'commander';
-import { formatError } from '../core/errors.ts';
+import { formatError, KvsInferError } from '../core/errors.ts';
 import { cameraCommand } from './camera.ts';
 import { clipCommand } from './clip.ts';
 import { demuxCommand } from './demux.ts';
@@ -15,10 +15,9 @@ export function buildProgram(): Command {
   const program = new Command('kvs-infer')
     .description('Watches Kinesis Video Streams cameras with a detector during their hours, at the lowest GPU bill.')
     .showSuggestionAfterError()
-    .showHelpAfterError('(run with --help for usage and examples)')
     .exitOverride()
     .configureOutput({
-      outputError: (text, write) => write(text.replace(/^error: /, 'kvs-infer: USAGE: ')),
+      outputError: (text, write) => write(usageLine(text)),
     });
   startCommand(program);
   cameraCommand(program);
@@ -31,21 +30,54 @@ export function buildProgram(): Command {
   return program;
 }
 
+/** Commander's words on one line, as all errors are: `error: unknown command 'x'\n(Did you mean y?)` and the like. */
+function usageLine(text: string): string {
+  // A command without its subcommand gets its whole help, which stays as it is.
+  if (!text.startsWith('error: ')) return text;
+  const [what = '', ...suggestions] = text
+    .trim()
+    .replace(/^error: /, '')
+    .split('\n');
+  const hint = suggestions.map((line) => line.replace(/^\((.*)\)$/, '$1')).join(' ');
+  return `kvs-infer: USAGE: ${what.replace(/\.$/, '')} (${hint === '' ? '' : `${hint} `}run with --help for usage and examples)\n`;
+}
+
 function allCommands(command: Command): Command[] {
   return command.commands.flatMap((child) => [child, ...allCommands(child)]);
 }
 
 /** Runs one command line and sets the process's exit code; never rejects. */
 export async function runCommandLine(argv: readonly string[]): Promise<void> {
+  watchOutput();
   try {
     await buildProgram().parseAsync([...argv]);
   } catch (error) {
     if (error instanceof CommanderError) {
-      // Commander has printed the message; help and version are not failures.
-      process.exitCode = error.exitCode === 0 || error.code === 'commander.help' ? 0 : 2;
+      // Commander has printed the message; help that was asked for is no failure, a missing subcommand is.
+      process.exitCode = error.exitCode === 0 ? 0 : 2;
+      if (error.code === 'commander.help')
+        console.error('kvs-infer: USAGE: a command is missing (choose one of those above)');
       return;
     }
     console.error(formatError(error));
     process.exitCode = 1;
   }
+}
+
+/**
+ * A reader that went away (`| head -1`) is no failure of ours: the command ends as it would have. Output that cannot be
+ * kept, as on a full disk, is one: a script must not take half a document for the whole.
+ */
+function watchOutput(): void {
+  process.stdout.on('error', (cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'EPIPE') return;
+    process.exitCode = 1;
+    const error = new KvsInferError('OUTPUT_UNWRITABLE', `standard output: ${cause.message}`, {
+      hint: 'make room, or send the output elsewhere',
+      cause,
+    });
+    console.error(formatError(error));
+  });
+  // Nobody is left to be told of it.
+  process.stderr.on('error', () => {});
 }

@@ -5,8 +5,8 @@
  */
 import { stat } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { Detector, type ProviderFailure } from '../worker/detect/detector.ts';
-import { modelReference, type PreparedModel, prepareModel } from '../worker/detect/prepare-model.ts';
+import type { ProviderFailure } from '../worker/detect/detector.ts';
+import type { PreparedModel } from '../worker/detect/prepare-model.ts';
 import { modelCacheFolder, parseProviders } from './model-settings.ts';
 
 /** CPU threads to time: what a camera's share of a small machine is, and what a worker gets on two cores. */
@@ -45,6 +45,9 @@ export function modelCommand(program: Command): void {
 
 /** @throws KvsInferError MODEL_* */
 export async function checkModel(file: string, labelsPath?: string): Promise<ModelCheck> {
+  // Loaded here, so that commands without a model start without onnxruntime.
+  const { modelReference, prepareModel } = await import('../worker/detect/prepare-model.ts');
+  const { Detector } = await import('../worker/detect/detector.ts');
   const model = await prepareModel(file, {
     cacheFolder: modelCacheFolder(),
     ...(labelsPath === undefined ? {} : { labelsPath }),

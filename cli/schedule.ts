@@ -58,7 +58,9 @@ function parseInstant(option: string, text: string): number {
   const ms = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2})$/.test(text)
     ? Date.parse(text)
     : Number.NaN;
-  if (Number.isNaN(ms)) {
+  // Date.parse takes 30 February for 2 March.
+  const date = text.slice(0, 10);
+  if (Number.isNaN(ms) || new Date(`${date}T00:00:00Z`).toISOString().slice(0, 10) !== date) {
     throw new KvsInferError('WRONG_INSTANT', `${option}: expected an instant with its offset, got "${text}"`, {
       hint: 'write it like 2026-11-24T08:00:00Z or 2026-11-24T16:00:00+08:00',
     });

@@ -3,22 +3,21 @@
  * local system, shows what it does, and sums it up. Contract: `--for` ends by itself and `--report` writes its figures
  * (design: contracts); Ctrl-C ends it in order, and leaves no process behind.
  */
-import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SingleBar } from 'cli-progress';
 import { type Command, InvalidArgumentError } from 'commander';
 import { systemClock } from '../core/clock.ts';
-import { KvsInferError } from '../core/errors.ts';
 import type { Decision } from '../core/fleet-state.ts';
 import type { DemoCamera } from '../local/demo/demo-cameras.ts';
 import type { LocalSystem } from '../local/demo/local-system.ts';
 import type { SceneClip } from '../local/scenes/clip.ts';
-import { readCameraFile } from './camera-file.ts';
 import { cameraLines, describeDecision, isScaling, RunScreen } from './run-screen.ts';
+import { checkStart } from './start-checks.ts';
 
 const LOOK_INTERVAL_MS = 1_000;
+/** What a timer of Node holds; beyond, it would fire at once. */
+const RUN_SECONDS_MAX = 2_147_483;
 
 type StartOptions = {
   for?: number;
@@ -48,13 +47,8 @@ export function startCommand(program: Command): void {
 async function start(options: StartOptions): Promise<void> {
   const folder = resolve(options.folder);
   const modelPath = resolve(options.model ?? fileURLToPath(new URL('../models/demo-detector.onnx', import.meta.url)));
-  if (!existsSync(modelPath)) {
-    throw new KvsInferError('MODEL_NOT_FOUND', `no file at ${modelPath}`, {
-      hint: 'give --model the path of an ONNX file',
-    });
-  }
-  const rows = options.cameras === undefined ? null : await readCameraFile(options.cameras);
-  await mkdir(folder, { recursive: true });
+  const { report: reportPath, port, cameras: camerasPath } = options;
+  const rows = await checkStart({ folder, modelPath, report: reportPath, port, cameras: camerasPath });
   const clips = await makeClips(join(folder, 'clips'));
 
   // Loaded here, so that other commands of the line start without them.
@@ -141,15 +135,8 @@ async function makeClips(cacheFolder: string): Promise<SceneClip[]> {
   return clips;
 }
 
-function ownCameras(rows: unknown[], scenes: number): DemoCamera[] {
-  return rows.map((row, index) => {
-    if (typeof row !== 'object' || row === null || typeof (row as { cameraId?: unknown }).cameraId !== 'string') {
-      throw new KvsInferError('CAMERA_FILE_INVALID', `row ${index + 1}: expected a camera row with a cameraId`, {
-        hint: 'run "kvs-infer camera check" on the file',
-      });
-    }
-    return { row: row as Record<string, unknown>, sceneIndex: index % scenes, silent: null, story: 'from your file' };
-  });
+function ownCameras(rows: readonly Record<string, unknown>[], scenes: number): DemoCamera[] {
+  return rows.map((row, index) => ({ row, sceneIndex: index % scenes, silent: null, story: 'from your file' }));
 }
 
 /** One feed per stream; the spare one belongs to no camera, so that one can be added from another terminal. */
@@ -176,7 +163,10 @@ async function startFeeds(
   }
 }
 
-/** Resolves at the first Ctrl-C, SIGTERM, hang-up or when the time is over; a second Ctrl-C ends at once. */
+/**
+ * Resolves at the first Ctrl-C, SIGTERM or hang-up, when the time is over, or when nobody reads the output any more; a
+ * second Ctrl-C ends at once.
+ */
 function untilEnd(seconds: number | undefined): { promise: Promise<void>; cancel: () => void } {
   const { promise, resolve: end } = Promise.withResolvers<void>();
   let isAsked = false;
@@ -187,12 +177,14 @@ function untilEnd(seconds: number | undefined): { promise: Promise<void>; cancel
   };
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   for (const signal of signals) process.on(signal, onSignal);
+  process.stdout.once('error', end);
   const timer = seconds === undefined ? undefined : setTimeout(end, seconds * 1000);
   return {
     promise,
     cancel: () => {
       clearTimeout(timer);
       for (const signal of signals) process.off(signal, onSignal);
+      process.stdout.off('error', end);
     },
   };
 }
@@ -203,7 +195,8 @@ function pause(ms: number): Promise<void> {
 
 function positive(text: string): number {
   const value = Number(text);
-  if (!(value > 0)) throw new InvalidArgumentError('expected a number of seconds above 0');
+  if (!(value > 0 && value <= RUN_SECONDS_MAX))
+    throw new InvalidArgumentError(`expected a number of seconds above 0, at most ${RUN_SECONDS_MAX}`);
   return value;
 }
 
