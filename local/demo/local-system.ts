@@ -12,6 +12,7 @@ import { type AwsClients, awsClients } from '../../aws/clients.ts';
 import { createStream } from '../../aws/streams.ts';
 import { systemClock } from '../../core/clock.ts';
 import type { Decision } from '../../core/fleet-state.ts';
+import { prepareModel } from '../../worker/detect/prepare-model.ts';
 import { type LocalCloud, startLocalCloud } from '../cloud.ts';
 import { processRunner } from '../compute/process-runner.ts';
 import { type LocalStage, startLocalStage } from '../stage.ts';
@@ -66,7 +67,7 @@ export type LocalSystem = {
   close(): Promise<void>;
 };
 
-/** @throws KvsInferError PORT_BUSY, LOCAL_STATE_IN_USE */
+/** @throws KvsInferError PORT_BUSY, LOCAL_STATE_IN_USE, MODEL_UNUSABLE */
 export async function startLocalSystem(options: LocalSystemOptions): Promise<LocalSystem> {
   // Before any client is made: nothing here may sign with a person's real keys.
   Object.assign(process.env, credentials, { AWS_REGION: localRegion });
@@ -76,6 +77,8 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
     cache: join(options.folder, 'cache'),
   };
   await Promise.all([folders.models, folders.cache].map((folder) => mkdir(folder, { recursive: true })));
+  // Here, where a person sees it, rather than in every worker's log; the prepared model is kept for the workers.
+  await prepareModel(options.modelPath, { cacheFolder: folders.cache });
   await copyFile(options.modelPath, join(folders.models, 'default.onnx'));
   const logPath = join(options.folder, 'system.log');
   const log = openLog(logPath);
@@ -97,7 +100,11 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
       ...computeTimings,
       runner: processRunner({
         cwd: repositoryRoot,
-        onLog: (taskId, line) => log.write(`worker ${taskId}: ${line}\n`),
+        onLog: (taskId, line) => {
+          log.write(`worker ${taskId}: ${line}\n`);
+          // How a worker says why it ended.
+          if (line.startsWith('kvs-infer: ')) options.onWarning(`worker ${taskId.slice(0, 6)}: ${line}`);
+        },
       }),
       taskEnvironment: credentials,
       onWarning: warn,
