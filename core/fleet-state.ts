@@ -92,8 +92,9 @@ export type Assignment = {
   /** Continue after this fragment: the previous owner released it cleanly. Absent: start at the live edge. */
   resumeAfter?: Checkpoint;
   /**
-   * Control's time of the assignment, or the start of the window when that is still to come. Without `resumeAfter`, fragments whose server timestamp is older are not
-   * published: the previous owner may have published them, and no id is ever published twice.
+   * Control's time of the assignment, or the start of the window when that is still to come. Without `resumeAfter`,
+   * fragments whose server timestamp is older are not published: the previous owner may have published them, and no id
+   * is ever published twice.
    */
   assignedAtMs: number;
 };

@@ -54,6 +54,12 @@ export class SteppedClock implements Clock {
     await afterTimer();
   }
 
+  /** Time jumps as on a machine that slept: what was due meanwhile fires once, in order, on waking. */
+  async sleep(sleepMs: number, afterTimer?: () => Promise<void>): Promise<void> {
+    this.#nowMs += sleepMs;
+    await this.step(0, afterTimer);
+  }
+
   #next(): Timer | undefined {
     let first: Timer | undefined;
     for (const timer of this.#timers) {
