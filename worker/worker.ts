@@ -23,9 +23,10 @@ import { CameraSupervisor } from './runtime/camera-supervisor.ts';
 import { FleetMember } from './runtime/fleet-member.ts';
 import { type Health, startHttpServer, type WorkerHttpServer } from './runtime/http-server.ts';
 import { jsonLog, type Log } from './runtime/log.ts';
-import { type Gauges, WorkerMetrics } from './runtime/metrics.ts';
+import { WorkerMetrics } from './runtime/metrics.ts';
 import { type LoadedModel, ModelPool } from './runtime/model-pool.ts';
 import { TaskProtection } from './runtime/task-protection.ts';
+import { workerGauges } from './runtime/worker-gauges.ts';
 import { workerHealth } from './runtime/worker-health.ts';
 import { startDecodeHere, startDecodeThread } from './session/decode-link.ts';
 import { readStandaloneCameras, StandaloneSchedule } from './standalone.ts';
@@ -157,37 +158,27 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
   const readLoopDelay = () => {
     mainLoopDelayP99Ms = loopDelay.percentile(99) / 1e6;
     loopDelay.reset();
-    cancelLoopDelay = clock.setTimer(loopDelayWindowMs, readLoopDelay);
+    const cancel = clock.setTimer(loopDelayWindowMs, readLoopDelay);
+    cancelLoopDelay = () => {
+      cancel();
+      loopDelay.disable();
+    };
   };
   readLoopDelay();
 
   let main: LoadedModel | null = null;
   const health = () =>
     workerHealth({ environment, workerId, member, main, models, cameras: supervisor.running().size });
-  const gauges = (): Gauges => {
-    const cameras: Record<string, number> = {};
-    let millisBehindNowMax = 0;
-    for (const { state } of Object.values(supervisor.heartbeat())) cameras[state] = (cameras[state] ?? 0) + 1;
-    for (const { report } of supervisor.runs()) {
-      millisBehindNowMax = Math.max(millisBehindNowMax, report?.millisBehindNow ?? 0);
-    }
-    return {
-      cameras,
-      publisherRecords: publisher.size,
-      deliveries: deliveries.size,
-      inferenceQueue: [...models.loaded.values()].reduce((sum, { scheduler }) => sum + scheduler.queued, 0),
-      mainLoopDelayP99Ms,
-      decodeLoopDelayP99Ms: supervisor.decodeLoopDelayP99Ms,
-      millisBehindNowMax,
+  const gauges = () =>
+    workerGauges({
+      ...{ supervisor, models, publisher, deliveries, mainLoopDelayP99Ms },
       isFenced: member?.isFenced() ?? false,
-    };
-  };
+    });
 
   let http: WorkerHttpServer | null = null;
   let standalone: StandaloneSchedule | null = null;
   const closeAll = async (end: 'told' | 'untold' = 'told') => {
     cancelLoopDelay();
-    loopDelay.disable();
     if (end === 'told') await member?.close();
     else {
       member?.abandon();

@@ -55,6 +55,6 @@ test('what keeps failing is given up, what may not go is discarded, what is too 
   await step(0);
   expect(log.at(-1)).toBe('fenced track-item');
   gate.verdict = 'open';
-  for (let index = 0; index < 405; index += 1) queue.add(delivery(`${index}`, () => new Promise(() => {})));
+  for (let index = 0; index < 5_005; index += 1) queue.add(delivery(`${index}`, () => new Promise(() => {})));
   expect(log.filter((line) => line === 'buffer-full track-item')).toHaveLength(1);
 });

@@ -6,8 +6,8 @@
 import type { Clock } from '../../core/clock.ts';
 import type { DiscardReason, PublishGate } from './record-publisher.ts';
 
-/** Snapshots are some hundred kilobytes each: this bounds the memory at about 100 MB. */
-const queuedMax = 400;
+/** Pictures are some hundred kilobytes each, items under one: this bounds the memory at about 60 MB. */
+const queuedMax: Record<Delivery['kind'], number> = { snapshot: 200, 'track-item': 5_000 };
 const concurrency = 4;
 const attemptsMax = 4;
 const retryBaseMs = 500;
@@ -35,6 +35,7 @@ export type DeliveryOptions = {
 export class DeliveryQueue {
   readonly #options: DeliveryOptions;
   readonly #queue: Delivery[] = [];
+  readonly #queued: Record<Delivery['kind'], number> = { snapshot: 0, 'track-item': 0 };
   readonly #active = new Set<Delivery>();
   #waiters: { isDone: () => boolean; resolve: () => void }[] = [];
   #isClosed = false;
@@ -55,9 +56,12 @@ export class DeliveryQueue {
 
   add(delivery: Delivery): void {
     this.#queue.push(delivery);
-    if (this.#queue.length > queuedMax) {
-      const oldest = this.#queue.shift();
-      if (oldest !== undefined) this.#options.onDiscarded?.(oldest.kind, 'buffer-full');
+    const { kind } = delivery;
+    const same = this.#queued[kind] + 1;
+    this.#queued[kind] = same;
+    if (same > queuedMax[kind]) {
+      this.#take(this.#queue.findIndex((other) => other.kind === kind));
+      this.#options.onDiscarded?.(kind, 'buffer-full');
     }
     this.#pump();
   }
@@ -74,15 +78,23 @@ export class DeliveryQueue {
 
   close(): void {
     this.#isClosed = true;
-    for (const { kind } of this.#queue.splice(0)) this.#options.onDiscarded?.(kind, 'given-up');
+    for (let next = this.#take(0); next !== undefined; next = this.#take(0)) {
+      this.#options.onDiscarded?.(next.kind, 'given-up');
+    }
     this.#settleWaiters();
+  }
+
+  #take(index: number): Delivery | undefined {
+    const [taken] = this.#queue.splice(index, 1);
+    if (taken !== undefined) this.#queued[taken.kind] -= 1;
+    return taken;
   }
 
   #pump(): void {
     while (this.#active.size < concurrency) {
       const index = this.#queue.findIndex(({ lane }) => ![...this.#active].some((active) => active.lane === lane));
       if (index < 0) return;
-      const [next] = this.#queue.splice(index, 1);
+      const next = this.#take(index);
       if (next === undefined) return;
       this.#active.add(next);
       void this.#deliver(next).finally(() => {

@@ -6,17 +6,14 @@
  */
 import type { ControlLink, HeartbeatFields, WorkerEvent } from '../../aws/heartbeat.ts';
 import type { Clock } from '../../core/clock.ts';
-import type { Assignment, Checkpoint } from '../../core/fleet-state.ts';
+import type { Assignment } from '../../core/fleet-state.ts';
 import { assignmentChanges } from './assignment-changes.ts';
 import { CameraReleases } from './camera-releases.ts';
 import type { CameraSupervisor } from './camera-supervisor.ts';
+import { Checkpoints, progressOf } from './checkpoints.ts';
 import { Lease } from './lease.ts';
 import type { Log } from './log.ts';
 import type { TaskProtection } from './task-protection.ts';
-
-/** Design: checkpoints every 30 s. */
-const checkpointIntervalMs = 30_000;
-const writesAtOnce = 8;
 
 export type MemberDependencies = {
   clock: Clock;
@@ -41,7 +38,7 @@ export class FleetMember {
   readonly #releases: CameraReleases;
   #lifecycle: HeartbeatFields['lifecycle'] = 'starting';
   #cancelTimer = () => {};
-  #cancelCheckpoints = () => {};
+  readonly #checkpoints: Checkpoints;
   #beating: Promise<void> | null = null;
   #isReadyTold = false;
   #isDrainedTold = false;
@@ -54,12 +51,17 @@ export class FleetMember {
   constructor(dependencies: MemberDependencies) {
     this.#dependencies = dependencies;
     this.#releases = new CameraReleases(dependencies.control, dependencies.log);
+    this.#checkpoints = new Checkpoints({
+      ...dependencies,
+      isFenced: () => this.isFenced(),
+      onLost: (cameraId) => this.#release(cameraId, false, 'the epoch was lost'),
+    });
     this.drained = new Promise((resolve) => {
       this.#resolveDrained = resolve;
     });
   }
 
-  get lifecycle(): HeartbeatFields['lifecycle'] {
+  get lifecycle() {
     return this.#lifecycle;
   }
 
@@ -75,7 +77,7 @@ export class FleetMember {
   /** Starts to heartbeat. Call `ready` when cameras can be taken. */
   start(): void {
     this.#schedule();
-    this.#cancelCheckpoints = this.#dependencies.clock.setTimer(checkpointIntervalMs, () => this.#checkpointAll());
+    this.#checkpoints.start();
   }
 
   ready(): void {
@@ -100,7 +102,7 @@ export class FleetMember {
     await this.#beating;
     this.#isClosed = true;
     this.#cancelTimer();
-    this.#cancelCheckpoints();
+    this.#checkpoints.stop();
     this.#lifecycle = 'stopped';
     await this.#dependencies.control
       .heartbeat(this.#fields())
@@ -112,7 +114,7 @@ export class FleetMember {
   abandon(): void {
     this.#isClosed = true;
     this.#cancelTimer();
-    this.#cancelCheckpoints();
+    this.#checkpoints.stop();
   }
 
   /** Resolves when no heartbeat and no camera operation is under way. */
@@ -197,10 +199,8 @@ export class FleetMember {
     if (this.#lifecycle === 'draining') this.#declineAll(assignments);
     this.#writeReleases();
     if (this.#lifecycle !== 'ready') return;
-    const starting = [...changes.start, ...changes.restart].filter((cameraId) => {
-      const epoch = assignments[cameraId]?.epoch;
-      return epoch !== undefined && !this.#releases.isOver(cameraId, epoch);
-    });
+    const isOpen = (cameraId: string) => !this.#releases.isOver(cameraId, assignments[cameraId]?.epoch ?? -1);
+    const starting = [...changes.start, ...changes.restart].filter(isOpen);
     if (starting.length > 0) void protection.set(true);
     for (const cameraId of changes.restart) {
       this.#enqueue(cameraId, async () => {
@@ -215,8 +215,8 @@ export class FleetMember {
         if (this.#lifecycle === 'ready' && !isOver && !supervisor.running().has(cameraId)) supervisor.start(assignment);
       });
     }
-    if (supervisor.running().size > 0 || starting.length > 0) void protection.set(true);
-    else void this.#unprotectWhenEmpty();
+    if (starting.length === 0 && changes.stop.length === supervisor.running().size) void this.#unprotectWhenEmpty();
+    else void protection.set(true);
   }
 
   #startDraining(reason: string): void {
@@ -285,28 +285,6 @@ export class FleetMember {
     if (await this.#releases.write(cameraId)) this.#tell('Camera Released', cameraId);
   }
 
-  #checkpointAll(): void {
-    this.#cancelCheckpoints = this.#dependencies.clock.setTimer(checkpointIntervalMs, () => this.#checkpointAll());
-    if (this.isFenced()) return;
-    const { supervisor, control, log } = this.#dependencies;
-    const queue = [...supervisor.runs()];
-    const next = async (): Promise<void> => {
-      for (let run = queue.shift(); run !== undefined; run = queue.shift()) {
-        const { cameraId } = run;
-        const { epoch } = run.assignment;
-        try {
-          const isOwner = await control.writeProgress(cameraId, epoch, progressOf(run, run.report?.checkpoint ?? null));
-          if (isOwner || supervisor.running().get(cameraId) !== epoch) continue;
-          log.warn('a camera belongs to somebody else now', { cameraId, epoch });
-          this.#release(cameraId, false, 'the epoch was lost');
-        } catch (error) {
-          log.warn('a checkpoint could not be written', { cameraId, error });
-        }
-      }
-    };
-    for (let lane = 0; lane < writesAtOnce; lane += 1) void next();
-  }
-
   #tell(event: WorkerEvent, cameraId?: string): void {
     const { control, log } = this.#dependencies;
     // Events make control fast; its minute makes up for one that was lost.
@@ -323,15 +301,4 @@ export class FleetMember {
       });
     this.#operations.set(cameraId, after);
   }
-}
-
-function progressOf(
-  run: { report: { lastMediaAtMs: number | null } | null; lastInferenceAtMs: number | undefined },
-  checkpoint: Checkpoint | null,
-) {
-  return {
-    ...(checkpoint === null ? {} : { checkpoint }),
-    ...(run.report?.lastMediaAtMs == null ? {} : { lastMediaAtMs: run.report.lastMediaAtMs }),
-    ...(run.lastInferenceAtMs === undefined ? {} : { lastInferenceAtMs: run.lastInferenceAtMs }),
-  };
 }

@@ -1,0 +1,165 @@
+/** What a member says to control, and when, against a control link of the test's own. */
+import { expect, test } from 'vitest';
+import type { CameraProgress, ControlLink, HeartbeatFields } from '../../aws/heartbeat.ts';
+import type { Assignment } from '../../core/fleet-state.ts';
+import { SteppedClock } from '../../local/clock.ts';
+import { rigAssignment, rigCamera } from '../worker-rig.test-factory.ts';
+import type { CameraSupervisor } from './camera-supervisor.ts';
+import { FleetMember } from './fleet-member.ts';
+import { jsonLog } from './log.ts';
+import { TaskProtection } from './task-protection.ts';
+
+function rig() {
+  const clock = new SteppedClock(0);
+  const said: string[] = [];
+  const running = new Map<string, Assignment>();
+  const world = {
+    assignments: {} as Record<string, Assignment>,
+    drain: undefined as { sinceMs: number; reason: string } | undefined,
+    owns: true,
+    isCut: false,
+  };
+  const fail = () => Promise.reject(new Error('cut off'));
+  const control: ControlLink = {
+    async heartbeat(fields: HeartbeatFields) {
+      if (world.isCut) return fail();
+      said.push(`heartbeat ${fields.lifecycle}`);
+      return { assignments: world.assignments, drain: world.drain };
+    },
+    async writeProgress(cameraId: string, epoch: number, progress: CameraProgress) {
+      if (world.isCut) return fail();
+      said.push(`${progress.released === true ? 'release' : 'checkpoint'} ${cameraId}#${epoch}`);
+      return world.owns;
+    },
+    async putEvent(event, cameraId) {
+      said.push(`event ${event}${cameraId === undefined ? '' : ` ${cameraId}`}`);
+    },
+  };
+  const runs = () =>
+    [...running.values()].map((assignment) => ({ assignment, cameraId: assignment.camera.cameraId, report: null }));
+  const supervisor = {
+    running: () => new Map([...running].map(([cameraId, { epoch }]) => [cameraId, epoch])),
+    runs,
+    heartbeat: () => ({}),
+    start(assignment: Assignment) {
+      said.push(`start ${assignment.camera.cameraId}#${assignment.epoch}`);
+      running.set(assignment.camera.cameraId, assignment);
+    },
+    async stop(cameraId: string, mayPublish: boolean) {
+      said.push(`stop ${cameraId}${mayPublish ? '' : ' unpublished'}`);
+      running.delete(cameraId);
+      return null;
+    },
+  } as unknown as CameraSupervisor;
+  const log = jsonLog(() => {}, clock, 'SILENT');
+  const agent = {
+    identity: async () => null,
+    protect: async (on: boolean) => void said.push(on ? 'protected' : 'unprotected'),
+  };
+  const member = new FleetMember({
+    clock,
+    log,
+    control,
+    supervisor,
+    protection: new TaskProtection(agent, clock, log),
+    describe: () => ({ schemaVersion: 1, startedAtMs: 0 }),
+    onHeartbeat: () => {},
+    onFenced: () => said.push('fenced'),
+  });
+  const step = async (milliseconds: number) => {
+    for (let left = milliseconds; left > 0; left -= 1_000)
+      await clock.step(Math.min(1_000, left), () => member.settled());
+  };
+  /** What was said since the last call, heartbeats left out. */
+  const take = () => said.splice(0).filter((line) => !line.startsWith('heartbeat'));
+  return { member, world, said, step, take };
+}
+const dock = (epoch = 1) => ({ 'dock-1': rigAssignment(rigCamera(), { epoch }) });
+
+async function ready() {
+  const subject = rig();
+  subject.member.start();
+  await subject.step(1_000);
+  subject.member.ready();
+  await subject.step(1_000);
+  expect(subject.take()).toEqual(['event Worker Ready']);
+  return subject;
+}
+
+test('one heartbeat every 3 s; ready is told once', async () => {
+  const { said, step } = await ready();
+  await step(30_000);
+  expect(said.filter((line) => line.startsWith('heartbeat'))).toHaveLength(10);
+  expect(said.filter((line) => line.includes('Ready'))).toEqual([]);
+});
+
+test('protected before it owns a camera, unprotected when it owns none; a release is told after it is written', async () => {
+  const { world, step, take } = await ready();
+  world.assignments = dock();
+  await step(3_000);
+  expect(take()).toEqual(expect.arrayContaining(['protected', 'start dock-1#1']));
+  world.assignments = {};
+  await step(6_000);
+  expect(take()).toEqual(['stop dock-1', 'release dock-1#1', 'event Camera Released dock-1', 'unprotected']);
+});
+
+test('an epoch that is over is not started again from a list that has not changed yet', async () => {
+  const { world, step, take } = await ready();
+  world.assignments = dock();
+  await step(3_000);
+  world.owns = false;
+  await step(30_000);
+  expect(take().filter((line) => /dock-1/.test(line))).toEqual([
+    'start dock-1#1',
+    'checkpoint dock-1#1',
+    'stop dock-1 unpublished',
+  ]);
+  await step(9_000);
+  expect(take().filter((line) => line.startsWith('start'))).toEqual([]);
+  world.owns = true;
+  world.assignments = dock(2);
+  await step(3_000);
+  expect(take()).toContain('start dock-1#2');
+});
+
+test('cut off: fenced once after 15 s; a camera that is gone from the list meanwhile is stopped without a word', async () => {
+  const { world, step, take, member } = await ready();
+  world.assignments = dock();
+  await step(3_000);
+  take();
+  world.isCut = true;
+  await step(20_000);
+  expect(take()).toEqual(['fenced']);
+  expect(member.isFenced()).toBe(true);
+  world.isCut = false;
+  world.assignments = {};
+  await step(3_000);
+  expect(take()).toEqual(['stop dock-1 unpublished', 'unprotected']);
+  expect(member.isFenced()).toBe(false);
+});
+
+test('drain: everything is given back, told once, and a cut-off release is written when the line is back', async () => {
+  const { world, step, take } = await ready();
+  world.assignments = dock();
+  await step(3_000);
+  take();
+  world.drain = { sinceMs: 0, reason: 'scale-in' };
+  await step(9_000);
+  expect(take()).toEqual([
+    'stop dock-1',
+    'release dock-1#1',
+    'event Camera Released dock-1',
+    'unprotected',
+    'event Worker Drained',
+  ]);
+  world.drain = undefined;
+  world.assignments = dock(2);
+  await step(3_000);
+  expect(take()).toEqual(expect.arrayContaining(['start dock-1#2', 'protected']));
+  world.isCut = true;
+  world.drain = { sinceMs: 0, reason: 'again' };
+  await step(3_000);
+  world.isCut = false;
+  await step(6_000);
+  expect(take()).toEqual(expect.arrayContaining(['stop dock-1', 'release dock-1#2', 'event Worker Drained']));
+});
