@@ -12,7 +12,6 @@ import { type AwsClients, awsClients } from '../../aws/clients.ts';
 import { createStream } from '../../aws/streams.ts';
 import { systemClock } from '../../core/clock.ts';
 import type { Decision } from '../../core/fleet-state.ts';
-import { prepareModel } from '../../worker/detect/prepare-model.ts';
 import { type LocalCloud, startLocalCloud } from '../cloud.ts';
 import { processRunner } from '../compute/process-runner.ts';
 import { type LocalStage, startLocalStage } from '../stage.ts';
@@ -37,6 +36,11 @@ const streamBytesMax = 16 * 1024 * 1024;
 const repositoryRoot = fileURLToPath(new URL('../../', import.meta.url));
 /** The SDK signs every call; the local cloud does not verify signatures. */
 const credentials = { AWS_ACCESS_KEY_ID: 'local', AWS_SECRET_ACCESS_KEY: 'local' };
+
+/** Where prepared models are kept between runs, for the workers and for who checks a model before. */
+export function cacheFolder(folder: string): string {
+  return join(folder, 'cache');
+}
 
 export type LocalSystemOptions = {
   /** `.local/`: state, models, logs and caches. */
@@ -67,18 +71,16 @@ export type LocalSystem = {
   close(): Promise<void>;
 };
 
-/** @throws KvsInferError PORT_BUSY, LOCAL_STATE_IN_USE, MODEL_UNUSABLE */
+/** @throws KvsInferError PORT_BUSY, LOCAL_STATE_IN_USE */
 export async function startLocalSystem(options: LocalSystemOptions): Promise<LocalSystem> {
   // Before any client is made: nothing here may sign with a person's real keys.
   Object.assign(process.env, credentials, { AWS_REGION: localRegion });
   const folders = {
     state: join(options.folder, 'state'),
     models: join(options.folder, 'models'),
-    cache: join(options.folder, 'cache'),
+    cache: cacheFolder(options.folder),
   };
   await Promise.all([folders.models, folders.cache].map((folder) => mkdir(folder, { recursive: true })));
-  // Here, where a person sees it, rather than in every worker's log; the prepared model is kept for the workers.
-  await prepareModel(options.modelPath, { cacheFolder: folders.cache });
   await copyFile(options.modelPath, join(folders.models, 'default.onnx'));
   const logPath = join(options.folder, 'system.log');
   const log = openLog(logPath);
