@@ -5,7 +5,6 @@
  */
 import { randomUUID } from 'node:crypto';
 import os from 'node:os';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Registry } from 'prom-client';
 import { type AwsClients, awsClients } from '../aws/clients.ts';
 import { ecsAgent, type TaskIdentity } from '../aws/ecs-agent.ts';
@@ -23,6 +22,7 @@ import { CameraSupervisor } from './runtime/camera-supervisor.ts';
 import { FleetMember } from './runtime/fleet-member.ts';
 import { type Health, startHttpServer, type WorkerHttpServer } from './runtime/http-server.ts';
 import { jsonLog, type Log } from './runtime/log.ts';
+import { LoopDelay } from './runtime/loop-delay.ts';
 import { WorkerMetrics } from './runtime/metrics.ts';
 import { type LoadedModel, ModelPool } from './runtime/model-pool.ts';
 import { TaskProtection } from './runtime/task-protection.ts';
@@ -33,7 +33,6 @@ import { readStandaloneCameras, StandaloneSchedule } from './standalone.ts';
 
 /** ECS kills 30 s after SIGTERM; what is not done by then is lost, so stop a little earlier. */
 const drainTimeoutMs = 25_000;
-const loopDelayWindowMs = 10_000;
 const defaultModel = 'default';
 
 export type StartWorkerOptions = {
@@ -151,34 +150,21 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     );
   }
 
-  const loopDelay = monitorEventLoopDelay({ resolution: 10 });
-  loopDelay.enable();
-  let mainLoopDelayP99Ms = 0;
-  let cancelLoopDelay = () => {};
-  const readLoopDelay = () => {
-    mainLoopDelayP99Ms = loopDelay.percentile(99) / 1e6;
-    loopDelay.reset();
-    const cancel = clock.setTimer(loopDelayWindowMs, readLoopDelay);
-    cancelLoopDelay = () => {
-      cancel();
-      loopDelay.disable();
-    };
-  };
-  readLoopDelay();
-
+  const loopDelay = new LoopDelay(clock);
   let main: LoadedModel | null = null;
   const health = () =>
     workerHealth({ environment, workerId, member, main, models, cameras: supervisor.running().size });
   const gauges = () =>
     workerGauges({
-      ...{ supervisor, models, publisher, deliveries, mainLoopDelayP99Ms },
+      ...{ supervisor, models, publisher, deliveries },
+      mainLoopDelayP99Ms: loopDelay.p99Ms,
       isFenced: member?.isFenced() ?? false,
     });
 
   let http: WorkerHttpServer | null = null;
   let standalone: StandaloneSchedule | null = null;
   const closeAll = async (end: 'told' | 'untold' = 'told') => {
-    cancelLoopDelay();
+    loopDelay.stop();
     if (end === 'told') await member?.close();
     else {
       member?.abandon();

@@ -8,6 +8,7 @@ import type { ControlLink, HeartbeatFields, WorkerEvent } from '../../aws/heartb
 import type { Clock } from '../../core/clock.ts';
 import type { Assignment } from '../../core/fleet-state.ts';
 import { assignmentChanges } from './assignment-changes.ts';
+import { CameraOperations } from './camera-operations.ts';
 import { CameraReleases } from './camera-releases.ts';
 import type { CameraSupervisor } from './camera-supervisor.ts';
 import { Checkpoints, progressOf } from './checkpoints.ts';
@@ -34,7 +35,7 @@ const itemSeconds = 86_400;
 export class FleetMember {
   readonly #dependencies: MemberDependencies;
   readonly #lease = new Lease();
-  readonly #operations = new Map<string, Promise<void>>();
+  readonly #operations: CameraOperations;
   readonly #releases: CameraReleases;
   #lifecycle: HeartbeatFields['lifecycle'] = 'starting';
   #cancelTimer = () => {};
@@ -50,6 +51,7 @@ export class FleetMember {
 
   constructor(dependencies: MemberDependencies) {
     this.#dependencies = dependencies;
+    this.#operations = new CameraOperations(dependencies.log);
     this.#releases = new CameraReleases(dependencies.control, dependencies.log);
     this.#checkpoints = new Checkpoints({
       ...dependencies,
@@ -121,7 +123,7 @@ export class FleetMember {
   async settled(): Promise<void> {
     while (this.#beating !== null || this.#operations.size > 0) {
       await this.#beating;
-      await Promise.all(this.#operations.values());
+      await this.#operations.settled();
     }
     await this.#dependencies.protection.settled();
   }
@@ -203,14 +205,14 @@ export class FleetMember {
     const starting = [...changes.start, ...changes.restart].filter(isOpen);
     if (starting.length > 0) void protection.set(true);
     for (const cameraId of changes.restart) {
-      this.#enqueue(cameraId, async () => {
+      this.#operations.enqueue(cameraId, async () => {
         await supervisor.stop(cameraId, false, 'a new epoch');
       });
     }
     for (const cameraId of starting) {
       const assignment = assignments[cameraId];
       if (assignment === undefined) continue;
-      this.#enqueue(cameraId, async () => {
+      this.#operations.enqueue(cameraId, async () => {
         const isOver = this.#releases.isOver(cameraId, assignment.epoch);
         if (this.#lifecycle === 'ready' && !isOver && !supervisor.running().has(cameraId)) supervisor.start(assignment);
       });
@@ -236,7 +238,7 @@ export class FleetMember {
   }
 
   async #finishDrain(): Promise<void> {
-    await Promise.all(this.#operations.values());
+    await this.#operations.settled();
     if (this.#isDrainedTold || this.#lifecycle !== 'draining' || this.#dependencies.supervisor.running().size > 0)
       return;
     this.#isDrainedTold = true;
@@ -248,7 +250,7 @@ export class FleetMember {
   }
 
   async #unprotectWhenEmpty(): Promise<void> {
-    await Promise.all(this.#operations.values());
+    await this.#operations.settled();
     if (this.#dependencies.supervisor.running().size === 0) await this.#dependencies.protection.set(false);
   }
 
@@ -257,7 +259,7 @@ export class FleetMember {
     const run = [...supervisor.runs()].find((other) => other.cameraId === cameraId);
     if (run === undefined) return;
     const { epoch } = run.assignment;
-    this.#enqueue(cameraId, async () => {
+    this.#operations.enqueue(cameraId, async () => {
       if (!supervisor.running().has(cameraId)) return;
       const checkpoint = await supervisor.stop(cameraId, isOurs, reason);
       if (!isOurs) this.#releases.lost(cameraId, epoch);
@@ -277,7 +279,7 @@ export class FleetMember {
 
   #writeReleases(): void {
     for (const cameraId of this.#releases.unwritten()) {
-      if (!this.#operations.has(cameraId)) this.#enqueue(cameraId, () => this.#writeRelease(cameraId));
+      if (!this.#operations.has(cameraId)) this.#operations.enqueue(cameraId, () => this.#writeRelease(cameraId));
     }
   }
 
@@ -289,16 +291,5 @@ export class FleetMember {
     const { control, log } = this.#dependencies;
     // Events make control fast; its minute makes up for one that was lost.
     control.putEvent(event, cameraId).catch((error) => log.warn('an event was not put', { event, error }));
-  }
-
-  #enqueue(cameraId: string, operation: () => Promise<void>): void {
-    const before = this.#operations.get(cameraId) ?? Promise.resolve();
-    const after = before
-      .then(operation)
-      .catch((error) => this.#dependencies.log.error('a camera operation failed', { cameraId, error }))
-      .finally(() => {
-        if (this.#operations.get(cameraId) === after) this.#operations.delete(cameraId);
-      });
-    this.#operations.set(cameraId, after);
   }
 }

@@ -1,0 +1,38 @@
+/**
+ * Operations on cameras, one after the other for each camera, side by side for different ones.
+ * Invariant: an operation that fails is logged and does not stop the next one; a camera without operations costs nothing.
+ */
+import type { Log } from './log.ts';
+
+export class CameraOperations {
+  readonly #log: Log;
+  readonly #last = new Map<string, Promise<void>>();
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  get size(): number {
+    return this.#last.size;
+  }
+
+  has(cameraId: string): boolean {
+    return this.#last.has(cameraId);
+  }
+
+  enqueue(cameraId: string, operation: () => Promise<void>): void {
+    const before = this.#last.get(cameraId) ?? Promise.resolve();
+    const after = before
+      .then(operation)
+      .catch((error) => this.#log.error('a camera operation failed', { cameraId, error }))
+      .finally(() => {
+        if (this.#last.get(cameraId) === after) this.#last.delete(cameraId);
+      });
+    this.#last.set(cameraId, after);
+  }
+
+  /** Resolves when the operations that are known now are done. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#last.values());
+  }
+}
