@@ -1,7 +1,8 @@
 /**
  * What dies with a process when a task is killed: its timers and its network. Given to a worker that runs in this
  * process, these make SIGKILL mean what it means: from then on nothing the worker does is seen outside.
- * Invariant: after `die` no timer fires and no AWS call leaves; `revive` exists so that a test can close what is left.
+ * Invariant: after `die` no timer fires and after `cut` no AWS call leaves; `revive` exists so that a test can close
+ * what is left.
  */
 import { type AwsClients, awsClients } from '../../aws/clients.ts';
 import type { Clock } from '../../core/clock.ts';
@@ -50,32 +51,44 @@ export class MortalClock implements Clock {
 
 type AnyClient = { middlewareStack: { add(middleware: unknown, options: object): void } };
 
-/** SDK clients whose every call fails, and whose connections are gone, once `die` was called. */
-export function mortalClients(options: { region: string; endpoint: string }): AwsClients & { die(): void } {
-  const clients = awsClients(options);
-  const guarded = new WeakSet<object>();
-  let isDead = false;
-  const guard = <Client extends object>(client: Client): Client => {
+/** The AWS calls of one process: its network can be cut, as by SIGKILL for good or by a broken route for a while. */
+export class ProcessNetwork {
+  readonly clients: AwsClients;
+  readonly #real: AwsClients;
+  readonly #guarded = new WeakSet<object>();
+  #isCut = false;
+
+  constructor(options: { region: string; endpoint: string }) {
+    const real = awsClients(options);
+    this.#real = real;
+    this.clients = new Proxy(real, {
+      get: (_target, name) => {
+        if (name === 'kinesisVideoMedia') return (endpoint: string) => this.#guard(real.kinesisVideoMedia(endpoint));
+        const member = real[name as keyof AwsClients];
+        return typeof member === 'object' ? this.#guard(member) : member;
+      },
+    });
+  }
+
+  /** Connections break, and no call leaves until `heal`. */
+  cut(): void {
+    this.#isCut = true;
+    this.#real.destroy();
+  }
+
+  heal(): void {
+    this.#isCut = false;
+  }
+
+  #guard<Client extends object>(client: Client): Client {
     const { middlewareStack } = client as unknown as AnyClient;
-    if (guarded.has(middlewareStack)) return client;
-    guarded.add(middlewareStack);
-    const refuseWhenDead = (next: (args: unknown) => Promise<unknown>) => async (args: unknown) => {
-      if (isDead) throw new Error('this process was killed');
+    if (this.#guarded.has(middlewareStack)) return client;
+    this.#guarded.add(middlewareStack);
+    const refuseWhenCut = (next: (args: unknown) => Promise<unknown>) => async (args: unknown) => {
+      if (this.#isCut) throw Object.assign(new Error('connect ENETUNREACH'), { code: 'ENETUNREACH' });
       return next(args);
     };
-    middlewareStack.add(refuseWhenDead, { step: 'initialize', name: 'refuseWhenDead' });
+    middlewareStack.add(refuseWhenCut, { step: 'initialize', name: 'refuseWhenCut' });
     return client;
-  };
-  const die = () => {
-    isDead = true;
-    clients.destroy();
-  };
-  return new Proxy(clients, {
-    get(_target, name) {
-      if (name === 'die') return die;
-      if (name === 'kinesisVideoMedia') return (endpoint: string) => guard(clients.kinesisVideoMedia(endpoint));
-      const member = clients[name as keyof AwsClients];
-      return typeof member === 'object' ? guard(member) : member;
-    },
-  }) as AwsClients & { die(): void };
+  }
 }

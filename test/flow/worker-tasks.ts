@@ -7,9 +7,9 @@ import type { Clock } from '../../core/clock.ts';
 import type { InProcessTask } from '../../local/compute/in-process-runner.ts';
 import { parseWorkerEnvironment } from '../../worker/environment.ts';
 import { type RunningWorker, startWorker } from '../../worker/worker.ts';
-import { MortalClock, mortalClients } from './mortal.ts';
+import { MortalClock, ProcessNetwork } from './mortal.ts';
 
-type Entry = { worker: RunningWorker; clock: MortalClock; isKilled: boolean };
+type Entry = { worker: RunningWorker; clock: MortalClock; network: ProcessNetwork; isKilled: boolean };
 
 export class WorkerTasks {
   readonly #clock: Clock;
@@ -31,15 +31,16 @@ export class WorkerTasks {
   readonly run = async (task: InProcessTask): Promise<number> => {
     const environment = parseWorkerEnvironment(task.environment);
     const clock = new MortalClock(this.#clock);
-    const clients = mortalClients({ region: environment.region, endpoint: environment.endpoint ?? '' });
+    const network = new ProcessNetwork({ region: environment.region, endpoint: environment.endpoint ?? '' });
+    const { clients } = network;
     const worker = await this.#track(startWorker({ environment, clock, clients, random: () => 0.5 }));
-    const entry: Entry = { worker, clock, isKilled: false };
+    const entry: Entry = { worker, clock, network, isKilled: false };
     this.#running.set(task.taskId, entry);
     const die = () => {
       if (!this.#running.has(task.taskId)) return;
       entry.isKilled = true;
       clock.die();
-      clients.die();
+      network.cut();
     };
     task.killed.addEventListener('abort', die);
     if (task.killed.aborted) die();
@@ -49,6 +50,12 @@ export class WorkerTasks {
     clients.destroy();
     return 0;
   };
+
+  network(taskId: string): ProcessNetwork {
+    const entry = this.#running.get(taskId);
+    if (entry === undefined) throw new Error(`no worker runs as task ${taskId}`);
+    return entry.network;
+  }
 
   async settled(): Promise<void> {
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);

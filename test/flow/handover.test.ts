@@ -1,0 +1,93 @@
+/**
+ * A camera goes from one owner to the next, for whatever reason: what consumers receive has no repeats, and no hole where
+ * none need be.
+ */
+import { afterEach, expect, test } from 'vitest';
+import { cameraRow, type SteppedSystem, startSteppedSystem } from './stepped-system.ts';
+
+const minuteMs = 60_000;
+let system: SteppedSystem;
+afterEach(() => system.close());
+
+/** One camera that is always on, watched for some seconds. */
+async function watching(row: Record<string, unknown> = {}) {
+  system = await startSteppedSystem({ start: '2026-11-24T09:00:20Z' });
+  await system.createStream('dock-1');
+  system.send('dock-1');
+  await system.putRow(cameraRow('dock-1', row));
+  await untilEpochPublishes(1, 6 * minuteMs);
+  await system.pass(10_000);
+  return system.camera('dock-1');
+}
+
+async function untilEpochPublishes(epoch: number, limitMs: number) {
+  await system.passUntilSo(
+    `epoch ${epoch} publishes`,
+    async () => (await system.results()).frames.some((frame) => frame.epoch === epoch),
+    limitMs,
+  );
+}
+
+/** Longest time without a published frame; the camera sends one a second. */
+async function longestHoleMs() {
+  const times = (await system.results()).frames.map(({ capturedAt }) => Date.parse(capturedAt)).sort((a, b) => a - b);
+  return Math.max(...times.slice(1).map((time, index) => time - (times[index] ?? time)));
+}
+
+test('a changed row restarts its camera on the spot and continues after the last frame', async () => {
+  const before = await watching();
+  await system.putRow(cameraRow('dock-1', { detect: { fps: 1, confidence: 0.7, classes: ['red'] } }));
+  await untilEpochPublishes(2, minuteMs);
+  await system.pass(10_000);
+  expect(await system.camera('dock-1')).toMatchObject({ epoch: 2, ownerWorkerId: before.ownerWorkerId });
+  // Catching up with the live edge may cost a frame, which is counted; nothing else is lost.
+  expect(await longestHoleMs()).toBeLessThanOrEqual(2_000);
+});
+
+test('a machine that EC2 takes back: the worker lets go at once, its replacement takes over, nothing is repeated', async () => {
+  const before = await watching();
+  const [instance] = system.instances();
+  system.cloud.compute.interruptSpot(instance?.id ?? '');
+  await system.settle();
+  expect(system.instances()).toHaveLength(2);
+  await system.pass(10_000);
+  expect(await system.camera('dock-1')).toMatchObject({
+    phase: 'waiting-capacity',
+    phaseReason: 'waits for a worker that is starting',
+    releasedEpoch: 1,
+  });
+  await untilEpochPublishes(2, 6 * minuteMs);
+  await system.pass(minuteMs);
+  const after = await system.camera('dock-1');
+  expect(after).toMatchObject({ phase: 'running', epoch: 2 });
+  expect(after.ownerWorkerId).not.toBe(before.ownerWorkerId);
+  expect(system.instances().map(({ id }) => id)).not.toContain(instance?.id);
+  expect(system.instances()).toHaveLength(1);
+});
+
+test('a worker cut off from the network falls silent in time, and comes back under the next epoch', async () => {
+  const before = await watching();
+  const first = before.ownerWorkerId ?? '';
+  system.tasks.network(first).cut();
+  const cutAtMs = system.clock.nowMs();
+  await system.pass(11_000);
+  expect(system.tasks.alive.get(first)?.health()).toMatchObject({ healthy: true });
+  await system.pass(5_000);
+  expect(system.tasks.alive.get(first)?.health()).toMatchObject({ healthy: false });
+
+  // Control waits for the lease to be over and takes the camera away.
+  await system.pass(minuteMs);
+  expect(await system.camera('dock-1')).toMatchObject({ phase: 'waiting-capacity' });
+  system.tasks.network(first).heal();
+  await untilEpochPublishes(2, 6 * minuteMs);
+  await system.pass(20_000);
+  const { frames } = await system.results();
+  for (const { epoch, inferredAt } of frames) {
+    if (epoch === 1) expect(Date.parse(inferredAt)).toBeLessThanOrEqual(cutAtMs + 15_000);
+    else expect(Date.parse(inferredAt)).toBeGreaterThan(cutAtMs + 25_000);
+  }
+  expect(system.tasks.alive.get(first)?.health()).toMatchObject({ healthy: true });
+  await system.pass(minuteMs);
+  expect(await system.camera('dock-1')).toMatchObject({ phase: 'running', epoch: 2, ownerWorkerId: first });
+  expect(await system.workers()).toHaveLength(1);
+});
