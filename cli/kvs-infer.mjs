@@ -6,6 +6,7 @@
  */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import module from 'node:module';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
@@ -13,6 +14,8 @@ const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 const main = new URL('./main.ts', import.meta.url);
 
 if (major > 22 || (major === 22 && minor >= 18)) {
+  // Kept in the temporary folder, compiled code halves the time to the first line; Node 22.8 brought it.
+  module.enableCompileCache?.();
   const { runCommandLine } = await import(main.href);
   await runCommandLine(process.argv);
 } else {

@@ -11,6 +11,9 @@ import { modelCommand } from './model.ts';
 import { scheduleCommand } from './schedule.ts';
 import { startCommand } from './start.ts';
 
+/** Options whose values can only be judged together, so that a command says it and not the parser of options. */
+const wrongUsage: ReadonlySet<string> = new Set(['WRONG_INSTANT', 'WRONG_SPAN']);
+
 export function buildProgram(): Command {
   const program = new Command('kvs-infer')
     .description('Watches Kinesis Video Streams cameras with a detector during their hours, at the lowest GPU bill.')
@@ -60,7 +63,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
       return;
     }
     console.error(formatError(error));
-    process.exitCode = 1;
+    process.exitCode = error instanceof KvsInferError && wrongUsage.has(error.code) ? 2 : 1;
   }
 }
 
