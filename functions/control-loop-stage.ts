@@ -15,15 +15,9 @@ import { fleetResourceNames } from '../core/names.ts';
 import { SteppedClock } from '../local/clock.ts';
 import { startLocalCloud } from '../local/cloud.ts';
 import { type InProcessTask, inProcessRunner } from '../local/compute/in-process-runner.ts';
-import type { LambdaHandler } from '../local/lambda/host.ts';
-import { StreamMapping } from '../local/lambda/stream-mapping.ts';
-import { buildCameraChangedHandler } from './camera-changed.ts';
-import { buildCapacityChangedHandler } from './capacity-changed.ts';
-import { controlEnvironment } from './environment.ts';
-import type { HandlerDeps } from './handler-deps.ts';
-import { buildReconcileHandler } from './reconcile.ts';
-import { telemetry } from './telemetry.ts';
+import { startLocalStage } from '../local/stage.ts';
 
+const region = 'ap-southeast-1';
 const heartbeatMs = 3_000;
 const protectionMinutes = 2_880;
 const mediaEverySeconds = 5;
@@ -34,7 +28,6 @@ export type StageOptions = {
   startMs: number;
   policy: Partial<FleetPolicy>;
   fleets?: string[];
-  groupMax?: number;
   /** What every scripted worker says it measured. */
   workerCapacity?: number;
 };
@@ -45,15 +38,7 @@ export async function startControlStage(options: StageOptions) {
   process.env.AWS_ACCESS_KEY_ID = 'local';
   process.env.AWS_SECRET_ACCESS_KEY = 'local';
   const stage = 'test';
-  const fleets = options.fleets ?? ['default'];
   const clock = new SteppedClock(options.startMs);
-  const environment = controlEnvironment({
-    KVS_INFER_STAGE: stage,
-    KVS_INFER_ACCOUNT_ID: '123456789012',
-    AWS_REGION: 'ap-southeast-1',
-    KVS_INFER_FLEETS: fleets.join(','),
-    KVS_INFER_FLEET_POLICY: JSON.stringify(options.policy),
-  });
   const working = new Set<Promise<void>>();
   const track = (work: Promise<void>) => {
     working.add(work);
@@ -67,37 +52,21 @@ export async function startControlStage(options: StageOptions) {
     portSearch: false,
     dataFolder: null,
     clock,
-    region: environment.region,
-    accountId: environment.accountId,
+    region,
+    accountId: '123456789012',
     log: (line) => log.push(line),
     compute: { runner: inProcessRunner((task) => runWorker(task)), bootDelayMs: 60_000, registrationDelayMs: 5_000 },
   });
-  const clients = awsClients({ region: environment.region, endpoint: cloud.endpoint });
-  const { names } = environment;
-  await cloud.createStageResources({
+  const clients = awsClients({ region, endpoint: cloud.endpoint });
+  const { names, deps } = await startLocalStage(cloud, {
     stage,
-    fleets: fleets.map((fleet) => ({ fleet, min: 0, max: options.groupMax ?? 5, taskEnvironment: {} })),
+    clients,
+    fleet: { taskEnvironment: {} },
+    fleets: options.fleets ?? ['default'],
+    policy: options.policy,
+    tick: 'rate(1 minute)',
+    logLevel: 'SILENT',
   });
-  const quiet = telemetry({ serviceName: 'test', namespace: names.metricNamespace, logLevel: 'SILENT', quiet: true });
-  const deps: HandlerDeps = { clock, clients, environment, telemetry: quiet };
-
-  const register = (name: string, handler: LambdaHandler) =>
-    cloud.lambda.register({ name, handler, timeoutMs: 50_000 });
-  register('reconcile', buildReconcileHandler(deps));
-  register('capacity-changed', buildCapacityChangedHandler(deps));
-  register('camera-changed', buildCameraChangedHandler(deps));
-  const capacityArn = cloud.lambda.arnOf('capacity-changed');
-  await cloud.events.putRule('machines', { source: ['aws.ecs', 'aws.autoscaling', 'aws.ec2'] }, capacityArn);
-  await cloud.events.putRule('workers', { source: [names.eventSource] }, capacityArn);
-  await cloud.events.putSchedule('minute', 'rate(1 minute)', cloud.lambda.arnOf('reconcile'));
-  const mapping = new StreamMapping(cloud.lambda, {
-    functionName: 'camera-changed',
-    batchSize: 10,
-    bisectBatchOnFunctionError: true,
-    maximumRetryAttempts: 5,
-    maximumRecordAgeMs: 3_600_000,
-  });
-  cloud.dynamo.subscribe(names.tables.cameras, (record) => mapping.push(record as never));
 
   async function runWorker(task: InProcessTask): Promise<void> {
     const fleet = task.environment.KVS_INFER_FLEET ?? 'default';
@@ -214,7 +183,6 @@ export async function startControlStage(options: StageOptions) {
     clock,
     cloud,
     clients,
-    environment,
     names,
     deps,
     log,

@@ -9,6 +9,7 @@ import { type ResourceNames, resourceNames } from '../core/names.ts';
 import { buildCameraChangedHandler } from '../functions/camera-changed.ts';
 import { buildCapacityChangedHandler } from '../functions/capacity-changed.ts';
 import { controlEnvironment } from '../functions/environment.ts';
+import type { ControlDeps } from '../functions/handler-deps.ts';
 import { buildReconcileHandler } from '../functions/reconcile.ts';
 import { telemetry } from '../functions/telemetry.ts';
 import type { LocalCloud } from './cloud.ts';
@@ -28,7 +29,10 @@ const functionTimeoutMs = 60_000;
 export type LocalStageOptions = {
   stage: string;
   clients: AwsClients;
+  /** What all fleets have in common. */
   fleet: Omit<FleetDefinition, 'stage' | 'fleet' | 'min' | 'max'>;
+  /** Names of the fleets; one called "default" when left out. */
+  fleets?: string[];
   policy: Partial<FleetPolicy>;
   /** Period in which stream activity is asked for; AWS keeps 60 s. */
   activityPeriodSeconds?: number;
@@ -39,17 +43,23 @@ export type LocalStageOptions = {
   onDecision?: (decision: Decision) => void;
 };
 
-export type LocalStage = { names: ResourceNames; fleet: string };
+export type LocalStage = {
+  names: ResourceNames;
+  /** The first of the fleets. */
+  fleet: string;
+  /** What the functions run on, for a test that calls one of them with an event of its own. */
+  deps: ControlDeps;
+};
 
 export async function startLocalStage(cloud: LocalCloud, options: LocalStageOptions): Promise<LocalStage> {
   const { stage, clients } = options;
   const { context } = cloud;
-  const fleet = 'default';
+  const fleets = options.fleets ?? ['default'];
   const names = resourceNames(stage, context.accountId);
   const environment = controlEnvironment({
     KVS_INFER_STAGE: stage,
     KVS_INFER_ACCOUNT_ID: context.accountId,
-    KVS_INFER_FLEETS: fleet,
+    KVS_INFER_FLEETS: fleets.join(','),
     KVS_INFER_FLEET_POLICY: JSON.stringify(options.policy),
     KVS_INFER_ACTIVITY_PERIOD_SECONDS: String(options.activityPeriodSeconds ?? 60),
     AWS_REGION: context.region,
@@ -57,9 +67,10 @@ export async function startLocalStage(cloud: LocalCloud, options: LocalStageOpti
     LOG_LEVEL: options.logLevel,
   });
   const { minWorkers, maxWorkers } = environment.policy;
-  await cloud.createStageResources({ stage, fleets: [{ ...options.fleet, fleet, min: minWorkers, max: maxWorkers }] });
+  const bounds = { min: minWorkers, max: maxWorkers };
+  await cloud.createStageResources({ stage, fleets: fleets.map((fleet) => ({ ...options.fleet, fleet, ...bounds })) });
 
-  const deps = {
+  const deps: ControlDeps = {
     clock: context.clock,
     clients,
     environment,
@@ -108,5 +119,5 @@ export async function startLocalStage(cloud: LocalCloud, options: LocalStageOpti
     },
     capacityChangedArn,
   );
-  return { names, fleet };
+  return { names, fleet: fleets[0] ?? 'default', deps };
 }

@@ -1,6 +1,9 @@
 /** What goes wrong in operation, seen from outside: through the tables, the result stream and the machines. */
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { cameraRow, type SteppedSystem, type SystemOptions, startSteppedSystem } from './stepped-system.ts';
+
+// A test takes seconds; on a machine that is busy with other things it may take longer, and nothing in it measures that.
+vi.setConfig({ testTimeout: 120_000 });
 
 const minuteMs = 60_000;
 const bootMs = 6 * minuteMs;

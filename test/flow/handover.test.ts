@@ -2,8 +2,11 @@
  * A camera goes from one owner to the next, for whatever reason: what consumers receive has no repeats, and no hole where
  * none need be.
  */
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { cameraRow, type SteppedSystem, startSteppedSystem } from './stepped-system.ts';
+
+// A test takes seconds; on a machine that is busy with other things it may take longer, and nothing in it measures that.
+vi.setConfig({ testTimeout: 120_000 });
 
 const minuteMs = 60_000;
 let system: SteppedSystem;
