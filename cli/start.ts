@@ -49,14 +49,11 @@ async function start(options: StartOptions): Promise<void> {
   const modelPath = resolve(options.model ?? fileURLToPath(new URL('../models/demo-detector.onnx', import.meta.url)));
   const { report: reportPath, port, cameras: camerasPath } = options;
   const rows = await checkStart({ folder, modelPath, report: reportPath, port, cameras: camerasPath });
-  const { cacheFolder, startLocalSystem } = await import('../local/demo/local-system.ts');
-  // Before anything takes time, and where a person sees it rather than in a worker's log.
-  const { prepareModel } = await import('../worker/detect/prepare-model.ts');
-  await prepareModel(modelPath, { cacheFolder: cacheFolder(folder) });
   const clips = await makeClips(join(folder, 'clips'));
 
   // Loaded here, so that other commands of the line start without them.
   const { demoCameras, spareStreamName } = await import('../local/demo/demo-cameras.ts');
+  const { startLocalSystem } = await import('../local/demo/local-system.ts');
   const { RunObserver } = await import('../local/demo/run-observer.ts');
   const { describeReport, writeReport } = await import('../local/demo/run-report.ts');
   const { demoInferencesPerSecond } = await import('../local/demo/settings.ts');

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import type { CameraState } from '../fleet-state.ts';
 import { decide } from './decide.ts';
-import { noonMs, observation, policy, state, worker } from './fleet-factories.ts';
+import { noonMs, observation, policy, report, state, worker } from './fleet-factories.ts';
 
 const checkpoint = { fragmentNumber: '17', producerTimestampMs: noonMs - 5_000 };
 const released = { epoch: 3, releasedEpoch: 3, checkpoint };
@@ -27,4 +27,17 @@ it('a camera given ahead of its window is watched from the start of the window o
   const schedule = { timeZone: 'UTC', windows: [{ start: '12:01', end: '13:00' }] };
   expect(given(state('gate', {}, { schedule })).next.ownedSinceMs).toBe(noonMs + 60_000);
   expect(given(state('gate')).next.ownedSinceMs).toBe(noonMs);
+});
+
+it('a camera is not moved for room before its owner has begun: what was never run is never released', () => {
+  const crowd = ['a', 'b', 'c'].map((id) => state(id, { ownerWorkerId: 'w1', epoch: 1 }, { detect: { fps: 6 } }));
+  const epochs = (ids: string[]) => Object.fromEntries(ids.map((id) => [id, report()]));
+  const movesWhen = (begun: string[]) =>
+    decide(
+      observation(crowd, [worker('w1', { running: epochs(begun) }), worker('w2')]),
+      policy(),
+      noonMs,
+    ).changes.flatMap(({ ownership }) => (ownership?.kind === 'release' ? [ownership.cameraId] : []));
+  expect(movesWhen([])).toEqual([]);
+  expect(movesWhen(['a', 'b', 'c'])).toHaveLength(1);
 });

@@ -107,7 +107,12 @@ function changeOf(
     if (target === undefined) {
       return workers.get(ownerWorkerId)?.lifecycle === 'ready' ? release('its worker has no room for it') : null;
     }
-    if (target !== ownerWorkerId) return release(`worker ${target} has more room`);
+    if (target !== ownerWorkerId) {
+      // Asked back before it was seen, it would be missing from the owner's list without ever having been run, and no
+      // release would come: the camera would be blind until that silence is taken for a loss.
+      const hasBegun = workers.get(ownerWorkerId)?.running[cameraId]?.epoch === state.epoch;
+      return hasBegun ? release(`worker ${target} has more room`) : null;
+    }
     const given = workers.get(ownerWorkerId)?.assignments?.[cameraId];
     if (
       given !== undefined &&

@@ -37,11 +37,6 @@ const repositoryRoot = fileURLToPath(new URL('../../', import.meta.url));
 /** The SDK signs every call; the local cloud does not verify signatures. */
 const credentials = { AWS_ACCESS_KEY_ID: 'local', AWS_SECRET_ACCESS_KEY: 'local' };
 
-/** Where prepared models are kept between runs, for the workers and for who checks a model before. */
-export function cacheFolder(folder: string): string {
-  return join(folder, 'cache');
-}
-
 export type LocalSystemOptions = {
   /** `.local/`: state, models, logs and caches. */
   folder: string;
@@ -78,7 +73,7 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
   const folders = {
     state: join(options.folder, 'state'),
     models: join(options.folder, 'models'),
-    cache: cacheFolder(options.folder),
+    cache: join(options.folder, 'cache'),
   };
   await Promise.all([folders.models, folders.cache].map((folder) => mkdir(folder, { recursive: true })));
   await copyFile(options.modelPath, join(folders.models, 'default.onnx'));
@@ -119,7 +114,7 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
     await feeds.stop();
     clients.destroy();
     await cloud.close();
-    await new Promise((resolve) => log.end(resolve));
+    await log.end();
   };
   try {
     const stage = await startLocalStage(cloud, {
@@ -178,9 +173,22 @@ function workerEnvironment(
   };
 }
 
-/** The log must never stop the system: when the disk is full, lines are lost and the run goes on. */
-function openLog(path: string): WriteStream {
-  const stream = createWriteStream(path);
-  stream.on('error', () => {});
-  return stream;
+type Log = { write(text: string): void; end(): Promise<void> };
+
+/**
+ * Opened at the first line, which comes after the data folder was claimed: a second start that is refused must not
+ * touch the first one's log. It never stops the system: when the disk is full, lines are lost and the run goes on.
+ */
+function openLog(path: string): Log {
+  let stream: WriteStream | null = null;
+  return {
+    write(text) {
+      if (stream === null) {
+        stream = createWriteStream(path);
+        stream.on('error', () => {});
+      }
+      stream.write(text);
+    },
+    end: () => new Promise((resolve) => (stream === null ? resolve() : stream.end(() => resolve()))),
+  };
 }
