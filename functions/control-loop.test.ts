@@ -2,7 +2,7 @@
 import { DeleteCommand } from '@aws-sdk/lib-dynamodb';
 import { afterEach, describe, expect, it } from 'vitest';
 import { readFleet } from '../aws/fleets.ts';
-import { type ControlStage, type StageOptions, startControlStage } from './control-loop-stage.ts';
+import { type ControlStage, type StageOptions, startControlStage } from './control-loop-stage.test-factory.ts';
 
 const policy = { leadTimeDefaultMs: 120_000, scaleInDelayMs: 60_000, silentGraceMs: 120_000, maxWorkers: 3 };
 const beforeEightMs = Date.parse('2026-11-24T07:50:00Z');

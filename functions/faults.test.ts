@@ -3,7 +3,7 @@ import type { DynamoDBStreamEvent } from 'aws-lambda';
 import { afterEach, describe, expect, it } from 'vitest';
 import { lockFleet, readFleet, unlockFleet } from '../aws/fleets.ts';
 import { buildCameraChangedHandler } from './camera-changed.ts';
-import { type ControlStage, type StageOptions, startControlStage } from './control-loop-stage.ts';
+import { type ControlStage, type StageOptions, startControlStage } from './control-loop-stage.test-factory.ts';
 import { controlEnvironment } from './environment.ts';
 import { completeDeps } from './handler-deps.ts';
 import { reconcileFleet } from './reconcile-fleet.ts';
