@@ -3,7 +3,14 @@ import { CreateStreamCommand, DeleteStreamCommand } from '@aws-sdk/client-kinesi
 import { ListFragmentsCommand } from '@aws-sdk/client-kinesis-video-archived-media';
 import { GetMediaCommand } from '@aws-sdk/client-kinesis-video-media';
 import { afterEach, expect, test } from 'vitest';
-import { type MediaRig, type RawProducer, RIG_START_MS, rigCluster, rigHeader, startMediaRig } from './media-rig.test-factory.ts';
+import {
+  type MediaRig,
+  type RawProducer,
+  RIG_START_MS,
+  rigCluster,
+  rigHeader,
+  startMediaRig,
+} from './media-rig.test-factory.ts';
 import type { KinesisVideoOptions } from './service.ts';
 
 const MINUTE_MS = 60_000;

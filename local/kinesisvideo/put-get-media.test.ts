@@ -1,7 +1,14 @@
 /** PutMedia to GetMedia through the real front and the real SDK: what a producer sends is what a consumer reads. */
 import { CreateStreamCommand } from '@aws-sdk/client-kinesis-video';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type MediaRig, RIG_START_MS, rigCluster, rigFrame, rigHeader, startMediaRig } from './media-rig.test-factory.ts';
+import {
+  type MediaRig,
+  RIG_START_MS,
+  rigCluster,
+  rigFrame,
+  rigHeader,
+  startMediaRig,
+} from './media-rig.test-factory.ts';
 
 let rig: MediaRig;
 beforeEach(async () => {
