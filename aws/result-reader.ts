@@ -3,7 +3,12 @@
  * detections table and the bucket. Invariant: a record is handed on once and in order per shard; a record that is not
  * JSON is counted and skipped.
  */
-import { GetRecordsCommand, GetShardIteratorCommand, ListShardsCommand } from '@aws-sdk/client-kinesis';
+import {
+  GetRecordsCommand,
+  type GetRecordsCommandOutput,
+  GetShardIteratorCommand,
+  ListShardsCommand,
+} from '@aws-sdk/client-kinesis';
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { QueryCommand } from '@aws-sdk/lib-dynamodb';
 import type { AwsClients } from './clients.ts';
@@ -12,12 +17,14 @@ import { awsCall } from './error-codes.ts';
 /** GetRecords: at most 10,000 records and 5 reads a second per shard. */
 const recordsPerReadMax = 1_000;
 
+type Place = { shardId: string; iterator: string; lastSequenceNumber: string | null };
+
 export class ResultStreamReader {
   records = 0;
   unreadable = 0;
   readonly #clients: AwsClients;
   readonly #stream: string;
-  #iterators: string[] | null = null;
+  #places: Place[] | null = null;
 
   constructor(clients: AwsClients, stream: string) {
     this.#clients = clients;
@@ -27,38 +34,60 @@ export class ResultStreamReader {
   /** Takes the position: what is published from here on is read. */
   async open(): Promise<void> {
     const { kinesis } = this.#clients;
-    const StreamName = this.#stream;
-    const shards = await awsCall(`list the shards of ${StreamName}`, () =>
-      kinesis.send(new ListShardsCommand({ StreamName })),
+    const shards = await awsCall(`list the shards of ${this.#stream}`, () =>
+      kinesis.send(new ListShardsCommand({ StreamName: this.#stream })),
     );
-    this.#iterators = await Promise.all(
-      (shards.Shards ?? []).map(async ({ ShardId }) => {
-        const answer = await awsCall(`read ${StreamName}`, () =>
-          kinesis.send(new GetShardIteratorCommand({ StreamName, ShardId, ShardIteratorType: 'LATEST' })),
-        );
-        return answer.ShardIterator ?? '';
-      }),
+    this.#places = await Promise.all(
+      (shards.Shards ?? []).map(async ({ ShardId = '' }) => ({
+        shardId: ShardId,
+        iterator: await this.#iterator(ShardId, null),
+        lastSequenceNumber: null,
+      })),
     );
   }
 
   /** @returns the records that arrived since the last call, parsed. */
   async read(): Promise<unknown[]> {
-    if (this.#iterators === null) await this.open();
+    if (this.#places === null) await this.open();
     const found: unknown[] = [];
-    for (const [index, iterator] of (this.#iterators ?? []).entries()) {
-      let next = iterator;
-      for (let full = true; full && next !== ''; ) {
-        const answer = await awsCall(`read ${this.#stream}`, () =>
-          this.#clients.kinesis.send(new GetRecordsCommand({ ShardIterator: next, Limit: recordsPerReadMax })),
-        );
+    for (const place of this.#places ?? []) {
+      for (let full = true; full && place.iterator !== ''; ) {
+        const answer = await this.#records(place);
         const records = answer.Records ?? [];
         for (const { Data } of records) this.#parse(Data, found);
-        next = answer.NextShardIterator ?? '';
+        place.iterator = answer.NextShardIterator ?? '';
+        place.lastSequenceNumber = records.at(-1)?.SequenceNumber ?? place.lastSequenceNumber;
         full = records.length === recordsPerReadMax;
       }
-      if (this.#iterators !== null) this.#iterators[index] = next;
     }
     return found;
+  }
+
+  async #records(place: Place): Promise<GetRecordsCommandOutput> {
+    const get = () =>
+      awsCall(`read ${this.#stream}`, () =>
+        this.#clients.kinesis.send(new GetRecordsCommand({ ShardIterator: place.iterator, Limit: recordsPerReadMax })),
+      );
+    try {
+      return await get();
+    } catch (error) {
+      if ((error as { cause?: { name?: string } }).cause?.name !== 'ExpiredIteratorException') throw error;
+      // A machine that slept: five minutes after the last read the place is to be named anew.
+      place.iterator = await this.#iterator(place.shardId, place.lastSequenceNumber);
+      return get();
+    }
+  }
+
+  /** @param after null: from the end on. */
+  async #iterator(ShardId: string, after: string | null): Promise<string> {
+    const position =
+      after === null
+        ? ({ ShardIteratorType: 'LATEST' } as const)
+        : ({ ShardIteratorType: 'AFTER_SEQUENCE_NUMBER', StartingSequenceNumber: after } as const);
+    const answer = await awsCall(`read ${this.#stream}`, () =>
+      this.#clients.kinesis.send(new GetShardIteratorCommand({ StreamName: this.#stream, ShardId, ...position })),
+    );
+    return answer.ShardIterator ?? '';
   }
 
   #parse(data: Uint8Array | undefined, found: unknown[]): void {
