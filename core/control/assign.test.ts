@@ -2,13 +2,13 @@
 import { expect, it } from 'vitest';
 import type { CameraState } from '../fleet-state.ts';
 import { decide } from './decide.ts';
-import { noonMs, observation, policy, report, state, worker } from './fleet-factories.ts';
+import { camera, noonMs, observation, policy, report, state, worker } from './fleet-factories.ts';
 
 const checkpoint = { fragmentNumber: '17', producerTimestampMs: noonMs - 5_000 };
 const released = { epoch: 3, releasedEpoch: 3, checkpoint };
 
-function given(camera: CameraState) {
-  const { changes } = decide(observation([camera], [worker('w1'), worker('w2')]), policy(), noonMs);
+function given(handed: CameraState) {
+  const { changes } = decide(observation([handed], [worker('w1'), worker('w2')]), policy(), noonMs);
   const [change] = changes;
   if (change?.ownership?.kind !== 'give') throw new Error(`not given: ${JSON.stringify(change)}`);
   return { ownership: change.ownership, next: change.next };
@@ -40,4 +40,20 @@ it('a camera is not moved for room before its owner has begun: what was never ru
     ).changes.flatMap(({ ownership }) => (ownership?.kind === 'release' ? [ownership.cameraId] : []));
   expect(movesWhen([])).toEqual([]);
   expect(movesWhen(['a', 'b', 'c'])).toHaveLength(1);
+});
+
+it('a camera that its owner lists for long and does not begin is asked back, for only another epoch starts it', () => {
+  const gate = state('gate', { ownerWorkerId: 'w1', epoch: 1, ownedSinceMs: noonMs - 60_000 });
+  const seen = (heardMs: number, running = {}) => {
+    const assignments = { gate: { epoch: 1, camera: camera('gate'), assignedAtMs: noonMs - 60_000 } };
+    const owner = worker('w1', { assignments, running, heartbeatAtMs: noonMs - 60_000 + heardMs });
+    return decide(observation([gate], [owner]), policy({ workerDeadAfterMs: 60_001 }), noonMs).changes.flatMap(
+      ({ ownership }) => ownership ?? [],
+    );
+  };
+  expect(seen(3_000)).toEqual([]);
+  expect(seen(59_000, { gate: report() })).toEqual([]);
+  expect(seen(59_000)).toEqual([
+    { kind: 'release', cameraId: 'gate', workerId: 'w1', reason: 'its worker does not begin it' },
+  ]);
 });

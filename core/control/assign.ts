@@ -13,6 +13,8 @@ import { placeCameras } from './pack.ts';
 
 /** A worker that lists a camera no more this long after it was asked, without a word, has lost it: two heartbeats and a flush. */
 export const silentReleaseMs = 10_000;
+/** A worker begins a camera with the next heartbeat after it was listed; one that has not after ten will never. */
+export const notBegunMs = 30_000;
 
 export type Lease = 'none' | 'held' | 'releasing' | 'released' | 'orphaned';
 
@@ -103,6 +105,7 @@ function changeOf(
     const release = (reason: string) => ({ kind: 'release' as const, cameraId, workerId: ownerWorkerId, reason });
     if (shed.has(cameraId)) return release('cameras of higher priority need its place');
     if (demand?.assignNow !== true) return release(demand?.idle.reason ?? 'it is not wanted');
+    if (neverBegins(workers.get(ownerWorkerId), state)) return release('its worker does not begin it');
     // Its owner is busy starting again or out of sight for packing: taking the camera away would help nobody.
     if (target === undefined) {
       return workers.get(ownerWorkerId)?.lifecycle === 'ready' ? release('its worker has no room for it') : null;
@@ -130,6 +133,16 @@ function changeOf(
   if (ownerWorkerId === undefined) return null;
   const reason = lease === 'released' ? 'has given it up' : 'is gone';
   return { kind: 'disown', cameraId, workerId: ownerWorkerId, reason };
+}
+
+/**
+ * Does the owner live, hold the camera on its list, and leave it alone all the same? It has counted this epoch as lost
+ * (cut off while control's writes stopped half-way); only another epoch starts the camera again.
+ */
+function neverBegins(owner: WorkerItem | undefined, { cameraId, epoch }: CameraState): boolean {
+  if (owner?.lifecycle !== 'ready' || owner.running[cameraId] !== undefined) return false;
+  const given = owner.assignments?.[cameraId];
+  return given?.epoch === epoch && owner.heartbeatAtMs >= given.assignedAtMs + notBegunMs;
 }
 
 /**
