@@ -2,7 +2,7 @@
  * What a benchmark is and how its figures are taken: a warm-up run, then runs until the time is used up, told as median,
  * fastest and slowest. Alternatives run in turns within one measurement, so that a busy machine slows both alike and their
  * ratio stays true.
- * Invariant: a figure has at least RUNS_MIN runs; a goal is printed beside its figure and never fails the run.
+ * Invariant: a figure has at least RUNS_MIN runs (unless it is only to be seen working); a goal is printed beside its figure and never fails the run.
  */
 
 /** Below this a median says little. */
@@ -65,6 +65,12 @@ export function microsecondsPer(pieces: number, piece: string): Scale {
 export class Bench {
   readonly figures: Figure[] = [];
   readonly skipped: string[] = [];
+  readonly #isQuick: boolean;
+
+  /** @param isQuick one run each: it shows that a benchmark works, and its figures mean nothing. */
+  constructor(isQuick: boolean) {
+    this.#isQuick = isQuick;
+  }
 
   async measure(what: string, scale: Scale, once: () => unknown, settings: Settings = {}): Promise<void> {
     await this.sideBySide(scale, [{ what, once }], settings);
@@ -75,8 +81,9 @@ export class Bench {
     const { budgetMs = BUDGET_DEFAULT_MS, goalAtMost } = settings;
     for (const { once } of alternatives) await once();
     const values: number[][] = alternatives.map(() => []);
-    const endsAtMs = performance.now() + budgetMs;
-    for (let run = 0; run < RUNS_MAX && (run < RUNS_MIN || performance.now() < endsAtMs); run += 1) {
+    const endsAtMs = performance.now() + (this.#isQuick ? 0 : budgetMs);
+    const runsMin = this.#isQuick ? 1 : RUNS_MIN;
+    for (let run = 0; run < RUNS_MAX && (run < runsMin || performance.now() < endsAtMs); run += 1) {
       for (const [index, { once }] of alternatives.entries()) {
         const startedMs = performance.now();
         await once();
@@ -103,8 +110,8 @@ export class Bench {
 }
 
 /** Never rejects: one broken benchmark does not cost the figures of the others. */
-export async function runBenchmark(benchmark: Benchmark): Promise<BenchmarkResult> {
-  const bench = new Bench();
+export async function runBenchmark(benchmark: Benchmark, isQuick = false): Promise<BenchmarkResult> {
+  const bench = new Bench(isQuick);
   const startedMs = performance.now();
   let failure: string | null = null;
   try {

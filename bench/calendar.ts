@@ -14,10 +14,14 @@ export const calendar: Benchmark = {
   async run(bench: Bench) {
     const cameras = fleetCameras();
     const horizonMs = demandHorizonMs(defaultPolicy, defaultPolicy.leadTimeDefaultMs);
+    let minute = 0;
+    // A minute later each time, as ticks are: what is remembered of one span must not answer for another.
     const ask = (fromMs: number, toMs: number) => () => {
+      minute += 1;
+      const shiftMs = minute * 60_000;
       let intervals = 0;
-      for (const camera of cameras) intervals += scheduledIntervals(camera, fromMs, toMs).length;
-      if (intervals < cameras.length / 2) throw new Error(`only ${intervals} intervals`);
+      for (const camera of cameras) intervals += scheduledIntervals(camera, fromMs + shiftMs, toMs + shiftMs).length;
+      if (intervals === 0) throw new Error('no camera is ever watched');
     };
     await bench.measure(
       'what one tick asks: the past 15 min to the lead time ahead',

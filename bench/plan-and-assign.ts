@@ -18,11 +18,12 @@ export const planAndAssign: Benchmark = {
       ['nothing runs yet and no worker exists', freshFleet(0)],
       [`${workers} workers became ready, every camera to be given`, freshFleet(workers)],
       [`${gone} of ${workers} workers have died`, withDead(running, gone)],
+      [`three of four cameras were disabled, ${workers} workers to be thinned out`, withDisabled(running)],
     ];
     for (const [what, observation] of situations) {
       const scale = millisecondsPer(1, 'decision');
       const think = () => decide(observation, policy, noonMs);
-      await bench.measure(what, scale, think, { budgetMs: 900, goalAtMost: DECIDED_WITHIN_MS });
+      await bench.measure(what, scale, think, { budgetMs: 700, goalAtMost: DECIDED_WITHIN_MS });
     }
   },
 };
@@ -32,4 +33,11 @@ function withDead(observation: FleetObservation, count: number): FleetObservatio
     index < count ? { ...worker, heartbeatAtMs: noonMs - 60_000 } : worker,
   );
   return { ...observation, workers };
+}
+
+function withDisabled(observation: FleetObservation): FleetObservation {
+  const cameras = observation.cameras.map((state, index) =>
+    index % 4 === 0 || state.camera === null ? state : { ...state, camera: { ...state.camera, enabled: false } },
+  );
+  return { ...observation, cameras, fleet: { ...observation.fleet, lowerDemandSinceMs: noonMs - 3_600_000 } };
 }

@@ -6,8 +6,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { promisify, styleText } from 'node:util';
-import Table from 'cli-table3';
+import { promisify } from 'node:util';
 import type { BenchmarkResult, Figure } from './benchmark.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
@@ -58,32 +57,44 @@ export async function record(run: RunReport): Promise<string> {
 
 export function describeRun(run: RunReport): string {
   const { machine, load, benchmarks } = run;
-  const table = new Table({ head: ['', 'median', 'min', 'max', 'unit', ''], style: { head: ['gray'], compact: true } });
-  for (const { name, claim, figures, skipped, failure } of benchmarks) {
-    table.push([{ colSpan: 6, content: `${styleText('bold', name)}  ${claim}` }]);
-    for (const figure of figures) table.push(row(figure));
-    for (const reason of skipped) table.push([{ colSpan: 6, content: `  skipped: ${reason}` }]);
-    if (failure !== null) table.push([{ colSpan: 6, content: `  ${styleText('red', 'broke')}: ${failure}` }]);
-  }
+  const columns = alignedColumns(benchmarks.flatMap(({ figures }) => figures));
+  const sections = benchmarks.map(({ name, claim, figures, skipped, failure }) =>
+    [
+      `${name}: ${claim}`,
+      ...figures.map((figure) => columns.line(figure)),
+      ...skipped.map((reason) => `  skipped: ${reason}`),
+      ...(failure === null ? [] : [`  broke: ${failure}`]),
+    ].join('\n'),
+  );
   const busy =
-    load.before >= IDLE_LOAD_MAX
-      ? [`The machine was busy when this began (load ${load.before}): expect less than it can do.`]
-      : [];
-  return [
-    table.toString(),
+    load.before < IDLE_LOAD_MAX
+      ? []
+      : [`The machine was busy when this began (load ${load.before}): expect less than it can do.`];
+  const where = [
     `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.platform}, Node ${machine.node}`,
     `commit ${run.commit}${run.treeIsDirty ? ' with changes' : ''}, load ${load.before} before and ${load.after} after`,
     ...busy,
   ].join('\n');
+  return [columns.header, ...sections, where].join('\n\n');
 }
 
-function row({ what, median, min, max, unit, goal }: Figure) {
-  const numbers = [median, min, max].map((value) => ({
-    content: value.toLocaleString('en'),
-    hAlign: 'right' as const,
-  }));
-  const verdict = goal === undefined ? '' : `${goal.met ? 'met' : styleText('red', 'missed')}: ${goal.text}`;
-  return [`  ${what}`, ...numbers, unit, verdict];
+/** One set of widths for all benchmarks, so that figures stand under each other. */
+function alignedColumns(figures: readonly Figure[]): { header: string; line: (figure: Figure) => string } {
+  const shown = (value: number) => value.toLocaleString('en', { maximumSignificantDigits: 4 });
+  const cells = ({ what, median, min, max, unit, goal }: Figure) => {
+    const verdict = goal === undefined ? '' : `${goal.met ? 'met' : 'MISSED'}: ${goal.text}`;
+    return [`  ${what}`, shown(median), shown(min), shown(max), unit, verdict];
+  };
+  const head = ['', 'median', 'min', 'max', 'unit', ''];
+  const rows = [head, ...figures.map(cells)];
+  const widths = head.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const isNumber = (column: number) => column >= 1 && column <= 3;
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, column) => (isNumber(column) ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0)))
+      .join('  ')
+      .trimEnd();
+  return { header: line(head), line: (figure) => line(cells(figure)) };
 }
 
 function currentLoad(): number {

@@ -1,6 +1,7 @@
 /**
  * `npm run bench [-- name…]`: runs the named benchmarks, or all, one after the other, and prints their figures.
- * `--json` prints one document instead of the table; `--record` also keeps it in bench/runs. Progress goes to stderr.
+ * `--json` prints one document instead of the table; `--record` also keeps it in bench/runs; `--quick` takes one run each,
+ * to see that they work. Progress goes to stderr.
  * Contract: exit code 0 whatever the figures are, 1 when a benchmark broke, 2 for a name that does not exist.
  */
 import { parseArgs } from 'node:util';
@@ -28,12 +29,12 @@ const benchmarks: readonly Benchmark[] = [
 ];
 
 async function main(): Promise<void> {
-  const { chosen, json, isRecorded } = parseCommandLine();
+  const { chosen, json, isRecorded, isQuick } = parseCommandLine();
   const where = await circumstances(new Date());
   const results: BenchmarkResult[] = [];
   for (const [index, benchmark] of chosen.entries()) {
     process.stderr.write(`[${index + 1}/${chosen.length}] ${benchmark.name} …`);
-    const result = await runBenchmark(benchmark);
+    const result = await runBenchmark(benchmark, isQuick);
     process.stderr.write(` ${(result.tookMs / 1000).toFixed(1)} s${result.failure === null ? '' : ', broke'}\n`);
     results.push(result);
   }
@@ -43,20 +44,24 @@ async function main(): Promise<void> {
   if (isRecorded) process.stderr.write(`recorded in ${await record(run)}\n`);
 }
 
-function parseCommandLine(): { chosen: readonly Benchmark[]; json: boolean; isRecorded: boolean } {
+type CommandLine = { chosen: readonly Benchmark[]; json: boolean; isRecorded: boolean; isQuick: boolean };
+
+function parseCommandLine(): CommandLine {
   const names = benchmarks.map(({ name }) => name).join(', ');
   try {
     const { values, positionals } = parseArgs({
       allowPositionals: true,
-      options: { json: { type: 'boolean' }, record: { type: 'boolean' } },
+      options: { json: { type: 'boolean' }, record: { type: 'boolean' }, quick: { type: 'boolean' } },
     });
+    const { json = false, record: isRecorded = false, quick: isQuick = false } = values;
+    if (isRecorded && isQuick) throw new Error('a quick run is no record');
     const unknown = positionals.filter((wanted) => !benchmarks.some(({ name }) => name === wanted));
     if (unknown.length > 0) throw new Error(`no benchmark ${unknown.join(', ')}`);
     const chosen = positionals.length === 0 ? benchmarks : benchmarks.filter(({ name }) => positionals.includes(name));
-    return { chosen, json: values.json ?? false, isRecorded: values.record ?? false };
+    return { chosen, json, isRecorded, isQuick };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    console.error(`bench: USAGE: ${message} (npm run bench -- [--json] [--record] [${names}])`);
+    console.error(`bench: USAGE: ${message} (npm run bench -- [--json] [--record | --quick] [${names}])`);
     process.exit(2);
   }
 }
