@@ -134,12 +134,13 @@ class DemoDetector(nn.Module):
 def anchor_points(shapes, device):
     """Centres of all cells in strides ([anchors, 2] as x, y) and the stride of each ([anchors, 1])."""
     points, strides = [], []
+    cells = lambda count: torch.arange(int(count), dtype=torch.float32, device=device)
     for (height, width), stride in zip(shapes, STRIDES):
         y, x = torch.meshgrid(
-            torch.arange(int(height), device=device) + 0.5, torch.arange(int(width), device=device) + 0.5, indexing="ij"
+            cells(height) + 0.5, cells(width) + 0.5, indexing="ij"
         )
         points.append(torch.stack([x, y], -1).view(-1, 2))
-        strides.append(torch.full((int(height) * int(width), 1), float(stride), device=device))
+        strides.append(torch.full((int(height) * int(width), 1), float(stride), dtype=torch.float32, device=device))
     return torch.cat(points), torch.cat(strides)
 
 
