@@ -1,8 +1,8 @@
 /**
  * Carries out a decision. Every step is idempotent and stands alone: what fails is said in one sentence and the others
  * go on; the next run sees the world as it then is and decides again.
- * Invariant: a camera's state is written before any worker's list names it, and a task is given back before its instance
- * is terminated.
+ * Invariant: a camera's state is written before any worker's list names it; the cameras of a worker that fell silent go
+ * to somebody else only once its own list is empty; a task is given back before its instance is terminated.
  */
 import { assignmentsOf, sameAssignments } from '../core/control/assign.ts';
 import type { CameraChange, ControlDecision } from '../core/control/decide.ts';
@@ -16,7 +16,7 @@ import { setGroupSize, setServiceSize, terminateInstance } from './capacity.ts';
 import { addToLedger } from './ledger.ts';
 import type { Surroundings } from './observe.ts';
 import { inParallel, parallelWritesMax } from './parallel.ts';
-import { buryWorker, markDraining, writeAssignments } from './workers.ts';
+import { buryWorker, emptyListIfSilent, markDraining, writeAssignments } from './workers.ts';
 
 /** What was done or failed to be done, one sentence each. */
 export type Applied = { actions: string[]; failures: string[] };
@@ -27,14 +27,57 @@ export async function applyDecision(
   decision: ControlDecision,
 ): Promise<Applied> {
   const steps = new Steps();
+  const heldBack = await disarmSilentOwners(surroundings, observation, decision, steps);
+  const mayChange = ({ ownerWorkerId }: CameraState) => ownerWorkerId === undefined || !heldBack.has(ownerWorkerId);
+  const possible: ControlDecision = {
+    ...decision,
+    changes: decision.changes.filter(({ ownership, observed }) => ownership === null || mayChange(observed)),
+    departures: decision.departures.filter(({ state }) => mayChange(state)),
+  };
   await Promise.all([
     grow(surroundings, observation, decision, steps),
-    writeCameras(surroundings, observation, decision, steps),
+    writeCameras(surroundings, observation, possible, steps),
     drain(surroundings, observation, decision, steps),
     giveBack(surroundings, observation, decision, steps),
-    tidy(surroundings, decision, steps),
+    tidy(surroundings, possible, steps),
   ]);
   return { actions: steps.sentences(), failures: steps.failures };
+}
+
+/**
+ * A worker that is called dead for its silence may speak again at any moment, and would go on with the list that it has.
+ * So its list is emptied first, on the condition that it is still silent.
+ * @returns the workers that spoke meanwhile, or whose list could not be emptied: their cameras stay with them in this run.
+ */
+async function disarmSilentOwners(
+  { clients, names }: Surroundings,
+  { workers }: FleetObservation,
+  { changes, departures, nowMs, policy }: ControlDecision,
+  steps: Steps,
+): Promise<ReadonlySet<string>> {
+  const losing = new Set<string | undefined>();
+  for (const { ownership, observed } of changes) {
+    if (ownership?.kind === 'give' || ownership?.kind === 'disown') losing.add(observed.ownerWorkerId);
+  }
+  for (const { state } of departures) losing.add(state.ownerWorkerId);
+  // What has stopped, by its own word or by that of ECS, speaks no more.
+  const silent = workers.filter(
+    (worker) =>
+      losing.has(worker.workerId) &&
+      isDead(worker, nowMs, policy.workerDeadAfterMs) &&
+      worker.stoppedAtMs === undefined &&
+      worker.lifecycle !== 'stopped' &&
+      Object.keys(worker.assignments ?? {}).length > 0,
+  );
+  const heldBack = new Set<string>();
+  await inParallel(silent, parallelWritesMax, async (worker) => {
+    const sentence = `emptied the list of silent worker ${worker.workerId}`;
+    const emptied = await steps.try(order.disarm, sentence, () =>
+      emptyListIfSilent(clients, names.tables.workers, worker),
+    );
+    if (!emptied) heldBack.add(worker.workerId);
+  });
+  return heldBack;
 }
 
 /** Sentences in the order of a fixed list of kinds, whichever call answered first. */
@@ -72,7 +115,7 @@ class Steps {
   }
 }
 
-const order = { instances: 0, tasks: 1, terminate: 2, drain: 3, cameras: 4, lists: 5, tidy: 6 };
+const order = { instances: 0, tasks: 1, terminate: 2, drain: 3, disarm: 4, cameras: 5, lists: 6, tidy: 7 };
 
 async function grow(
   { clients, stage }: Surroundings,

@@ -8,7 +8,7 @@ import type { Camera, Issue } from '../core/camera.ts';
 import type { CameraChange } from '../core/control/decide.ts';
 import type { CameraState } from '../core/fleet-state.ts';
 import type { AwsClients } from './clients.ts';
-import { awsCall, isConditionFailed } from './error-codes.ts';
+import { awsCall, conditionHeld } from './error-codes.ts';
 import { queryAll } from './query-pages.ts';
 
 /** Sequence numbers of DynamoDB streams have up to 40 digits; padded, they compare as text. */
@@ -57,7 +57,7 @@ export async function saveVerdict(
   const { fleet, cameraId, camera, issues } = verdict;
   const phase = camera === null ? 'invalid' : 'off-schedule';
   const reason = camera === null ? 'its row cannot be used' : 'new: the next run decides';
-  return happened(`save the verdict on camera ${cameraId}`, () =>
+  return conditionHeld(`save the verdict on camera ${cameraId}`, () =>
     clients.documents.send(
       new UpdateCommand({
         TableName: table,
@@ -97,7 +97,7 @@ export async function markLeaving(
   toFleet: string | null,
   nowMs: number,
 ): Promise<boolean> {
-  return happened(`mark camera ${key.cameraId} as leaving fleet ${key.fleet}`, () =>
+  return conditionHeld(`mark camera ${key.cameraId} as leaving fleet ${key.fleet}`, () =>
     clients.documents.send(
       new UpdateCommand({
         TableName: table,
@@ -126,7 +126,7 @@ export async function departCamera(
     const { leaving: _, ownerWorkerId: _owner, ownedSinceMs: _since, releaseRequestedAtMs: _asked, ...kept } = state;
     const moved: CameraState = { ...kept, fleet: toFleet, rowChangedAtMs: nowMs };
     // False means that the new fleet knows this row version or a newer one: then nothing is left to move.
-    await happened(`move camera ${state.cameraId} to fleet ${toFleet}`, () =>
+    await conditionHeld(`move camera ${state.cameraId} to fleet ${toFleet}`, () =>
       clients.documents.send(
         new PutCommand({
           TableName: table,
@@ -137,7 +137,7 @@ export async function departCamera(
       ),
     );
   }
-  return happened(`remove the state of camera ${state.cameraId}`, () =>
+  return conditionHeld(`remove the state of camera ${state.cameraId}`, () =>
     clients.documents.send(
       new DeleteCommand({
         TableName: table,
@@ -196,7 +196,7 @@ export async function writeCameraChange(clients: AwsClients, table: string, chan
     removes.length > 0 ? `REMOVE ${removes.join(', ')}` : '',
   ].join(' ');
   if (expression.trim() === '') return true;
-  return happened(`write the state of camera ${change.cameraId}`, () =>
+  return conditionHeld(`write the state of camera ${change.cameraId}`, () =>
     clients.documents.send(
       new UpdateCommand({
         TableName: table,
@@ -207,14 +207,4 @@ export async function writeCameraChange(clients: AwsClients, table: string, chan
       }),
     ),
   );
-}
-
-async function happened(what: string, call: () => Promise<unknown>): Promise<boolean> {
-  try {
-    await awsCall(what, call);
-    return true;
-  } catch (error) {
-    if (isConditionFailed(error)) return false;
-    throw error;
-  }
 }

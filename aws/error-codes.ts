@@ -194,6 +194,17 @@ export async function awsCall<Result>(what: string, call: () => Promise<Result>)
   }
 }
 
+/** Runs one conditional write. @returns false when its condition did not hold: the world had moved, nothing was written. */
+export async function conditionHeld(what: string, call: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await awsCall(what, call);
+    return true;
+  } catch (error) {
+    if (isConditionFailed(error)) return false;
+    throw error;
+  }
+}
+
 /** Query-protocol services add or drop the suffixes "Fault" and "Exception"; both forms are looked up. */
 function namesOf(error: unknown): string[] {
   if (typeof error !== 'object' || error === null) return [];

@@ -5,7 +5,7 @@
 import { DeleteCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { Assignment, WorkerItem } from '../core/fleet-state.ts';
 import type { AwsClients } from './clients.ts';
-import { awsCall, isConditionFailed } from './error-codes.ts';
+import { conditionHeld } from './error-codes.ts';
 import { queryAll } from './query-pages.ts';
 
 export async function readWorkers(clients: AwsClients, table: string, fleet: string): Promise<WorkerItem[]> {
@@ -24,6 +24,21 @@ export function writeAssignments(
   assignments: Record<string, Assignment>,
 ): Promise<boolean> {
   return setOnWorker(clients, table, key, 'assignments', assignments, 'SET assignments = :value');
+}
+
+/** @returns false when the worker has spoken since it was read, or its item is gone. */
+export function emptyListIfSilent(clients: AwsClients, table: string, worker: WorkerItem): Promise<boolean> {
+  return conditionHeld(`empty the list of worker ${worker.workerId}`, () =>
+    clients.documents.send(
+      new UpdateCommand({
+        TableName: table,
+        Key: { fleet: worker.fleet, workerId: worker.workerId },
+        UpdateExpression: 'SET assignments = :none',
+        ConditionExpression: 'heartbeatAtMs = :seen',
+        ExpressionAttributeValues: { ':none': {}, ':seen': worker.heartbeatAtMs },
+      }),
+    ),
+  );
 }
 
 /** The first reason stands: a drain is final. */
@@ -58,7 +73,7 @@ export function markDrained(clients: AwsClients, table: string, key: WorkerKey, 
 
 /** Removes a dead worker's item. @returns false when it has spoken since, or is gone already. */
 export async function buryWorker(clients: AwsClients, table: string, worker: WorkerItem): Promise<boolean> {
-  return happened(`remove worker ${worker.workerId}`, () =>
+  return conditionHeld(`remove worker ${worker.workerId}`, () =>
     clients.documents.send(
       new DeleteCommand({
         TableName: table,
@@ -78,7 +93,7 @@ function setOnWorker(
   value: unknown,
   expression: string,
 ): Promise<boolean> {
-  return happened(`write the ${noun} of worker ${key.workerId}`, () =>
+  return conditionHeld(`write the ${noun} of worker ${key.workerId}`, () =>
     clients.documents.send(
       new UpdateCommand({
         TableName: table,
@@ -89,14 +104,4 @@ function setOnWorker(
       }),
     ),
   );
-}
-
-async function happened(what: string, call: () => Promise<unknown>): Promise<boolean> {
-  try {
-    await awsCall(what, call);
-    return true;
-  } catch (error) {
-    if (isConditionFailed(error)) return false;
-    throw error;
-  }
 }

@@ -1,0 +1,65 @@
+/** Who owns a camera when events cross each other: never two at once, and never nobody for good. */
+import { afterEach, expect, it } from 'vitest';
+import { applyDecision } from '../aws/apply.ts';
+import { readFleet } from '../aws/fleets.ts';
+import { observeFleet } from '../aws/observe.ts';
+import { decide } from '../core/control/decide.ts';
+import { type ControlStage, type StageOptions, startControlStage } from './control-loop-stage.test-factory.ts';
+
+const policy = { leadTimeDefaultMs: 120_000, scaleInDelayMs: 60_000, silentGraceMs: 120_000, maxWorkers: 3 };
+let stage: ControlStage | undefined;
+afterEach(async () => {
+  await stage?.close();
+  stage = undefined;
+});
+
+async function started(options: Partial<StageOptions> = {}): Promise<ControlStage> {
+  stage = await startControlStage({ startMs: Date.parse('2026-11-24T00:00:00Z'), policy, ...options });
+  await stage.createStream('dock');
+  stage.flowing.add('dock');
+  return stage;
+}
+
+/** One run of the control loop in two halves, so that something can happen between seeing and doing. */
+async function halfRun(test: ControlStage, nowMs: number) {
+  const { clients, environment } = test.deps;
+  const { names, stage: name, activityPeriodMs } = environment;
+  const surroundings = { clients, stage: name, names, activityPeriodMs };
+  const item = await readFleet(clients, names.tables.fleets, 'default');
+  const observation = await observeFleet(surroundings, item, environment.policy, nowMs);
+  const decision = decide(observation, environment.policy, nowMs);
+  return { decision, finish: () => applyDecision(surroundings, observation, decision) };
+}
+
+it('a silent worker that speaks again while its camera is being given away keeps it', async () => {
+  const test = await started();
+  await test.putCamera({ cameraId: 'dock-1', streamName: 'dock' });
+  await test.advance(140);
+  const before = await test.camera('dock-1');
+  expect(before).toMatchObject({ phase: 'running', epoch: 1 });
+
+  const run = await halfRun(test, test.clock.nowMs() + 30_000);
+  expect(run.decision.changes[0]?.ownership).toMatchObject({ kind: 'disown', reason: 'is gone' });
+  await test.advance(5);
+  const { actions } = await run.finish();
+  expect(actions).toContainEqual(
+    expect.stringMatching(/^left undone, the world had moved: emptied the list of silent/),
+  );
+  expect(await test.camera('dock-1')).toMatchObject({ ownerWorkerId: before?.ownerWorkerId, epoch: 1 });
+  expect((await test.workers())[0]?.running['dock-1']).toMatchObject({ epoch: 1 });
+});
+
+it('a silent worker finds an empty list when it speaks after its camera was given away', async () => {
+  const test = await started();
+  await test.putCamera({ cameraId: 'dock-1', streamName: 'dock' });
+  await test.advance(140);
+  const run = await halfRun(test, test.clock.nowMs() + 30_000);
+  const { failures } = await run.finish();
+  expect(failures).toEqual([]);
+  expect(await test.camera('dock-1')).toMatchObject({ epoch: 1 });
+  expect((await test.camera('dock-1'))?.ownerWorkerId).toBeUndefined();
+  await test.advance(5);
+  const [worker] = await test.workers();
+  expect(worker?.assignments ?? {}).toEqual({});
+  expect(worker?.running).toEqual({});
+});
