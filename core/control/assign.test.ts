@@ -1,6 +1,7 @@
 /** From where and from when on a new owner watches a camera. */
 import { expect, it } from 'vitest';
 import type { CameraState } from '../fleet-state.ts';
+import { assignmentsOf, sameAssignments } from './assign.ts';
 import { decide } from './decide.ts';
 import { camera, noonMs, observation, policy, report, state, worker } from './fleet-factories.ts';
 
@@ -56,4 +57,18 @@ it('a camera that its owner lists for long and does not begin is asked back, for
   expect(seen(59_000)).toEqual([
     { kind: 'release', cameraId: 'gate', workerId: 'w1', reason: 'its worker does not begin it' },
   ]);
+});
+
+it('a worker learns the hours of a changed row under the same epoch, and nothing else of it', () => {
+  const always = state('gate', { ownerWorkerId: 'w1', epoch: 2, ownedSinceMs: noonMs - 60_000 });
+  const seen = worker('w1');
+  const before = assignmentsOf(seen, [always], new Set());
+  const after = (row: Record<string, unknown>) =>
+    assignmentsOf({ ...seen, assignments: before }, [{ ...always, camera: camera('gate', row) }], new Set());
+  const evening = { schedule: { timeZone: 'UTC', windows: [{ start: '18:00', end: '19:00' }] } };
+  expect(sameAssignments(before, after({}))).toBe(true);
+  expect(sameAssignments(before, after(evening))).toBe(false);
+  expect(after(evening).gate).toMatchObject({ epoch: 2, camera: evening });
+  expect(sameAssignments(before, after({ detect: { fps: 9 } }))).toBe(true);
+  expect(after({ ...evening, detect: { fps: 9 } }).gate?.camera).toEqual(always.camera);
 });

@@ -156,7 +156,7 @@ function cleanlyReleased(state: CameraState): boolean {
 
 /**
  * The whole list of one worker, from the camera states as they are after the changes were written: whatever a crash
- * left unwritten is in it. What the worker already has under the same epoch stays as it is.
+ * left unwritten is in it. What the worker already has under the same epoch stays as it is, but for the camera's hours.
  */
 export function assignmentsOf(
   worker: WorkerItem,
@@ -170,7 +170,8 @@ export function assignmentsOf(
     const known = worker.assignments?.[state.cameraId];
     list[state.cameraId] =
       known !== undefined && known.epoch === state.epoch
-        ? known
+        ? // The worker watches within the hours of the row as it is now; other work comes with the next epoch.
+          { ...known, camera: sameWork(known.camera, state.camera) ? state.camera : known.camera }
         : {
             epoch: state.epoch,
             camera: state.camera,
@@ -183,10 +184,16 @@ export function assignmentsOf(
   return list;
 }
 
-/** Do two lists name the same cameras under the same epochs? */
+/** Do two lists name the same cameras under the same epochs, within the same hours? */
 export function sameAssignments(a: Record<string, Assignment>, b: Record<string, Assignment>): boolean {
+  const words = ({ epoch, camera: { enabled, schedule, override } }: Assignment) =>
+    canonical({ epoch, enabled, schedule, override });
   const ids = Object.keys(a);
-  return ids.length === Object.keys(b).length && ids.every((id) => b[id]?.epoch === a[id]?.epoch);
+  if (ids.length !== Object.keys(b).length) return false;
+  return Object.entries(a).every(([id, mine]) => {
+    const theirs = b[id];
+    return theirs !== undefined && words(mine) === words(theirs);
+  });
 }
 
 /** JSON with sorted keys: a table gives maps back in any order. */

@@ -47,6 +47,18 @@ test('a changed row restarts its camera on the spot and continues after the last
   expect(await longestHoleMs()).toBeLessThanOrEqual(2_000);
 });
 
+test('a window that is made longer while it is open is watched to its new end, without a restart', async () => {
+  const until = (end: string) => ({ schedule: { timeZone: 'UTC', windows: [{ start: '09:00', end }] } });
+  await watching(until('09:06'));
+  await system.passUntil('2026-11-24T09:05:30Z');
+  await system.putRow(cameraRow('dock-1', until('09:08')));
+  await system.passUntil('2026-11-24T09:09:30Z');
+  const captured = (await system.results()).frames.map(({ epoch, capturedAt }) => `${epoch} ${capturedAt}`);
+  expect(captured.at(-1)).toBe('1 2026-11-24T09:07:59.000Z');
+  expect(await longestHoleMs()).toBe(1_000);
+  expect(await system.camera('dock-1')).toMatchObject({ phase: 'off-schedule', releasedEpoch: 1 });
+});
+
 test('a machine that EC2 takes back: the worker lets go at once, its replacement takes over, nothing is repeated', async () => {
   const before = await watching();
   const [instance] = system.instances();

@@ -11,6 +11,7 @@ import type { FromDecodeHost, IntakeReport, CameraRun as RunName } from '../sess
 import type { WorkerMetrics } from './metrics.ts';
 import type { LoadedModel } from './model-pool.ts';
 import { RateMeter } from './rate-meter.ts';
+import { WatchedHours } from './watched-hours.ts';
 
 type FrameMessage = Extract<FromDecodeHost, { type: 'frame' }>;
 
@@ -18,6 +19,7 @@ export class CameraRun {
   readonly name: RunName;
   readonly assignment: Assignment;
   readonly link: DecodeLink;
+  readonly hours: WatchedHours;
   /** Resolves with the intake's last word; null when the camera was never started there. */
   readonly stopped: Promise<IntakeReport | null>;
   results: CameraResults | null = null;
@@ -44,6 +46,7 @@ export class CameraRun {
     this.#onModelLost = context.onModelLost;
     this.name = name;
     this.assignment = assignment;
+    this.hours = new WatchedHours(assignment.camera);
     this.link = link;
     this.#clock = clock;
     this.#metrics = metrics;
@@ -100,6 +103,10 @@ export class CameraRun {
     const results = this.results;
     if (model === null || results === null) return;
     this.#metrics.decode(frame.decodeMs);
+    if (!this.hours.covers(frame.capturedAtMs, this.#clock.nowMs())) {
+      this.#settle('off-schedule', buffer);
+      return;
+    }
     try {
       const inferred = await model.scheduler.submit(buffer);
       const nowMs = this.#clock.nowMs();
@@ -141,7 +148,7 @@ export class CameraRun {
     };
   }
 
-  #settle(outcome: 'inferred' | 'inference-failed', buffer: ArrayBuffer | null): void {
+  #settle(outcome: 'inferred' | 'inference-failed' | 'off-schedule', buffer: ArrayBuffer | null): void {
     this.link.send({ type: 'frame-settled', run: this.name, outcome, buffer }, buffer === null ? [] : [buffer]);
   }
 

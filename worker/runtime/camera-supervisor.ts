@@ -93,6 +93,12 @@ export class CameraSupervisor {
     void this.#begin(run);
   }
 
+  /** The hours of a running camera, as its row has them now. */
+  useHours({ camera, epoch }: Assignment): void {
+    const run = this.#cameras.get(camera.cameraId);
+    if (run?.assignment.epoch === epoch) run.hours.use(camera);
+  }
+
   /**
    * @param mayPublish false: the camera belongs to somebody else now; whatever is buffered is discarded.
    * @returns where reading stopped, once everything of this run is settled.

@@ -41,6 +41,7 @@ function rig() {
     running: () => new Map([...running].map(([cameraId, { epoch }]) => [cameraId, epoch])),
     runs,
     heartbeat: () => ({}),
+    useHours: () => {},
     start(assignment: Assignment) {
       said.push(`start ${assignment.camera.cameraId}#${assignment.epoch}`);
       running.set(assignment.camera.cameraId, assignment);

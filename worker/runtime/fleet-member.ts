@@ -196,6 +196,7 @@ export class FleetMember {
     const { supervisor, protection } = this.#dependencies;
     if (drainReason !== undefined) this.#startDraining(drainReason);
     else if (this.#lifecycle === 'draining' && !this.#isLeaving) this.#stopDraining();
+    for (const assignment of Object.values(assignments)) supervisor.useHours(assignment);
     const changes = assignmentChanges(supervisor.running(), assignments);
     for (const cameraId of changes.stop) this.#release(cameraId, !wasFenced, 'no longer assigned');
     if (this.#lifecycle === 'draining') this.#declineAll(assignments);

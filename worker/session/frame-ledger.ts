@@ -9,6 +9,7 @@ export const dropReasons = [
   'inference-failed',
   'repeated',
   'before-assignment',
+  'off-schedule',
   'no-model',
   'stopped',
 ] as const;
@@ -19,6 +20,7 @@ export const dropReasons = [
  * - inference-failed: the detector refused it or died
  * - repeated: it was handled before, by an earlier session or owner
  * - before-assignment: it arrived in KVS before this worker owned the camera
+ * - off-schedule: it was captured outside the camera's hours
  * - no-model: the camera's model cannot be used
  * - stopped: the camera stopped before its turn
  */
