@@ -73,7 +73,8 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
  */
 function watchOutput(): void {
   process.stdout.on('error', (cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'EPIPE') return;
+    // Told once: a command that runs for hours would repeat it with every line.
+    if (cause.code === 'EPIPE' || process.exitCode === 1) return;
     process.exitCode = 1;
     const error = new KvsInferError('OUTPUT_UNWRITABLE', `standard output: ${cause.message}`, {
       hint: 'make room, or send the output elsewhere',
