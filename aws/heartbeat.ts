@@ -8,7 +8,7 @@ import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { KvsInferError } from '../core/errors.ts';
 import type { Assignment, Checkpoint, WorkerItem } from '../core/fleet-state.ts';
 import type { AwsClients } from './clients.ts';
-import { awsCall, isConditionFailed } from './error-codes.ts';
+import { awsCall, conditionHeld } from './error-codes.ts';
 
 /** A heartbeat that takes longer is given up: the next one is due after 3 s. */
 const heartbeatTimeoutMs = 2_500;
@@ -27,7 +27,7 @@ export type WorkerEvent = 'Worker Ready' | 'Camera Released' | 'Worker Drained';
 /** The seam that tests replace. */
 export type ControlLink = {
   heartbeat(fields: HeartbeatFields): Promise<HeartbeatAnswer>;
-  /** @returns false when this worker does not own the camera at this epoch any more. */
+  /** @returns false when this worker does not own the camera at this epoch any more, or has released it already. */
   writeProgress(cameraId: string, epoch: number, progress: CameraProgress): Promise<boolean>;
   putEvent(event: WorkerEvent, cameraId?: string): Promise<void>;
 };
@@ -60,31 +60,27 @@ export function controlLink(clients: AwsClients, options: ControlLinkOptions): C
       return { assignments: item?.assignments ?? {}, drain: item?.drain };
     },
 
-    async writeProgress(cameraId, epoch, progress) {
-      const { released, ...fields } = progress;
-      const set = { ...fields, ...(released === true ? { releasedEpoch: epoch } : {}) };
+    async writeProgress(cameraId, epoch, { released, ...fields }) {
+      const isLastWord = released === true;
+      const set = { ...fields, ...(isLastWord ? { releasedEpoch: epoch } : {}) };
       if (Object.keys(set).length === 0) return true;
-      const update = assignment('SET', set);
-      try {
-        await clients.documents.send(
+      const { UpdateExpression, ExpressionAttributeNames, ExpressionAttributeValues } = assignment('SET', set);
+      // A checkpoint of an earlier owner is none to continue after: that owner may have gone on and been killed.
+      const forgotten = isLastWord && fields.checkpoint === undefined ? ' REMOVE checkpoint' : '';
+      // A checkpoint that was under way when the camera was released is older than the release's own.
+      const beforeRelease = isLastWord ? '' : ' AND (attribute_not_exists(releasedEpoch) OR releasedEpoch <> :epoch)';
+      return conditionHeld(`write the progress of ${cameraId}`, () =>
+        clients.documents.send(
           new UpdateCommand({
             TableName: options.cameraStatesTable,
             Key: { fleet, cameraId },
-            UpdateExpression: update.UpdateExpression,
-            ConditionExpression: '#owner = :me AND #epoch = :epoch',
-            ExpressionAttributeNames: {
-              ...update.ExpressionAttributeNames,
-              '#owner': 'ownerWorkerId',
-              '#epoch': 'epoch',
-            },
-            ExpressionAttributeValues: { ...update.ExpressionAttributeValues, ':me': workerId, ':epoch': epoch },
+            UpdateExpression: `${UpdateExpression}${forgotten}`,
+            ConditionExpression: `#owner = :me AND #epoch = :epoch${beforeRelease}`,
+            ExpressionAttributeNames: { ...ExpressionAttributeNames, '#owner': 'ownerWorkerId', '#epoch': 'epoch' },
+            ExpressionAttributeValues: { ...ExpressionAttributeValues, ':me': workerId, ':epoch': epoch },
           }),
-        );
-        return true;
-      } catch (error) {
-        if (isConditionFailed(error)) return false;
-        return awsCall(`write the progress of ${cameraId}`, () => Promise.reject(error));
-      }
+        ),
+      );
     },
 
     async putEvent(event, cameraId) {
