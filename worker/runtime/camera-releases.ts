@@ -4,33 +4,38 @@
  * could not be written is written again after the next heartbeat, until it is or until the camera is somebody else's.
  */
 import type { CameraProgress, ControlLink } from '../../aws/heartbeat.ts';
+import type { Assignment } from '../../core/fleet-state.ts';
 import type { Log } from './log.ts';
+
+/** Epochs start anew when a row is removed and typed again, so the time of the assignment counts too. */
+type Tenure = Pick<Assignment, 'epoch' | 'assignedAtMs'>;
 
 export class CameraReleases {
   readonly #control: Pick<ControlLink, 'writeProgress'>;
   readonly #log: Log;
   readonly #unwritten = new Map<string, { epoch: number; progress: CameraProgress }>();
-  readonly #over = new Map<string, number>();
+  readonly #over = new Map<string, Tenure>();
 
   constructor(control: Pick<ControlLink, 'writeProgress'>, log: Log) {
     this.#control = control;
     this.#log = log;
   }
 
-  isOver(cameraId: string, epoch: number): boolean {
-    return (this.#over.get(cameraId) ?? -1) >= epoch;
+  isOver(cameraId: string, { epoch, assignedAtMs }: Tenure): boolean {
+    const over = this.#over.get(cameraId);
+    return over !== undefined && epoch <= over.epoch && assignedAtMs <= over.assignedAtMs;
   }
 
   /** The epoch belongs to somebody else now: nothing to write. */
-  lost(cameraId: string, epoch: number): void {
-    this.#over.set(cameraId, epoch);
+  lost(cameraId: string, tenure: Tenure): void {
+    this.#end(cameraId, tenure);
     this.#unwritten.delete(cameraId);
   }
 
   /** The camera has stopped for good; `write` tells control. */
-  stopped(cameraId: string, epoch: number, progress: Omit<CameraProgress, 'released'>): void {
-    this.#over.set(cameraId, epoch);
-    this.#unwritten.set(cameraId, { epoch, progress: { ...progress, released: true } });
+  stopped(cameraId: string, tenure: Tenure, progress: Omit<CameraProgress, 'released'>): void {
+    this.#end(cameraId, tenure);
+    this.#unwritten.set(cameraId, { epoch: tenure.epoch, progress: { ...progress, released: true } });
   }
 
   unwritten(): string[] {
@@ -51,5 +56,10 @@ export class CameraReleases {
       this.#log.warn('a release could not be written; it is tried again', { cameraId, error });
       return false;
     }
+  }
+
+  #end(cameraId: string, { epoch, assignedAtMs }: Tenure): void {
+    const before = this.#over.get(cameraId)?.assignedAtMs ?? 0;
+    this.#over.set(cameraId, { epoch, assignedAtMs: Math.max(before, assignedAtMs) });
   }
 }

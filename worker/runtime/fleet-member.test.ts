@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { CameraProgress, ControlLink, HeartbeatFields } from '../../aws/heartbeat.ts';
 import type { Assignment } from '../../core/fleet-state.ts';
 import { SteppedClock } from '../../local/clock.ts';
-import { rigAssignment, rigCamera } from '../worker-rig.test-factory.ts';
+import { RIG_START_MS, rigAssignment, rigCamera } from '../worker-rig.test-factory.ts';
 import type { CameraSupervisor } from './camera-supervisor.ts';
 import { FleetMember } from './fleet-member.ts';
 import { jsonLog } from './log.ts';
@@ -28,7 +28,8 @@ function rig() {
     },
     async writeProgress(cameraId: string, epoch: number, progress: CameraProgress) {
       if (world.isCut) return fail();
-      said.push(`${progress.released === true ? 'release' : 'checkpoint'} ${cameraId}#${epoch}`);
+      const after = progress.checkpoint === undefined ? '' : ` after ${progress.checkpoint.fragmentNumber}`;
+      said.push(`${progress.released === true ? 'release' : 'checkpoint'} ${cameraId}#${epoch}${after}`);
       return world.owns;
     },
     async putEvent(event, cameraId) {
@@ -163,4 +164,26 @@ test('drain: everything is given back, told once, and a cut-off release is writt
   world.isCut = false;
   await step(6_000);
   expect(take()).toEqual(expect.arrayContaining(['stop dock-1', 'release dock-1#2', 'event Worker Drained']));
+});
+
+test('a camera whose row was removed and typed again begins anew, though its epochs start from 1 again', async () => {
+  const { world, step, take } = await ready();
+  world.assignments = dock(4);
+  await step(3_000);
+  world.assignments = {};
+  await step(6_000);
+  expect(take()).toContain('release dock-1#4');
+  world.assignments = { 'dock-1': rigAssignment(rigCamera(), { epoch: 1, assignedAtMs: RIG_START_MS + 60_000 }) };
+  await step(3_000);
+  expect(take()).toContain('start dock-1#1');
+});
+
+test('a camera that a draining worker declines continues where its last owner stopped', async () => {
+  const { world, said, step, take } = await ready();
+  const resumeAfter = { fragmentNumber: '7', producerTimestampMs: 7_000 };
+  world.drain = { sinceMs: 0, reason: 'scale-in' };
+  world.assignments = { 'dock-1': rigAssignment(rigCamera(), { resumeAfter }) };
+  await step(6_000);
+  expect(said.some((line) => line.startsWith('start'))).toBe(false);
+  expect(take()).toContain('release dock-1#1 after 7');
 });

@@ -202,7 +202,10 @@ export class FleetMember {
     if (this.#lifecycle === 'draining') this.#declineAll(assignments);
     this.#writeReleases();
     if (this.#lifecycle !== 'ready') return;
-    const isOpen = (cameraId: string) => !this.#releases.isOver(cameraId, assignments[cameraId]?.epoch ?? -1);
+    const isOpen = (cameraId: string) => {
+      const given = assignments[cameraId];
+      return given !== undefined && !this.#releases.isOver(cameraId, given);
+    };
     const starting = [...changes.start, ...changes.restart].filter(isOpen);
     if (starting.length > 0) void protection.set(true);
     for (const cameraId of changes.restart) {
@@ -214,7 +217,7 @@ export class FleetMember {
       const assignment = assignments[cameraId];
       if (assignment === undefined) continue;
       this.#operations.enqueue(cameraId, async () => {
-        const isOver = this.#releases.isOver(cameraId, assignment.epoch);
+        const isOver = this.#releases.isOver(cameraId, assignment);
         if (this.#lifecycle === 'ready' && !isOver && !supervisor.running().has(cameraId)) supervisor.start(assignment);
       });
     }
@@ -259,12 +262,12 @@ export class FleetMember {
     const { supervisor } = this.#dependencies;
     const run = [...supervisor.runs()].find((other) => other.cameraId === cameraId);
     if (run === undefined) return;
-    const { epoch } = run.assignment;
+    const { assignment } = run;
     this.#operations.enqueue(cameraId, async () => {
       if (!supervisor.running().has(cameraId)) return;
       const checkpoint = await supervisor.stop(cameraId, isOurs, reason);
-      if (!isOurs) this.#releases.lost(cameraId, epoch);
-      else this.#releases.stopped(cameraId, epoch, progressOf(run, checkpoint));
+      if (!isOurs) this.#releases.lost(cameraId, assignment);
+      else this.#releases.stopped(cameraId, assignment, progressOf(run, checkpoint));
       await this.#writeRelease(cameraId);
     });
   }
@@ -272,9 +275,10 @@ export class FleetMember {
   /** Cameras that were given to a draining worker: it never starts them, and says so. */
   #declineAll(assignments: Record<string, Assignment>): void {
     const running = this.#dependencies.supervisor.running();
-    for (const [cameraId, { epoch }] of Object.entries(assignments)) {
-      if (this.#operations.has(cameraId) || running.has(cameraId) || this.#releases.isOver(cameraId, epoch)) continue;
-      this.#releases.stopped(cameraId, epoch, {});
+    for (const [cameraId, given] of Object.entries(assignments)) {
+      if (this.#operations.has(cameraId) || running.has(cameraId) || this.#releases.isOver(cameraId, given)) continue;
+      const { resumeAfter } = given;
+      this.#releases.stopped(cameraId, given, resumeAfter === undefined ? {} : { checkpoint: resumeAfter });
     }
   }
 
