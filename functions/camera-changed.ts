@@ -85,13 +85,32 @@ async function handleRecord(deps: ControlDeps, record: DynamoDBRecord, touched: 
   const { fleet, camera, issues } = verdictOn(deps, newRow);
   if (camera?.stream.create === true) await ensureStream(deps, camera, issues);
   const verdict = { cameraId, camera, issues, sequenceNumber };
-  if (oldFleet !== null && oldFleet !== fleet && (await readCameraState(clients, table, oldFleet, cameraId)) !== null) {
+  const present = oldRow === null ? null : await fleetThatHolds(deps, cameraId, fleet, oldFleet);
+  if (present !== null && present !== fleet) {
     // The state goes with its owner's lease: the old fleet lets go first, then hands it over. The new verdict waits in it.
-    const kept = await saveVerdict(clients, table, { ...verdict, fleet: oldFleet }, clock.nowMs(), fleet);
-    if (kept) touched.add(oldFleet).add(fleet);
+    const kept = await saveVerdict(clients, table, { ...verdict, fleet: present }, clock.nowMs(), fleet);
+    if (kept) touched.add(present).add(fleet);
   } else if (await saveVerdict(clients, table, { ...verdict, fleet }, clock.nowMs())) {
     touched.add(fleet);
   }
+}
+
+/**
+ * Where the state of a camera lies: in the fleet that its row named before or, when it is still on its way there, in any
+ * other. A second state beside it would have the camera watched twice.
+ */
+async function fleetThatHolds(
+  { clients, environment }: ControlDeps,
+  cameraId: string,
+  fleet: string,
+  oldFleet: string | null,
+): Promise<string | null> {
+  const table = environment.names.tables.cameraStates;
+  const likely = [...(oldFleet === null ? [] : [oldFleet]), fleet];
+  for (const candidate of new Set([...likely, ...environment.fleets])) {
+    if ((await readCameraState(clients, table, candidate, cameraId)) !== null) return candidate;
+  }
+  return null;
 }
 
 /** A stream that cannot be made is a warning on the row: the camera waits for it as for any stream that is absent. */

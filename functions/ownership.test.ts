@@ -63,3 +63,28 @@ it('a silent worker finds an empty list when it speaks after its camera was give
   expect(worker?.assignments ?? {}).toEqual({});
   expect(worker?.running).toEqual({});
 });
+
+it('a row that moves on to a third fleet, or changes, before it has left the first has one state at every moment', async () => {
+  const fleets = ['default', 'east', 'west'];
+  const test = await started({ fleets });
+  const row = { cameraId: 'dock-1', streamName: 'dock' };
+  await test.putCamera({ ...row, fleet: 'default' });
+  await test.advance(140);
+  const holders = async () => {
+    const states = await Promise.all(fleets.map((fleet) => test.camera('dock-1', fleet)));
+    return states.flatMap((state) => (state === undefined ? [] : [state.fleet]));
+  };
+  expect(await test.camera('dock-1')).toMatchObject({ phase: 'running' });
+  // The owner hears nothing, so that the first fleet cannot let go yet.
+  const owner = (await test.camera('dock-1'))?.ownerWorkerId ?? '';
+  test.mute.add(owner);
+  await test.putCamera({ ...row, fleet: 'east' });
+  await test.putCamera({ ...row, fleet: 'east', priority: 60 });
+  expect(await holders()).toEqual(['default']);
+  await test.putCamera({ ...row, fleet: 'west' });
+  expect(await holders()).toEqual(['default']);
+  test.mute.delete(owner);
+  await test.advance(200);
+  expect(await holders()).toEqual(['west']);
+  expect(await test.camera('dock-1', 'west')).toMatchObject({ phase: 'running', epoch: 2 });
+});
