@@ -8,6 +8,8 @@ import { countDetectionItems, countSnapshots, ResultStreamReader } from '../../a
 import { readWorkers } from '../../aws/workers.ts';
 import type { CameraState, Decision, WorkerItem } from '../../core/fleet-state.ts';
 import { frameRecordSchema } from '../../core/records.ts';
+import { exitCodeOfSignal } from '../compute/task-runner.ts';
+import { essentialContainerExited } from '../compute/task-supervisor.ts';
 import { AccuracyCounter } from './accuracy.ts';
 import type { LocalSystem } from './local-system.ts';
 import type { RunReport } from './run-report.ts';
@@ -78,7 +80,10 @@ export class RunObserver {
       (letter) => `${letter.functionName} gave up on an event: ${letter.error}`,
     );
     for (const task of cloud.compute.listTasks()) {
-      if (task.lastStatus === 'STOPPED' && task.exitCode !== 0 && task.exitCode !== null) {
+      // A worker that was told to stop before it had begun ends by that signal: nothing went wrong.
+      const endedAsTold =
+        task.exitCode === exitCodeOfSignal.SIGTERM && task.stopCode !== essentialContainerExited.stopCode;
+      if (task.lastStatus === 'STOPPED' && task.exitCode !== 0 && task.exitCode !== null && !endedAsTold) {
         faults.push(
           `worker ${task.taskId.slice(0, 6)} ended with exit code ${task.exitCode}: ${task.stoppedReason ?? ''}`,
         );
