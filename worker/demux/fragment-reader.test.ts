@@ -57,6 +57,17 @@ describe('KVS fragments', () => {
     });
   });
 
+  it('are left out when no date can be made of their times', () => {
+    const far = eventsOf(kvsFragment({ number: '1', producerTimestamp: '1e18' }));
+    expect(codesOf(far)).toEqual(['KVS_FRAGMENT_TAGS']);
+    expect(framesOf(far)).toEqual([]);
+    const late = kvsFragment({ number: '1', continuationToken: null });
+    const damaged = Buffer.concat([late, cluster(9e15, simpleBlock({ keyframe: true }))]);
+    const events = eventsOf(damaged);
+    expect(codesOf(events)).toEqual(['KVS_FRAGMENT_TAGS']);
+    expect(framesOf(events)).toHaveLength(3);
+  });
+
   it('place frames at producer time, whatever the cluster timestamp counts from', () => {
     for (const clusterMs of [0, 8000, 1_511_852_108_513]) {
       const frames = framesOf(eventsOf(kvsFragment({ number: '1', clusterMs })));

@@ -182,12 +182,18 @@ export class FragmentReader {
     open.frames += 1;
     if (event.keyframe) open.keyframes += 1;
     open.bytes += event.data.length;
+    const timestampMs =
+      open.fragment.producerTimestampMs + event.timestampMs - (open.firstClusterMs ?? event.timestampMs);
+    if (!isInstant(timestampMs)) {
+      this.#reportUntagged(`expected frames at times that exist, found ${timestampMs} ms in ${open.fragment.number}`);
+      return;
+    }
     this.#sink({
       type: 'frame',
       fragmentNumber: open.fragment.number,
       frameIndex,
       track,
-      timestampMs: open.fragment.producerTimestampMs + event.timestampMs - (open.firstClusterMs ?? event.timestampMs),
+      timestampMs,
       keyframe: event.keyframe,
       data: event.data,
     });
@@ -220,7 +226,14 @@ export class FragmentReader {
 
 /** KVS writes Unix time in seconds with milliseconds, as text. */
 function secondsToMs(text: string | undefined): number | null {
-  return text === undefined || text.trim() === '' ? null : finiteOrNull(Math.round(Number(text) * 1000));
+  if (text === undefined || text.trim() === '') return null;
+  const timeMs = Math.round(Number(text) * 1000);
+  return isInstant(timeMs) ? timeMs : null;
+}
+
+/** Damaged bytes can name any number; beyond this no date can be written (ECMAScript: a Date's range). */
+function isInstant(timeMs: number): boolean {
+  return Math.abs(timeMs) <= 8.64e15;
 }
 
 function finiteOrNull(value: number): number | null {

@@ -8,6 +8,7 @@ import type { Assignment, RunningCamera, RunningCameraState } from '../../core/f
 import type { CameraResults } from '../publish/camera-results.ts';
 import type { DecodeLink } from '../session/decode-link.ts';
 import type { FromDecodeHost, IntakeReport, CameraRun as RunName } from '../session/messages.ts';
+import type { InferredFrame } from './inference-scheduler.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import type { LoadedModel } from './model-pool.ts';
 import { RateMeter } from './rate-meter.ts';
@@ -33,6 +34,7 @@ export class CameraRun {
   readonly #metrics: WorkerMetrics;
   readonly #rate: RateMeter;
   readonly #onModelLost: () => void;
+  readonly #onResultsFailed: (error: unknown) => void;
   #model: LoadedModel | null = null;
   #resolveStopped: (report: IntakeReport | null) => void = () => {};
 
@@ -40,10 +42,16 @@ export class CameraRun {
     name: RunName,
     assignment: Assignment,
     link: DecodeLink,
-    context: { clock: Clock; metrics: WorkerMetrics; onModelLost: () => void },
+    context: {
+      clock: Clock;
+      metrics: WorkerMetrics;
+      onModelLost: () => void;
+      onResultsFailed: (error: unknown) => void;
+    },
   ) {
     const { clock, metrics } = context;
     this.#onModelLost = context.onModelLost;
+    this.#onResultsFailed = context.onResultsFailed;
     this.name = name;
     this.assignment = assignment;
     this.hours = new WatchedHours(assignment.camera);
@@ -107,18 +115,9 @@ export class CameraRun {
       this.#settle('off-schedule', buffer);
       return;
     }
+    let inferred: InferredFrame;
     try {
-      const inferred = await model.scheduler.submit(buffer);
-      const nowMs = this.#clock.nowMs();
-      this.#metrics.inference(inferred, nowMs - frame.readyAtMs);
-      this.framesInferred += 1;
-      this.firstInferenceAtMs ??= nowMs;
-      this.lastInferenceAtMs = nowMs;
-      this.#rate.count(this.#clock.monotonicMs());
-      this.#settle('inferred', inferred.buffer);
-      const startedMs = performance.now();
-      results.frame(frame, inferred.candidates, nowMs);
-      this.#metrics.results(performance.now() - startedMs, nowMs - frame.capturedAtMs);
+      inferred = await model.scheduler.submit(buffer);
     } catch (error) {
       this.#metrics.inferenceFailed();
       this.#settle('inference-failed', null);
@@ -126,6 +125,22 @@ export class CameraRun {
         this.failure = error as KvsInferError;
         this.#onModelLost();
       }
+      return;
+    }
+    const nowMs = this.#clock.nowMs();
+    this.#metrics.inference(inferred, nowMs - frame.readyAtMs);
+    this.framesInferred += 1;
+    this.firstInferenceAtMs ??= nowMs;
+    this.lastInferenceAtMs = nowMs;
+    this.#rate.count(this.#clock.monotonicMs());
+    this.#settle('inferred', inferred.buffer);
+    // The frame is settled: what goes wrong from here on concerns its results alone.
+    try {
+      const startedMs = performance.now();
+      results.frame(frame, inferred.candidates, nowMs);
+      this.#metrics.results(performance.now() - startedMs, nowMs - frame.capturedAtMs);
+    } catch (error) {
+      this.#onResultsFailed(error);
     }
   }
 

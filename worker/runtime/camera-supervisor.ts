@@ -85,7 +85,8 @@ export class CameraSupervisor {
     const link = this.#leastBusyLink();
     const name = `${cameraId}#${assignment.epoch}#${this.#runsStarted++}`;
     const onModelLost = () => this.#restoreModelLater(run);
-    const run: CameraRun = new CameraRun(name, assignment, link, { clock, metrics, onModelLost });
+    const onResultsFailed = (error: unknown) => log.error('the results of a frame were lost', { cameraId, error });
+    const run: CameraRun = new CameraRun(name, assignment, link, { clock, metrics, onModelLost, onResultsFailed });
     this.#cameras.set(cameraId, run);
     this.#runs.set(name, run);
     this.#gates.set(cameraId, assignment.epoch);

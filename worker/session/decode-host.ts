@@ -6,8 +6,9 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { MessagePort } from 'node:worker_threads';
 import { encodeJpeg } from '../decode/jpeg.ts';
+import type { I420 } from '../decode/picture-scaler.ts';
 import { CameraSession, type SessionDependencies } from './camera-session.ts';
-import type { CameraRun, FromDecodeHost, IntakeReport, ToDecodeHost } from './messages.ts';
+import type { CameraRun, FromDecodeHost, IntakeReport, SnapshotBox, ToDecodeHost } from './messages.ts';
 import { Turns } from './turns.ts';
 
 const reportIntervalMs = 1_000;
@@ -74,7 +75,7 @@ export function runDecodeHost(port: HostPort, options: Omit<SessionDependencies,
       }
       case 'snapshot': {
         const picture = cameras.get(message.run)?.session.picture(message.frame) ?? null;
-        const jpeg = picture === null ? null : encodeJpeg(picture, { quality: jpegQuality, boxes: message.boxes });
+        const jpeg = picture === null ? null : jpegOrNull(picture, message.boxes);
         post({
           type: 'snapshot',
           request: message.request,
@@ -97,4 +98,13 @@ export function runDecodeHost(port: HostPort, options: Omit<SessionDependencies,
     }
   };
   port.on('message', handle);
+}
+
+/** A picture that JPEG cannot hold is answered like one that is gone: it must not take the thread and its cameras along. */
+function jpegOrNull(picture: I420, boxes: SnapshotBox[]): Uint8Array | null {
+  try {
+    return encodeJpeg(picture, { quality: jpegQuality, boxes });
+  } catch {
+    return null;
+  }
 }

@@ -1,0 +1,51 @@
+/** What a run says to its decode host of each frame, whatever becomes of it. */
+import { expect, test } from 'vitest';
+import { SteppedClock } from '../../local/clock.ts';
+import type { CameraResults } from '../publish/camera-results.ts';
+import type { IntakeFrame, ToDecodeHost } from '../session/messages.ts';
+import { rigAssignment, rigCamera } from '../worker-rig.test-factory.ts';
+import { CameraRun } from './camera-run.ts';
+import type { WorkerMetrics } from './metrics.ts';
+import type { LoadedModel } from './model-pool.ts';
+
+function rig(given: { submit?: () => Promise<unknown>; results?: () => void }) {
+  const said: ToDecodeHost[] = [];
+  const failures: unknown[] = [];
+  const quiet = { decode() {}, inference() {}, inferenceFailed() {}, results() {} };
+  const link = { send: (message: ToDecodeHost) => void said.push(message), close: async () => {} };
+  const run = new CameraRun('dock-1#1#0', rigAssignment(rigCamera()), link, {
+    clock: new SteppedClock(Date.UTC(2026, 10, 24, 8)),
+    metrics: quiet as unknown as WorkerMetrics,
+    onModelLost: () => {},
+    onResultsFailed: (error) => failures.push(error),
+  });
+  const submit = given.submit ?? (async () => ({ candidates: [], buffer: new ArrayBuffer(1) }));
+  const model = { scheduler: { submit }, client: { model: { inputWidth: 64, inputHeight: 48 } } };
+  run.begin(model as unknown as LoadedModel, { frame: given.results ?? (() => {}) } as unknown as CameraResults);
+  const frame = async () => {
+    const message = { frame: { capturedAtMs: Date.UTC(2026, 10, 24, 8) } as IntakeFrame, buffer: new ArrayBuffer(1) };
+    await run.frame({ type: 'frame', run: run.name, ...message });
+  };
+  const settled = () => said.flatMap((message) => (message.type === 'frame-settled' ? [message.outcome] : []));
+  return { run, frame, settled, failures };
+}
+
+test('a frame whose results fail is settled once, as inferred, and the next one goes on', async () => {
+  const { run, frame, settled, failures } = rig({
+    results: () => {
+      throw new RangeError('Invalid time value');
+    },
+  });
+  await frame();
+  await frame();
+  expect(settled()).toEqual(['inferred', 'inferred']);
+  expect(failures).toHaveLength(2);
+  expect(run.framesInferred).toBe(2);
+});
+
+test('a frame that the detector refuses is settled once, as failed', async () => {
+  const { run, frame, settled } = rig({ submit: () => Promise.reject(new Error('refused')) });
+  await frame();
+  expect(settled()).toEqual(['inference-failed']);
+  expect(run.framesInferred).toBe(0);
+});
