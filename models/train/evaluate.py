@@ -20,7 +20,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 WORK = os.path.join(HERE, ".work")
 MODEL = os.path.join(HERE, "..", "demo-detector.onnx")
 THREADS = 2
-TIMED_RUNS = 60
+# Rounds are spread over the evaluation: on a shared machine the quietest one tells what the model costs.
+ROUND_RUNS, FRAMES_PER_ROUND = 25, 25
 
 
 def processor():
@@ -29,16 +30,15 @@ def processor():
     return f"{len(names)} × {names[0]}" if names else platform.processor()
 
 
-def time_frames(session):
+def time_round(session):
+    """Median of a round of runs, in milliseconds."""
     frame = {"images": np.random.default_rng(1).random((1, 3, 384, 640), dtype=np.float32)}
-    for _ in range(10):
-        session.run(None, frame)
     times = []
-    for _ in range(TIMED_RUNS):
+    for _ in range(ROUND_RUNS):
         started = time.perf_counter()
         session.run(None, frame)
         times.append((time.perf_counter() - started) * 1000)
-    return {"median": round(float(np.median(times)), 2), "best": round(float(np.min(times)), 2), "threads": THREADS}
+    return round(float(np.median(times)), 2)
 
 
 def main():
@@ -46,10 +46,12 @@ def main():
     options.intra_op_num_threads = THREADS
     session = onnxruntime.InferenceSession(MODEL, options, providers=["CPUExecutionProvider"])
     load = round(os.getloadavg()[0], 2)
-    milliseconds = time_frames(session)
+    rounds = []
     frames = Frames(os.path.join(WORK, "val"))
     accuracy = Accuracy()
     for index in range(len(frames)):
+        if index % FRAMES_PER_ROUND == 0:
+            rounds.append(time_round(session))
         (output,) = session.run(["output0"], {"images": (frames.pixels[index].numpy().astype(np.float32) / 255)[None]})
         accuracy.add(detections_of(output[0]), frames.boxes[index], frames.classes[index], frames.counts[index])
     with open(os.path.join(WORK, "log.jsonl"), encoding="utf8") as lines:
@@ -62,7 +64,7 @@ def main():
             "backdrops": ["harbour", "winter"],
             **accuracy.result(),
         },
-        "millisecondsPerFrame": {**milliseconds, "loadAverageBefore": load},
+        "millisecondsPerFrame": {"threads": THREADS, "quietestRoundMedian": min(rounds), "roundMedians": rounds, "loadAverageBefore": load},
         "training": {
             "minutes": round(history[-1]["seconds"] / 60, 1),
             "steps": history[-1]["step"],
