@@ -100,11 +100,6 @@ export function renderTable(lines: readonly CameraLine[], columns: number): stri
   return table.toString();
 }
 
-/** Did this decision change the fleet's size? The others (an assignment, a phase) show in the table. */
-export function isScaling({ previous, desired }: Decision): boolean {
-  return previous.instances !== desired.instances || previous.tasks !== desired.tasks;
-}
-
 export function describeDecision(decision: Decision): string {
   const { previous, desired } = decision;
   const size = (what: 'instances' | 'tasks') =>

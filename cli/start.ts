@@ -12,7 +12,7 @@ import type { Decision } from '../core/fleet-state.ts';
 import type { DemoCamera } from '../local/demo/demo-cameras.ts';
 import type { LocalSystem } from '../local/demo/local-system.ts';
 import type { SceneClip } from '../local/scenes/clip.ts';
-import { cameraLines, describeDecision, isScaling, RunScreen } from './run-screen.ts';
+import { cameraLines, describeDecision, RunScreen } from './run-screen.ts';
 import { checkStart } from './start-checks.ts';
 
 const LOOK_INTERVAL_MS = 1_000;
@@ -86,8 +86,7 @@ async function start(options: StartOptions): Promise<void> {
     while (!isOver) {
       const look = await observer.look();
       for (const decision of decisions.splice(0)) {
-        observer.decide(decision);
-        if (isScaling(decision)) screen.line(describeDecision(decision));
+        if (observer.decide(decision)) screen.line(describeDecision(decision));
       }
       const nowMs = systemClock.nowMs();
       if (look !== null) screen.cameras(cameraLines(look.states, look.workers, nowMs), nowMs);

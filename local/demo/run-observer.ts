@@ -6,6 +6,7 @@
 import { readCameraStates } from '../../aws/camera-states.ts';
 import { countDetectionItems, countSnapshots, ResultStreamReader } from '../../aws/result-reader.ts';
 import { readWorkers } from '../../aws/workers.ts';
+import { systemClock } from '../../core/clock.ts';
 import type { CameraState, Decision, WorkerItem } from '../../core/fleet-state.ts';
 import { frameRecordSchema } from '../../core/records.ts';
 import { exitCodeOfSignal } from '../compute/task-runner.ts';
@@ -39,8 +40,9 @@ export class RunObserver {
     return this.#results.open();
   }
 
-  decide(decision: Decision): void {
-    this.#tally.decide(decision);
+  /** @returns true when the decision changed what the fleet should come to. */
+  decide(decision: Decision): boolean {
+    return this.#tally.decide(decision);
   }
 
   /** @returns the fleet as it is now, or null when it could not be read. */
@@ -53,7 +55,7 @@ export class RunObserver {
         this.#results.read(),
       ]);
       this.#streamNames = new Map(states.map((state) => [state.cameraId, state.camera?.streamName ?? '']));
-      this.#tally.observe(states, workers);
+      this.#tally.observe(states, workers, systemClock.nowMs());
       for (const record of records) await this.#judge(record);
       return { states, workers };
     } catch {

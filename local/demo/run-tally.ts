@@ -18,37 +18,45 @@ export type FleetTally = { maxWorkers: number; scaleUps: number; scaleDowns: num
 
 type Counters = Pick<RunningCamera, 'framesInferred' | 'detections' | 'tracks'>;
 
+/** A worker's item outlives it until control clears it away; one that was not heard of for so long is gone. */
+const HEARD_OF_WITHIN_MS = 10_000;
+
 export class RunTally {
   readonly #startMs: number;
   readonly #counters = new Map<string, { cameraId: string; counters: Counters }>();
   readonly #firstInferenceAtMs = new Map<string, number>();
   readonly #phases = new Map<string, string>();
-  readonly #decisions = new Set<string>();
+  #desired: Decision['desired'] = { instances: 0, tasks: 0 };
   #fleet: FleetTally = { maxWorkers: 0, scaleUps: 0, scaleDowns: 0, finalWorkers: 0 };
 
   constructor(startMs: number) {
     this.#startMs = startMs;
   }
 
-  observe(states: readonly CameraState[], workers: readonly WorkerItem[]): void {
+  observe(states: readonly CameraState[], workers: readonly WorkerItem[], nowMs: number): void {
     for (const state of states) this.#phases.set(state.cameraId, state.phase);
     for (const worker of workers) {
       for (const [cameraId, running] of Object.entries(worker.running ?? {}))
         this.#count(worker.workerId, cameraId, running);
     }
-    const ready = workers.filter((worker) => worker.lifecycle === 'ready' || worker.lifecycle === 'draining').length;
-    this.#fleet.finalWorkers = ready;
-    this.#fleet.maxWorkers = Math.max(this.#fleet.maxWorkers, ready);
+    const present = workers.filter(
+      ({ lifecycle, heartbeatAtMs }) =>
+        (lifecycle === 'ready' || lifecycle === 'draining') && nowMs - heartbeatAtMs < HEARD_OF_WITHIN_MS,
+    ).length;
+    this.#fleet.finalWorkers = present;
+    this.#fleet.maxWorkers = Math.max(this.#fleet.maxWorkers, present);
   }
 
-  /** @returns true when this decision is new to the tally. */
-  decide(decision: Decision): boolean {
-    const key = `${decision.fleet}/${decision.at}`;
-    if (this.#decisions.has(key)) return false;
-    this.#decisions.add(key);
-    if (decision.desired.instances > decision.previous.instances) this.#fleet.scaleUps += 1;
-    if (decision.desired.instances < decision.previous.instances) this.#fleet.scaleDowns += 1;
-    return true;
+  /**
+   * Decisions repeat their target until it is reached; only a new target is a change of size.
+   * @returns true when this decision changed what the fleet should come to.
+   */
+  decide({ desired }: Decision): boolean {
+    const before = this.#desired;
+    this.#desired = desired;
+    if (desired.instances > before.instances) this.#fleet.scaleUps += 1;
+    if (desired.instances < before.instances) this.#fleet.scaleDowns += 1;
+    return desired.instances !== before.instances || desired.tasks !== before.tasks;
   }
 
   cameras(): CameraTally[] {
