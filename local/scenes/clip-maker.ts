@@ -2,8 +2,9 @@
  * Makes the clips of drawn scenes, once: an existing one is taken as it is, a missing one is rendered on a worker thread.
  * Invariants: at most one thread per core renders at a time; the same clip asked for twice at once is made once.
  */
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { KvsInferError } from '../../core/errors.ts';
 import { describeClip, type SceneClip, type SceneClipSettings } from './clip.ts';
@@ -11,7 +12,7 @@ import type { ClipMessage, ClipOrder } from './clip-thread.ts';
 
 export type ClipOptions = {
   cacheFolder: string;
-  /** Called about every ten frames; never called when the clip is already there. */
+  /** Called every ten frames; not when the clip is there, nor when somebody else's call is making it. */
   onProgress?: (framesDone: number, framesTotal: number) => void;
   signal?: AbortSignal;
 };
@@ -40,6 +41,7 @@ async function makeUnlessThere(settings: SceneClipSettings, clip: SceneClip, opt
       cause,
     });
   }
+  await removeLeftovers(clip, options.cacheFolder);
   await turn();
   try {
     await render({ settings, clip, temporarySuffix: `.${process.pid}-${Date.now().toString(36)}.part` }, options);
@@ -62,6 +64,24 @@ async function bothExist(clip: SceneClip): Promise<boolean> {
   return sizes.every((size) => size > 0);
 }
 
+/** A start that was killed leaves half-made files behind; those of processes that still run are theirs. */
+async function removeLeftovers(clip: SceneClip, folder: string): Promise<void> {
+  for (const file of await readdir(folder)) {
+    const maker = file.startsWith(clip.name) ? /\.(\d+)-\w+\.part$/.exec(file)?.[1] : undefined;
+    if (maker !== undefined && !isAlive(Number(maker))) await rm(join(folder, file), { force: true });
+  }
+}
+
+function isAlive(processId: number): boolean {
+  try {
+    process.kill(processId, 0);
+    return true;
+  } catch (error) {
+    // Signal 0 only asks: EPERM means that it runs and belongs to somebody else.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
 /** Waits until a core is free for another clip. */
 async function turn(): Promise<void> {
   while (rendering >= availableParallelism()) await new Promise<void>((resolve) => waiting.push(resolve));
@@ -69,22 +89,23 @@ async function turn(): Promise<void> {
 }
 
 function render(order: ClipOrder, options: ClipOptions): Promise<void> {
+  const aborted = () =>
+    new KvsInferError('CLIP_ABORTED', `making the clip ${order.clip.name} was stopped`, {
+      hint: 'start again to make it',
+      retryable: true,
+    });
+  if (options.signal?.aborted) return Promise.reject(aborted());
   return new Promise((resolve, reject) => {
     const thread = new Worker(new URL('./clip-thread.ts', import.meta.url), {
       workerData: order,
       name: `clip ${order.clip.name}`,
     });
     const stopped = () => {
-      void thread.terminate();
-      reject(
-        new KvsInferError('CLIP_ABORTED', `making the clip ${order.clip.name} was stopped`, {
-          hint: 'start again to make it',
-          retryable: true,
-        }),
-      );
+      const halfMade = [order.clip.mkvPath, order.clip.truthPath].map((path) => path + order.temporarySuffix);
+      void thread.terminate().then(() => Promise.all(halfMade.map((path) => rm(path, { force: true }))));
+      reject(aborted());
     };
     options.signal?.addEventListener('abort', stopped, { once: true });
-    if (options.signal?.aborted) stopped();
     thread.on('message', (message: ClipMessage) => {
       if (message.type === 'progress') options.onProgress?.(message.done, message.total);
       else if (message.type === 'done') resolve();

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, truncate } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createCanvas } from '@napi-rs/canvas';
@@ -100,6 +100,19 @@ describe('a scene clip', () => {
       { ...settings, backdrop: 'park' as const },
     ].map((one) => describeClip(one, cacheFolder).name);
     expect(new Set(names).size).toBe(names.length);
+  });
+
+  test('sweeps away what a killed process left half-made, and stops when it is told to', async () => {
+    const folder = await mkdtemp(join(cacheFolder, 'leftovers-'));
+    const short = { ...settings, periodMs: 300 };
+    const { name } = describeClip(short, folder);
+    // Above the largest process id that Linux gives out.
+    await writeFile(join(folder, `${name}.mkv.99999999-abc.part`), 'half');
+    await ensureSceneClip(short, { cacheFolder: folder });
+    expect((await readdir(folder)).sort()).toEqual([`${name}.json`, `${name}.mkv`]);
+    const stopped = ensureSceneClip({ ...short, seed: 9 }, { cacheFolder: folder, signal: AbortSignal.abort() });
+    await expect(stopped).rejects.toMatchObject({ code: 'CLIP_ABORTED' });
+    await rm(folder, { recursive: true });
   });
 
   test('says when a file is damaged', async () => {
