@@ -82,7 +82,7 @@ export class CameraRun {
         keepPictures: camera.snapshots.on !== 'never' && camera.snapshots.maxPerMinute > 0,
         input: { width: model.client.model.inputWidth, height: model.client.model.inputHeight },
         resumeAfter: resumeAfter ?? null,
-        handleFromServerMs: resumeAfter === undefined ? assignedAtMs : 0,
+        handleFromServerMs: assignedAtMs,
       },
     });
   }

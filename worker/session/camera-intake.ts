@@ -47,6 +47,8 @@ export class CameraIntake {
   #partial: { fragmentNumber: string | null; frameIndex: number; producerTimestampMs: number } | null = null;
   #handledUpToMs: number | null;
   #lastFrameIndex = -1;
+  /** This session began at the live edge, and no fragment of it is complete yet. */
+  #hasJumped = false;
   #decodeStartedMs = 0;
 
   constructor(settings: CameraIntakeSettings, ports: IntakePorts) {
@@ -60,7 +62,9 @@ export class CameraIntake {
       fault: ports.mediaFault,
     });
     const resume = settings.resumeAfter;
-    this.#complete = resume === null ? null : { fragmentNumber: resume.fragmentNumber, serverTimestampMs: null };
+    // Whatever lies up to the checkpoint arrived before this owner's time.
+    const serverTimestampMs = settings.handleFromServerMs === 0 ? null : settings.handleFromServerMs;
+    this.#complete = resume === null ? null : { fragmentNumber: resume.fragmentNumber, serverTimestampMs };
     this.#handledUpToMs = resume?.producerTimestampMs ?? null;
     if (resume !== null) {
       this.#partial = { fragmentNumber: null, frameIndex: -1, producerTimestampMs: resume.producerTimestampMs };
@@ -69,13 +73,19 @@ export class CameraIntake {
 
   /** Where a new session, or a successor, goes on; null when nothing was ever completed. */
   checkpoint(): Checkpoint | null {
-    if (this.#complete === null) return null;
-    return { fragmentNumber: this.#complete.fragmentNumber, producerTimestampMs: this.#handledUpToMs ?? 0 };
+    const complete = this.#begunAfterJump() ?? this.#complete;
+    if (complete === null) return null;
+    return { fragmentNumber: complete.fragmentNumber, producerTimestampMs: this.#handledUpToMs ?? 0 };
   }
 
-  /** A new GetMedia session begins: whatever was in the middle of a fragment will be read again from its start. */
-  sessionStarted(): void {
+  /**
+   * A new GetMedia session begins: whatever was in the middle of a fragment will be read again from its start.
+   * @param atLiveEdge it does not go on where the former one ended.
+   */
+  sessionStarted(atLiveEdge = false): void {
     const fragment = this.#fragment;
+    this.#complete = this.#begunAfterJump() ?? this.#complete;
+    this.#hasJumped = atLiveEdge && this.#complete !== null;
     if (fragment !== null && fragment.treatment === 'handle') {
       const frameIndex = this.#lastFrameIndex;
       this.#partial = {
@@ -105,6 +115,7 @@ export class CameraIntake {
             serverTimestampMs: event.fragment.serverTimestampMs,
           };
           this.#partial = null;
+          this.#hasJumped = false;
         }
         this.#fragment = null;
         return;
@@ -161,6 +172,16 @@ export class CameraIntake {
   release(): void {
     this.#pictures.clear();
     this.#spareBuffers.length = 0;
+  }
+
+  /**
+   * The fragment that is under way since a jump to the live edge. It counts as complete for whoever goes on from here: after
+   * the last complete one, from before the jump, all that was jumped over would come first, and then this one again.
+   */
+  #begunAfterJump(): HandledMark | null {
+    if (!this.#hasJumped || this.#fragment?.treatment !== 'handle' || this.#lastFrameIndex < 0) return null;
+    const { number, serverTimestampMs } = this.#fragment.info;
+    return { fragmentNumber: number, serverTimestampMs };
   }
 
   #treatmentOf(fragment: Fragment): 'handle' | 'repeated' | 'before-assignment' {

@@ -211,3 +211,33 @@ test('random bytes between fragments cost those bytes and nothing else', async (
   expect(Object.values(subject.report().mediaErrors).reduce((sum, count) => sum + count, 0)).toBeGreaterThan(0);
   expect(isBalanced()).toBe(true);
 });
+
+test('a stream that was made anew numbers from the start: a successor watches it all the same', async () => {
+  const resumeAfter = { fragmentNumber: '5000', producerTimestampMs: fragmentTimeMs(-10) };
+  const { names, send } = rig({ resumeAfter, handleFromServerMs: fragmentTimeMs(1) });
+  await settle();
+  await send(fragmentBytes(0));
+  await send(fragmentBytes(2));
+  expect(names()).toEqual([0, 1, 2, 3, 4].map((frame) => `1002/${frame}`));
+});
+
+test('after a jump to the live edge the half-handled fragment is not read again, by this owner or the next', async () => {
+  const first = rig();
+  await settle();
+  await first.send(fragmentBytes(0));
+  await first.send(fragmentBytes(1, { behindMs: 20_000 }));
+  await first.step(2_000);
+  expect(first.media.current.start).toEqual({ at: 'now' });
+  await first.send(fragmentBytes(40, { frames: 3, ends: false }));
+  first.media.current.fail(new Error('ECONNRESET'));
+  await first.step(2_000);
+  expect(first.media.current.start).toEqual({ at: 'after', fragmentNumber: '1040' });
+  await first.subject.stop();
+  const { checkpoint } = first.subject.report();
+  expect(checkpoint).toEqual({ fragmentNumber: '1040', producerTimestampMs: fragmentTimeMs(40) + 200 });
+
+  const second = rig({ resumeAfter: checkpoint });
+  await settle();
+  await second.send(fragmentBytes(41));
+  expect(second.names()).toHaveLength(5);
+});

@@ -126,13 +126,14 @@ export class CameraSession {
     let body: MediaBody | null = null;
     try {
       this.#health.sessionOpened();
-      const opened = await media.open(this.#settings.streamName, this.#nextStart(), abort.signal);
+      const start = this.#nextStart();
+      const opened = await media.open(this.#settings.streamName, start, abort.signal);
       body = opened;
       cancelTimeout();
       if (abort.signal.aborted) return null;
       abort.signal.addEventListener('abort', () => opened.close(), { once: true });
       this.#edge.sessionStarted();
-      this.intake.sessionStarted();
+      this.intake.sessionStarted(start.at === 'now');
       this.#endedBy = null;
       await this.#read(opened, abort);
       return this.#endedBy;

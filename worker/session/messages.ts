@@ -22,7 +22,10 @@ export type CameraIntakeSettings = {
   /** The model's input in pixels. */
   input: { width: number; height: number };
   resumeAfter: Checkpoint | null;
-  /** Without `resumeAfter`: fragments with an older server timestamp are not handled. 0 = handle all. */
+  /**
+   * This owner's time begins here. Without `resumeAfter`, fragments with an older server timestamp are not handled (0 =
+   * handle all); with it, a newer one is never among those up to `resumeAfter`, whatever its number.
+   */
   handleFromServerMs: number;
 };
 
