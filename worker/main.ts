@@ -6,6 +6,8 @@
 import { formatError, KvsInferError } from '../core/errors.ts';
 import { parseWorkerEnvironment } from './environment.ts';
 
+const leaveTimeoutMs = 5_000;
+
 function fail(error: unknown): never {
   process.stderr.write(`${formatError(error)}\n`);
   process.exit(error instanceof KvsInferError && error.code === 'ENVIRONMENT_INVALID' ? 2 : 1);
@@ -15,13 +17,16 @@ function fail(error: unknown): never {
 process.on('unhandledRejection', fail);
 process.on('uncaughtException', fail);
 
+/** Nobody is left to drain for. */
+let leave = () => process.exit(0);
+
 try {
   const environment = parseWorkerEnvironment(process.env);
   if (environment.parentPipe === 'stdin') {
-    // The parent holds the other end: when it is gone, nobody is left to drain for.
+    // The parent holds the other end.
     process.stdin.resume();
-    process.stdin.once('end', () => process.exit(0));
-    process.stdin.once('error', () => process.exit(0));
+    process.stdin.once('end', () => leave());
+    process.stdin.once('error', () => leave());
   }
   let isAsked = false;
   let stop = (_reason: string) => process.exit(0);
@@ -42,6 +47,13 @@ try {
       clearInterval(keepAlive);
       process.exit(0);
     }, fail);
+    return undefined as never;
+  };
+  // Threads that are inside native code when the process exits crash it: they are closed first, within a limit.
+  leave = () => {
+    const exit = () => process.exit(0);
+    setTimeout(exit, leaveTimeoutMs);
+    worker.abandon().then(exit, exit);
     return undefined as never;
   };
   void worker.fatal.then(fail);
