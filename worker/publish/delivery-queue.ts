@@ -4,6 +4,7 @@
  * counted by reason. A failed delivery is tried again a few times, then given up: the next one matters more.
  */
 import type { Clock } from '../../core/clock.ts';
+import { ConditionWaiters } from './condition-waiters.ts';
 import type { DiscardReason, PublishGate } from './record-publisher.ts';
 
 /** Pictures are some hundred kilobytes each, items under one: this bounds the memory at about 60 MB. */
@@ -37,12 +38,13 @@ export class DeliveryQueue {
   readonly #queue: Delivery[] = [];
   readonly #queued: Record<Delivery['kind'], number> = { snapshot: 0, 'track-item': 0 };
   readonly #active = new Set<Delivery>();
-  #waiters: { isDone: () => boolean; resolve: () => void }[] = [];
+  readonly #waiters: ConditionWaiters;
   #isClosed = false;
   #retrying = 0;
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
+    this.#waiters = new ConditionWaiters(options.clock);
   }
 
   get size(): number {
@@ -69,11 +71,11 @@ export class DeliveryQueue {
   /** Resolves when nothing of this camera is queued or under way, or after `timeoutMs`. */
   flush(cameraId: string, timeoutMs: number): Promise<void> {
     const isOf = (delivery: Delivery) => delivery.cameraId === cameraId;
-    return this.#waitUntil(() => !this.#queue.some(isOf) && ![...this.#active].some(isOf), timeoutMs);
+    return this.#waiters.until(() => !this.#queue.some(isOf) && ![...this.#active].some(isOf), timeoutMs);
   }
 
   idle(timeoutMs: number): Promise<void> {
-    return this.#waitUntil(() => this.size === 0, timeoutMs);
+    return this.#waiters.until(() => this.size === 0, timeoutMs);
   }
 
   close(): void {
@@ -81,7 +83,7 @@ export class DeliveryQueue {
     for (let next = this.#take(0); next !== undefined; next = this.#take(0)) {
       this.#options.onDiscarded?.(next.kind, 'given-up');
     }
-    this.#settleWaiters();
+    this.#waiters.changed();
   }
 
   #take(index: number): Delivery | undefined {
@@ -99,7 +101,7 @@ export class DeliveryQueue {
       this.#active.add(next);
       void this.#deliver(next).finally(() => {
         this.#active.delete(next);
-        this.#settleWaiters();
+        this.#waiters.changed();
         this.#pump();
       });
     }
@@ -131,27 +133,5 @@ export class DeliveryQueue {
         this.#retrying -= 1;
       }
     }
-  }
-
-  async #waitUntil(isDone: () => boolean, timeoutMs: number): Promise<void> {
-    if (isDone()) return;
-    await new Promise<void>((resolve) => {
-      const waiter = { isDone, resolve: () => {} };
-      const cancel = this.#options.clock.setTimer(timeoutMs, () => {
-        this.#waiters = this.#waiters.filter((other) => other !== waiter);
-        resolve();
-      });
-      waiter.resolve = () => {
-        cancel();
-        resolve();
-      };
-      this.#waiters.push(waiter);
-    });
-  }
-
-  #settleWaiters(): void {
-    const done = this.#waiters.filter((waiter) => waiter.isDone());
-    this.#waiters = this.#waiters.filter((waiter) => !done.includes(waiter));
-    for (const waiter of done) waiter.resolve();
   }
 }

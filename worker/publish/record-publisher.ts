@@ -7,6 +7,7 @@
 import type { OutgoingRecord } from '../../aws/results.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { FrameRecord, TrackRecord } from '../../core/records.ts';
+import { ConditionWaiters } from './condition-waiters.ts';
 
 /** Kinesis PutRecords: 500 records a call; 5 MB a call and 1 MB a record hold for every account and include the keys. */
 const recordsPerCallMax = 500;
@@ -41,7 +42,7 @@ export class RecordPublisher {
   #isSending = false;
   #failures = 0;
   #cancelRetry: (() => void) | null = null;
-  #waiters: { isDone: () => boolean; resolve: () => void }[] = [];
+  readonly #waiters: ConditionWaiters;
   /** The records of the call under way; they are still to be settled. */
   #sending: Buffered[] = [];
   published = 0;
@@ -49,6 +50,7 @@ export class RecordPublisher {
 
   constructor(options: PublisherOptions) {
     this.#options = options;
+    this.#waiters = new ConditionWaiters(options.clock);
   }
 
   get size(): number {
@@ -81,13 +83,13 @@ export class RecordPublisher {
   /** The gate has changed: whatever may not be published any more is discarded now. */
   gateChanged(): void {
     this.#buffer = this.#buffer.filter((record) => this.#mayGo(record));
-    this.#settleWaiters();
+    this.#waiters.changed();
   }
 
   /** Resolves when every record of this camera has been stored or discarded, or after `timeoutMs`: then they are discarded. */
   async flush(cameraId: string, timeoutMs: number): Promise<void> {
     const isOf = (record: Buffered) => record.cameraId === cameraId;
-    await this.#waitUntil(() => !this.#buffer.some(isOf) && !this.#sending.some(isOf), timeoutMs);
+    await this.#waiters.until(() => !this.#buffer.some(isOf) && !this.#sending.some(isOf), timeoutMs);
     const left = this.#buffer.filter(isOf);
     if (left.length === 0) return;
     this.#buffer = this.#buffer.filter((record) => !isOf(record));
@@ -97,14 +99,14 @@ export class RecordPublisher {
 
   /** Resolves when nothing is buffered or under way. */
   async idle(timeoutMs: number): Promise<void> {
-    await this.#waitUntil(() => this.size === 0, timeoutMs);
+    await this.#waiters.until(() => this.size === 0, timeoutMs);
   }
 
   close(): void {
     this.#cancelRetry?.();
     if (this.#buffer.length > 0) this.#discard('given-up', this.#buffer.length);
     this.#buffer = [];
-    this.#settleWaiters();
+    this.#waiters.changed();
   }
 
   #kick(): void {
@@ -139,7 +141,7 @@ export class RecordPublisher {
     for (const record of failed) this.#bufferedBytes += record.bytes;
     this.#sending = [];
     this.#isSending = false;
-    this.#settleWaiters();
+    this.#waiters.changed();
     if (failed.length > 0) this.#retryLater(isCallFailed || stored === 0);
     else {
       this.#failures = 0;
@@ -183,27 +185,5 @@ export class RecordPublisher {
   #discard(reason: DiscardReason, count: number): void {
     this.discarded[reason] = (this.discarded[reason] ?? 0) + count;
     this.#options.onDiscarded?.(reason, count);
-  }
-
-  async #waitUntil(isDone: () => boolean, timeoutMs: number): Promise<void> {
-    if (isDone()) return;
-    await new Promise<void>((resolve) => {
-      const waiter = { isDone, resolve: () => {} };
-      const cancel = this.#options.clock.setTimer(timeoutMs, () => {
-        this.#waiters = this.#waiters.filter((other) => other !== waiter);
-        resolve();
-      });
-      waiter.resolve = () => {
-        cancel();
-        resolve();
-      };
-      this.#waiters.push(waiter);
-    });
-  }
-
-  #settleWaiters(): void {
-    const done = this.#waiters.filter((waiter) => waiter.isDone());
-    this.#waiters = this.#waiters.filter((waiter) => !done.includes(waiter));
-    for (const waiter of done) waiter.resolve();
   }
 }
