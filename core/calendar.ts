@@ -4,7 +4,7 @@
  * disjoint and merged; where a local time does not exist or exists twice, nothing is watched less than was asked for.
  */
 import { Temporal } from 'temporal-polyfill';
-import { type Camera, type WeeklySchedule, weekdays } from './camera.ts';
+import { type Camera, type Weekday, type WeeklySchedule, weekdays } from './camera.ts';
 
 /** Half-open `[startMs, endMs)`, Unix epoch milliseconds. */
 export type Interval = { startMs: number; endMs: number };
@@ -46,21 +46,11 @@ function weeklyIntervals(schedule: WeeklySchedule, fromMs: number, toMs: number)
   if (!(fromMs < toMs)) return [];
   const { timeZone } = schedule;
   const exceptions = new Map(schedule.exceptions.map((exception) => [exception.date, exception.windows]));
-  const dateOf = (ms: number) => Temporal.Instant.fromEpochMilliseconds(ms).toZonedDateTimeISO(timeZone).toPlainDate();
-  // A window lasts at most one calendar day past its date, and a zone can skip a whole day (Samoa in 2011).
-  const lastDate = dateOf(toMs - 1);
   const intervals: Interval[] = [];
-  for (
-    let date = dateOf(fromMs).subtract({ days: 2 });
-    Temporal.PlainDate.compare(date, lastDate) <= 0;
-    date = date.add({ days: 1 })
-  ) {
-    const weekday = weekdays[date.dayOfWeek - 1];
-    const windows =
-      exceptions.get(date.toString()) ??
-      schedule.windows.filter((window) => weekday !== undefined && window.days.includes(weekday));
+  for (const { date, nextDate, weekday } of localDays(timeZone, fromMs, toMs)) {
+    const windows = exceptions.get(date) ?? schedule.windows.filter((window) => window.days.includes(weekday));
     for (const { start, end } of windows) {
-      const endDate = end === '24:00' || end <= start ? date.add({ days: 1 }) : date;
+      const endDate = end === '24:00' || end <= start ? nextDate : date;
       const startMs = instantOf(date, start, timeZone, 'earlier');
       const endMs = instantOf(endDate, end === '24:00' ? '00:00' : end, timeZone, 'later');
       if (startMs < toMs && endMs > fromMs) intervals.push({ startMs, endMs });
@@ -69,16 +59,61 @@ function weeklyIntervals(schedule: WeeklySchedule, fromMs: number, toMs: number)
   return intervals;
 }
 
+/** A local date and what a calendar asks of it; dates are ISO 8601. */
+type LocalDay = { date: string; nextDate: string; weekday: Weekday };
+
+/**
+ * Every camera of a fleet asks about the same span, and most share their time zone and opening hours: what Temporal
+ * answered is kept, since asking it is all that a calendar costs. Bounded; forgetting changes nothing but time.
+ */
+const instantsMax = 10_000;
+/** Longer spans are asked by people, once. */
+const rememberedSpanMaxMs = 15 * 86_400_000;
+const spansMax = 1_000;
+const knownDays = new Map<string, LocalDay[]>();
+const knownInstants = new Map<string, number>();
+
+function remembered<Answer>(known: Map<string, Answer>, max: number, question: string, ask: () => Answer): Answer {
+  const before = known.get(question);
+  if (before !== undefined) return before;
+  if (known.size >= max) known.clear();
+  const answer = ask();
+  known.set(question, answer);
+  return answer;
+}
+
+/** The local dates whose windows may intersect `[fromMs, toMs)`. */
+function localDays(timeZone: string, fromMs: number, toMs: number): LocalDay[] {
+  const ask = () => {
+    const dateOf = (ms: number) =>
+      Temporal.Instant.fromEpochMilliseconds(ms).toZonedDateTimeISO(timeZone).toPlainDate();
+    // A window lasts at most one calendar day past its date, and a zone can skip a whole day (Samoa in 2011).
+    const lastDate = dateOf(toMs - 1);
+    const days: LocalDay[] = [];
+    for (let date = dateOf(fromMs).subtract({ days: 2 }); Temporal.PlainDate.compare(date, lastDate) <= 0; ) {
+      const next = date.add({ days: 1 });
+      const weekday = weekdays[date.dayOfWeek - 1];
+      if (weekday !== undefined) days.push({ date: date.toString(), nextDate: next.toString(), weekday });
+      date = next;
+    }
+    return days;
+  };
+  if (toMs - fromMs > rememberedSpanMaxMs) return ask();
+  return remembered(knownDays, spansMax, `${timeZone} ${fromMs} ${toMs}`, ask);
+}
+
 /**
  * The instant of a local time: `occurrence` of it where clocks go back, the first instant after the gap where clocks
  * skip it.
  */
-function instantOf(date: Temporal.PlainDate, time: string, timeZone: string, occurrence: 'earlier' | 'later'): number {
-  const local = date.toPlainDateTime(Temporal.PlainTime.from(time));
-  const chosen = local.toZonedDateTime(timeZone, { disambiguation: occurrence });
-  if (chosen.toPlainDateTime().equals(local)) return chosen.epochMilliseconds;
-  const beforeGap = local.toZonedDateTime(timeZone, { disambiguation: 'earlier' });
-  return beforeGap.getTimeZoneTransition('next')?.epochMilliseconds ?? chosen.epochMilliseconds;
+function instantOf(date: string, time: string, timeZone: string, occurrence: 'earlier' | 'later'): number {
+  return remembered(knownInstants, instantsMax, `${timeZone} ${date}T${time} ${occurrence}`, () => {
+    const local = Temporal.PlainDateTime.from(`${date}T${time}`);
+    const chosen = local.toZonedDateTime(timeZone, { disambiguation: occurrence });
+    if (chosen.toPlainDateTime().equals(local)) return chosen.epochMilliseconds;
+    const beforeGap = local.toZonedDateTime(timeZone, { disambiguation: 'earlier' });
+    return beforeGap.getTimeZoneTransition('next')?.epochMilliseconds ?? chosen.epochMilliseconds;
+  });
 }
 
 /** Sorted, disjoint, without empty intervals; intervals that touch become one. */

@@ -54,6 +54,7 @@ function placeOnce(
   current: ReadonlyMap<string, string | null>,
   bins: readonly Bin[],
 ): Map<string, string> {
+  const binById = new Map(bins.map((bin) => [bin.id, bin]));
   const placed = new Map(bins.map((bin) => [bin.id, 0]));
   const reserved = new Map(bins.map((bin) => [bin.id, 0]));
   for (const load of ordered) {
@@ -64,7 +65,7 @@ function placeOnce(
   const reservedIn = (bin: Bin) => reserved.get(bin.id) ?? 0;
   const binOf = new Map<string, string>();
   for (const load of ordered) {
-    const own = bins.find((bin) => bin.id === current.get(load.cameraId));
+    const own = binById.get(current.get(load.cameraId) ?? '');
     if (own !== undefined) reserved.set(own.id, Math.max(0, reservedIn(own) - load.load));
     const taken = (bin: Bin) => placedIn(bin) + reservedIn(bin);
     const chosen =
@@ -89,6 +90,7 @@ function relieveOverTarget(
   binOf: Map<string, string>,
 ): Map<string, string> {
   const result = new Map(binOf);
+  const binById = new Map(bins.map((bin) => [bin.id, bin]));
   const sums = new Map<string, { load: number; count: number }>(bins.map((bin) => [bin.id, { load: 0, count: 0 }]));
   for (const load of ordered) {
     const sum = sums.get(result.get(load.cameraId) ?? '');
@@ -102,7 +104,7 @@ function relieveOverTarget(
   for (let moved = true; moved; ) {
     moved = false;
     for (const load of leastImportantFirst) {
-      const from = bins.find((bin) => bin.id === result.get(load.cameraId));
+      const from = binById.get(result.get(load.cameraId) ?? '');
       const fromSum = sums.get(from?.id ?? '');
       if (from === undefined || fromSum === undefined) continue;
       if (fromSum.count < 2 || fromSum.load <= from.target + slack) continue;
@@ -126,7 +128,7 @@ function relieveOverTarget(
 
 /** How many workers of `newBin`'s size would have to be added so that everybody fits within the targets. */
 export function workersMissing(loads: readonly Load[], bins: readonly Bin[], newBin: Omit<Bin, 'id'>): number {
-  return packWithinTargets(loads, bins, newBin).added;
+  return packWithinTargets([...loads].sort(byPriority), (load) => load.binId, bins, newBin).added;
 }
 
 /**
@@ -140,8 +142,9 @@ export function workersToSpare(
   countMax: number,
   mayGo: (binId: string) => boolean = () => true,
 ): string[] {
+  const ordered = [...loads].sort(byPriority);
   let remaining = [...bins];
-  let { sums, binOf, added } = packWithinTargets(loads, remaining, newBin);
+  let { sums, binOf, added } = packWithinTargets(ordered, (load) => load.binId, remaining, newBin);
   const spared: string[] = [];
   if (added > 0) return spared;
   const candidates = bins
@@ -150,8 +153,9 @@ export function workersToSpare(
   for (const candidate of candidates) {
     if (spared.length >= countMax) break;
     const others = remaining.filter((bin) => bin.id !== candidate.id);
-    const displaced = loads.map((load) => ({ ...load, binId: binOf.get(load.cameraId) ?? null }));
-    const without = packWithinTargets(displaced, others, newBin);
+    if (!mayFit(ordered, others)) continue;
+    const homes = binOf;
+    const without = packWithinTargets(ordered, (load) => homes.get(load.cameraId) ?? null, others, newBin);
     if (without.added > 0) continue;
     remaining = others;
     ({ sums, binOf, added } = without);
@@ -160,12 +164,29 @@ export function workersToSpare(
   return spared;
 }
 
+/** False only when no packing exists: a full fleet is told at once, without trying each of its workers. */
+function mayFit(loads: readonly Load[], bins: readonly Bin[]): boolean {
+  let room = 0;
+  let smallestTarget = Number.POSITIVE_INFINITY;
+  for (const { target } of bins) {
+    room += target;
+    smallestTarget = Math.min(smallestTarget, target);
+  }
+  // A camera larger than a target may have a worker for itself: it fills one, whatever it weighs.
+  let filled = 0;
+  for (const { load } of loads) filled += Math.min(load, smallestTarget);
+  return filled <= room + slack * (loads.length + 1);
+}
+
+/** @param ordered by priority. @param homeOf where each runs now, or null. */
 function packWithinTargets(
-  loads: readonly Load[],
+  ordered: readonly Load[],
+  homeOf: (load: Load) => string | null,
   bins: readonly Bin[],
   newBin: Omit<Bin, 'id'>,
 ): { added: number; sums: Map<string, number>; binOf: Map<string, string> } {
   const all = [...bins].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const binById = new Map(all.map((bin) => [bin.id, bin]));
   const sums = new Map(all.map((bin) => [bin.id, 0]));
   const binOf = new Map<string, string>();
   const sumOf = (bin: Bin) => sums.get(bin.id) ?? 0;
@@ -174,8 +195,8 @@ function packWithinTargets(
     binOf.set(load.cameraId, bin.id);
   };
   const homeless: Load[] = [];
-  for (const load of [...loads].sort(byPriority)) {
-    const own = all.find((bin) => bin.id === load.binId);
+  for (const load of ordered) {
+    const own = binById.get(homeOf(load) ?? '');
     if (own !== undefined && fits(sumOf(own), load.load, own.target)) put(load, own);
     else homeless.push(load);
   }
