@@ -6,20 +6,25 @@ import {
   ListContainerInstancesCommand,
   StopTaskCommand,
 } from '@aws-sdk/client-ecs';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type SteppedCompute, startFleet, steppedCompute, type TestFleet } from './stepped-compute.test-factory.ts';
+import { describe, expect, it } from 'vitest';
+import {
+  eachTestWithFleet,
+  type SteppedCompute,
+  startFleet,
+  steppedCompute,
+  type TestFleet,
+} from './stepped-compute.test-factory.ts';
 
 let cloud: SteppedCompute;
 let fleet: TestFleet;
 
-beforeEach(async () => {
-  cloud = await steppedCompute();
-  fleet = startFleet(cloud);
-});
-afterEach(async () => {
-  await cloud.close();
-  expect(cloud.warnings).toEqual([]);
-});
+eachTestWithFleet(
+  (ofTest, itsFleet) => {
+    cloud = ofTest;
+    fleet = itsFleet;
+  },
+  () => cloud,
+);
 
 describe('growing', () => {
   it('boots instances, registers them, places one task on each GPU and says so in events', async () => {

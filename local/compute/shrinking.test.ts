@@ -5,26 +5,19 @@ import {
 } from '@aws-sdk/client-auto-scaling';
 import { DescribeInstancesCommand } from '@aws-sdk/client-ec2';
 import { ListTasksCommand } from '@aws-sdk/client-ecs';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  type SteppedCompute,
-  startFleet,
-  startMs,
-  steppedCompute,
-  type TestFleet,
-} from './stepped-compute.test-factory.ts';
+import { describe, expect, it } from 'vitest';
+import { eachTestWithFleet, type SteppedCompute, startMs, type TestFleet } from './stepped-compute.test-factory.ts';
 
 let cloud: SteppedCompute;
 let fleet: TestFleet;
 
-beforeEach(async () => {
-  cloud = await steppedCompute();
-  fleet = startFleet(cloud);
-});
-afterEach(async () => {
-  await cloud.close();
-  expect(cloud.warnings).toEqual([]);
-});
+eachTestWithFleet(
+  (ofTest, itsFleet) => {
+    cloud = ofTest;
+    fleet = itsFleet;
+  },
+  () => cloud,
+);
 
 describe('shrinking', () => {
   it('drain order of the control loop: fewer tasks, then the emptied instance with a decrement, down to zero', async () => {

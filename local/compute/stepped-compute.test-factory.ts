@@ -9,16 +9,15 @@ import {
 } from '@aws-sdk/client-auto-scaling';
 import { EC2Client } from '@aws-sdk/client-ec2';
 import { DescribeServicesCommand, ECSClient, UpdateServiceCommand } from '@aws-sdk/client-ecs';
-import { SteppedClock } from '../clock.ts';
-import { startHttpFront } from '../http/front.ts';
-import { type CloudContext, Faults, type LocalEvent } from '../service.ts';
+import { afterEach, beforeEach, expect } from 'vitest';
+import { startServiceFront } from '../http/service-front.test-factory.ts';
+import type { CloudContext, LocalEvent } from '../service.ts';
 import type { ComputeOptions } from './compute-world.ts';
 import type { FleetDefinition } from './fleet.ts';
 import { type InProcessTask, inProcessRunner } from './in-process-runner.ts';
 import { createComputeService } from './service.ts';
 
 export const startMs = Date.parse('2026-11-23T08:00:00Z');
-export const region = 'eu-west-1';
 
 export type EmittedEvent = Parameters<CloudContext['emit']>[0] & { atMs: number };
 
@@ -38,30 +37,23 @@ export const obedientTask = (task: InProcessTask): Promise<void> =>
   });
 
 export async function steppedCompute(options: Partial<ComputeOptions> & { dataFolder?: string | null } = {}) {
-  const clock = new SteppedClock(startMs);
   const events: EmittedEvent[] = [];
-  const faults = new Faults();
-  const front = await startHttpFront({ port: 0, portSearch: false, faults });
-  const endpoint = `http://127.0.0.1:${front.port}`;
-  const context: CloudContext = {
-    clock,
-    region,
-    accountId: '000000000000',
-    endpoint: () => endpoint,
-    dataFolder: options.dataFolder ?? null,
-    emit: (event) => events.push({ ...event, atMs: clock.nowMs() - startMs }),
-    putMetric: () => {},
-    faults,
-  };
   const warnings: string[] = [];
-  const service = await createComputeService(context, {
-    ...roundTimings,
-    runner: inProcessRunner(obedientTask),
-    onWarning: (message) => warnings.push(message),
-    ...options,
-  });
-  front.register(service);
-  const client = { endpoint, region, credentials: { accessKeyId: 'local', secretAccessKey: 'local' }, maxAttempts: 1 };
+  const front = await startServiceFront(
+    (context) =>
+      createComputeService(context, {
+        ...roundTimings,
+        runner: inProcessRunner(obedientTask),
+        onWarning: (message) => warnings.push(message),
+        ...options,
+      }),
+    {
+      startMs,
+      dataFolder: options.dataFolder ?? null,
+      emit: (event, atMs) => void events.push({ ...event, atMs }),
+    },
+  );
+  const { clock, faults, endpoint, service, client } = front;
   const ecs = new ECSClient(client);
   const autoScaling = new AutoScalingClient(client);
   const ec2 = new EC2Client(client);
@@ -84,7 +76,6 @@ export async function steppedCompute(options: Partial<ComputeOptions> & { dataFo
     tasks: (status: string) => service.listTasks().filter((task) => task.lastStatus === status),
     async close() {
       for (const one of [ecs, autoScaling, ec2]) one.destroy();
-      await service.close();
       await front.close();
     },
   };
@@ -140,4 +131,22 @@ function only<Item>(items: Item[] | undefined): Item {
   const [item] = items ?? [];
   if (items?.length !== 1 || item === undefined) throw new Error(`expected one, found ${items?.length ?? 'none'}`);
   return item;
+}
+
+/**
+ * A cloud and a fleet of its own for each test of a file; a warning fails the test.
+ * @param inUse the cloud at the end of the test, which may have replaced the one it was given.
+ */
+export function eachTestWithFleet(
+  take: (cloud: SteppedCompute, fleet: TestFleet) => void,
+  inUse: () => SteppedCompute,
+): void {
+  beforeEach(async () => {
+    const cloud = await steppedCompute();
+    take(cloud, startFleet(cloud));
+  });
+  afterEach(async () => {
+    await inUse().close();
+    expect(inUse().warnings).toEqual([]);
+  });
 }

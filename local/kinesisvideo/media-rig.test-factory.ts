@@ -7,38 +7,24 @@ import { KinesisVideoClient } from '@aws-sdk/client-kinesis-video';
 import { KinesisVideoArchivedMediaClient } from '@aws-sdk/client-kinesis-video-archived-media';
 import { GetMediaCommand, KinesisVideoMediaClient, type StartSelector } from '@aws-sdk/client-kinesis-video-media';
 import { type FragmentEvent, FragmentReader } from '../../worker/demux/fragment-reader.ts';
-import { SteppedClock } from '../clock.ts';
-import { startHttpFront } from '../http/front.ts';
-import { type CloudContext, Faults } from '../service.ts';
+import { region, startServiceFront } from '../http/service-front.test-factory.ts';
 import type { Acknowledgement } from './fragment-ingest.ts';
 import { openCluster, segmentHeader, simpleBlock } from './matroska-writer.ts';
 import { createKinesisVideoService, type KinesisVideoOptions } from './service.ts';
 
 export const RIG_START_MS = Date.UTC(2026, 10, 24, 8, 0, 0);
-const region = 'eu-west-1';
 
 export type MediaRig = Awaited<ReturnType<typeof startMediaRig>>;
 
 export async function startMediaRig(options: KinesisVideoOptions = {}, dataFolder: string | null = null) {
-  const clock = new SteppedClock(RIG_START_MS);
   const metrics: { name: string; streamName: string | undefined; value: number }[] = [];
-  const faults = new Faults();
-  const front = await startHttpFront({ port: 0, portSearch: false, faults });
-  const endpoint = `http://127.0.0.1:${front.port}`;
-  const context: CloudContext = {
-    clock,
-    region,
-    accountId: '000000000000',
-    endpoint: () => endpoint,
+  const front = await startServiceFront((context) => createKinesisVideoService(context, options), {
+    startMs: RIG_START_MS,
     dataFolder,
-    emit: () => {},
     putMetric: (_namespace, name, dimensions, value) =>
       void metrics.push({ name, streamName: dimensions.StreamName, value }),
-    faults,
-  };
-  const service = await createKinesisVideoService(context, options);
-  front.register(service);
-  const client = { region, endpoint, credentials: { accessKeyId: 'local', secretAccessKey: 'local' }, maxAttempts: 1 };
+  });
+  const { clock, service, endpoint, client } = front;
   const control = new KinesisVideoClient(client);
   const media = new KinesisVideoMediaClient(client);
   const archive = new KinesisVideoArchivedMediaClient(client);
@@ -60,7 +46,6 @@ export async function startMediaRig(options: KinesisVideoOptions = {}, dataFolde
       new RawProducer(endpoint, streamName, headers),
     async close() {
       for (const one of [control, media, archive]) one.destroy();
-      await service.close();
       await front.close();
     },
   };
@@ -110,6 +95,13 @@ export class MediaReader {
 
   of<Type extends FragmentEvent['type']>(type: Type): Extract<FragmentEvent, { type: Type }>[] {
     return this.events.filter((event): event is Extract<FragmentEvent, { type: Type }> => event.type === type);
+  }
+
+  /** What the errors said, joined. */
+  get errorText(): string {
+    return this.of('error')
+      .map(({ error }) => error.message)
+      .join();
   }
 
   /** Resolves when so many events of the type came; rejects when the response ends before. */
