@@ -93,6 +93,7 @@ async function start(options: StartOptions): Promise<void> {
       await Promise.race([ended.promise, pause(LOOK_INTERVAL_MS)]);
     }
     await observer.look();
+    await observer.lookAtLoops();
     screen.done();
     await system.stopWorkers();
     await observer.collectLastResults();

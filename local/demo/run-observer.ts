@@ -3,6 +3,7 @@
  * fleet, the accuracy against the drawn scenes, the count of results.
  * Invariant: it only reads; a read that fails is counted and tried again at the next look.
  */
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { readCameraStates } from '../../aws/camera-states.ts';
 import { countDetectionItems, countSnapshots, ResultStreamReader } from '../../aws/result-reader.ts';
 import { readWorkers } from '../../aws/workers.ts';
@@ -16,6 +17,9 @@ import type { LocalSystem } from './local-system.ts';
 import type { RunReport } from './run-report.ts';
 import { RunTally } from './run-tally.ts';
 
+/** The histogram holds whole sampling periods; what is above one is delay. */
+const LOOP_SAMPLE_MS = 10;
+
 export type Look = { states: CameraState[]; workers: WorkerItem[] };
 
 export class RunObserver {
@@ -25,6 +29,8 @@ export class RunObserver {
   readonly #tally: RunTally;
   readonly #accuracy: AccuracyCounter | null;
   readonly #results: ResultStreamReader;
+  readonly #loop = monitorEventLoopDelay({ resolution: LOOP_SAMPLE_MS });
+  #workersLoopP99Ms: number | null = null;
   #streamNames = new Map<string, string>();
 
   /** @param judged whether detections are compared with the drawn scenes. */
@@ -36,8 +42,9 @@ export class RunObserver {
     this.#results = new ResultStreamReader(system.clients, system.stage.names.resultStream);
   }
 
-  open(): Promise<void> {
-    return this.#results.open();
+  async open(): Promise<void> {
+    await this.#results.open();
+    this.#loop.enable();
   }
 
   /** @returns true when the decision changed what the fleet should come to. */
@@ -61,6 +68,23 @@ export class RunObserver {
     } catch {
       this.failedLooks += 1;
       return null;
+    }
+  }
+
+  /** Asks the workers how their event loops fare; the largest of all that were ever asked counts. */
+  async lookAtLoops(): Promise<void> {
+    const ports = this.#system.cloud.compute
+      .listTasks()
+      .filter((task) => task.lastStatus === 'RUNNING')
+      .map((task) => task.httpPort);
+    for (const port of ports) {
+      const text = await fetch(`http://127.0.0.1:${port}/metrics`).then(
+        (answer) => answer.text(),
+        () => '',
+      );
+      for (const [, seconds] of text.matchAll(/^kvs_infer_(?:main|decode)_loop_delay_p99_seconds (\S+)$/gm)) {
+        this.#workersLoopP99Ms = Math.max(this.#workersLoopP99Ms ?? 0, Number(seconds) * 1000);
+      }
     }
   }
 
@@ -99,6 +123,10 @@ export class RunObserver {
       fleet: this.#tally.fleet(),
       results: { kinesisRecords: this.#results.records, detectionItems, snapshots },
       accuracy: this.#accuracy?.result() ?? null,
+      eventLoopDelayP99Ms: {
+        localCloud: Math.max(0, this.#loop.percentile(99) / 1e6 - LOOP_SAMPLE_MS),
+        workers: this.#workersLoopP99Ms,
+      },
       faults,
     };
   }

@@ -12,6 +12,8 @@ export type RunReport = {
   results: { kinesisRecords: number; detectionItems: number; snapshots: number };
   /** Fractions 0..1 against the drawn scenes; null with a model or cameras of one's own. */
   accuracy: { recall: number; precision: number; textAccuracy: number | null } | null;
+  /** How long the event loops kept work waiting, 99th percentile; null when it could not be read. */
+  eventLoopDelayP99Ms: { localCloud: number; workers: number | null };
   /** What went wrong, one sentence each; empty in a good run. */
   faults: string[];
 };
@@ -32,7 +34,14 @@ export async function writeReport(path: string, report: RunReport): Promise<void
   }
 }
 
-export function describeReport({ cameras, fleet, results, accuracy, faults }: RunReport): string[] {
+export function describeReport({
+  cameras,
+  fleet,
+  results,
+  accuracy,
+  eventLoopDelayP99Ms,
+  faults,
+}: RunReport): string[] {
   const inferred = cameras.reduce((sum, camera) => sum + camera.framesInferred, 0);
   const tracks = cameras.reduce((sum, camera) => sum + camera.tracks, 0);
   const percent = (fraction: number) => `${(fraction * 100).toFixed(1)} %`;
@@ -46,6 +55,10 @@ export function describeReport({ cameras, fleet, results, accuracy, faults }: Ru
       `against what was drawn: ${percent(accuracy.recall)} of the objects found, ${percent(accuracy.precision)} of the detections right`,
     );
   }
+  const { localCloud, workers } = eventLoopDelayP99Ms;
+  lines.push(
+    `event loops, p99 delay: ${localCloud.toFixed(0)} ms here, ${workers === null ? 'unknown' : `${workers.toFixed(0)} ms`} in the workers`,
+  );
   for (const fault of faults) lines.push(`fault: ${fault}`);
   return lines;
 }
