@@ -45,7 +45,8 @@ export type Verdict = {
 
 /**
  * @param toFleet the row now names this fleet: the state stays with its present one until its owner lets go.
- * @returns false when this or a newer row version had its verdict already.
+ * @returns false when this or a newer row version had its verdict already; with `toFleet` also when the state is gone from
+ * its present fleet, where it must not come to life again.
  */
 export async function saveVerdict(
   clients: AwsClients,
@@ -68,7 +69,7 @@ export async function saveVerdict(
           `phaseReason = if_not_exists(phaseReason, :reason), phaseSinceMs = if_not_exists(phaseSinceMs, :now)${
             toFleet === null ? ' REMOVE leaving' : ', leaving = :leaving'
           }`,
-        ConditionExpression: 'attribute_not_exists(rowSequenceNumber) OR rowSequenceNumber < :sequence',
+        ConditionExpression: `${toFleet === null ? 'attribute_not_exists(rowSequenceNumber) OR ' : ''}rowSequenceNumber < :sequence`,
         ExpressionAttributeValues: {
           ':one': 1,
           ':zero': 0,

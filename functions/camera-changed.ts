@@ -13,6 +13,7 @@ import { markLeaving, readCameraState, saveVerdict } from '../aws/camera-states.
 import { isRetryable } from '../aws/error-codes.ts';
 import { createStream } from '../aws/streams.ts';
 import type { Camera, Issue } from '../core/camera.ts';
+import { KvsInferError } from '../core/errors.ts';
 import { parseCameraRow } from '../core/parse-camera-row.ts';
 import { type ControlDeps, completeDeps, type HandlerDeps, lambdaDeps } from './handler-deps.ts';
 import { reconcileOrReport } from './reconcile-fleet.ts';
@@ -90,9 +91,19 @@ async function handleRecord(deps: ControlDeps, record: DynamoDBRecord, touched: 
     // The state goes with its owner's lease: the old fleet lets go first, then hands it over. The new verdict waits in it.
     const kept = await saveVerdict(clients, table, { ...verdict, fleet: present }, clock.nowMs(), fleet);
     if (kept) touched.add(present).add(fleet);
+    else if ((await readCameraState(clients, table, present, cameraId)) === null)
+      throw movedMeanwhile(cameraId, present);
   } else if (await saveVerdict(clients, table, { ...verdict, fleet }, clock.nowMs())) {
     touched.add(fleet);
   }
+}
+
+/** The fleet let go between the look and the write: the next try finds the state where it is now. */
+function movedMeanwhile(cameraId: string, fleet: string): KvsInferError {
+  return new KvsInferError('CAMERA_MOVED', `camera ${cameraId} left fleet ${fleet} while its row was read`, {
+    hint: 'it is tried again',
+    retryable: true,
+  });
 }
 
 /**

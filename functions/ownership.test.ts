@@ -1,6 +1,7 @@
 /** Who owns a camera when events cross each other: never two at once, and never nobody for good. */
 import { afterEach, expect, it } from 'vitest';
 import { applyDecision } from '../aws/apply.ts';
+import { saveVerdict } from '../aws/camera-states.ts';
 import { readFleet } from '../aws/fleets.ts';
 import { observeFleet } from '../aws/observe.ts';
 import { decide } from '../core/control/decide.ts';
@@ -87,4 +88,13 @@ it('a row that moves on to a third fleet, or changes, before it has left the fir
   await test.advance(200);
   expect(await holders()).toEqual(['west']);
   expect(await test.camera('dock-1', 'west')).toMatchObject({ phase: 'running', epoch: 2 });
+});
+
+it('a verdict that comes too late for a fleet that has let its camera go brings nothing back to life there', async () => {
+  const test = await started({ fleets: ['default', 'east'] });
+  const verdict = { fleet: 'default', cameraId: 'dock-1', camera: null, issues: [], sequenceNumber: '7' };
+  const table = test.names.tables.cameraStates;
+  expect(await saveVerdict(test.clients, table, verdict, test.clock.nowMs(), 'east')).toBe(false);
+  expect(await test.cameras()).toEqual([]);
+  expect(await saveVerdict(test.clients, table, verdict, test.clock.nowMs())).toBe(true);
 });
