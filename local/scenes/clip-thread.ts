@@ -4,6 +4,7 @@
  * says "this clip exists", is renamed last.
  */
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { createCanvas } from '@napi-rs/canvas';
 import { KvsInferError } from '../../core/errors.ts';
@@ -20,7 +21,10 @@ export type ClipMessage =
 /** Frames between two progress messages. */
 const PROGRESS_EVERY = 10;
 
-function makeClip({ settings, clip, temporarySuffix }: ClipOrder, report: (message: ClipMessage) => void): void {
+async function makeClip(
+  { settings, clip, temporarySuffix }: ClipOrder,
+  report: (message: ClipMessage) => void,
+): Promise<void> {
   const video = clip.mkvPath + temporarySuffix;
   const truthFile = clip.truthPath + temporarySuffix;
   let encoder: ClipEncoder | null = null;
@@ -36,7 +40,11 @@ function makeClip({ settings, clip, temporarySuffix }: ClipOrder, report: (messa
       scene.draw(context, state);
       encoder.write(canvas.data(), index);
       truth.frames.push({ timeMs: Math.round(state.timeMs), objects: state.objects });
-      if ((index + 1) % PROGRESS_EVERY === 0) report({ type: 'progress', done: index + 1, total: clip.frames });
+      if ((index + 1) % PROGRESS_EVERY !== 0) continue;
+      report({ type: 'progress', done: index + 1, total: clip.frames });
+      // Each frame's pixels are native memory that is given back by the event loop alone: without a turn of it a clip
+      // would hold all its frames, some 2 GB.
+      await nextTurn();
     }
     encoder.finish();
     writeFileSync(truthFile, JSON.stringify(truth));
@@ -83,5 +91,5 @@ function failure(error: unknown, clip: SceneClip): ClipMessage {
 
 if (parentPort !== null) {
   const port = parentPort;
-  makeClip(workerData as ClipOrder, (message) => port.postMessage(message));
+  void makeClip(workerData as ClipOrder, (message) => port.postMessage(message));
 }

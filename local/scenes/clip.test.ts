@@ -43,6 +43,21 @@ describe('a scene clip', () => {
     expect(again).toEqual([]);
   });
 
+  test('does not hold its frames in memory while it is drawn', async () => {
+    const large = { ...settings, seed: 78, width: 1280, height: 720, fps: 40, quiet: true, density: 0 } as const;
+    const { width, height, fps, periodMs } = large;
+    const framesBytes = (width * height * 4 * fps * periodMs) / 1000;
+    const beforeBytes = process.memoryUsage.rss();
+    let peakBytes = 0;
+    await ensureSceneClip(large, {
+      cacheFolder: join(cacheFolder, 'large'),
+      onProgress: () => {
+        peakBytes = Math.max(peakBytes, process.memoryUsage.rss() - beforeBytes);
+      },
+    });
+    expect(peakBytes / framesBytes).toBeLessThan(0.7);
+  });
+
   test('holds length-prefixed H.264 with its avcC, a key frame every two seconds, ten frames a second', async () => {
     const content = await readClip(clip);
     expect(content.frames.length).toBe(FRAMES);
