@@ -181,7 +181,8 @@ describe('decide', () => {
     fc.assert(
       fc.property(arbitraryFleet, ({ observed, policy }) => {
         let seen = { ...observed, missing: [] };
-        for (let round = 0; round < 4; round += 1) {
+        // Give, begin, ask back for room, release, give: each at most once per camera, and one round to spare.
+        for (let round = 0; round < 6; round += 1) {
           seen = { ...afterWorkers(afterChanges(seen, decide(seen, policy, noonMs).changes)), missing: [] };
         }
         const again = decide(seen, policy, noonMs).changes.filter((change) => change.ownership !== null);
