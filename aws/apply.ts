@@ -8,11 +8,11 @@ import { assignmentsOf, sameAssignments } from '../core/control/assign.ts';
 import type { CameraChange, ControlDecision } from '../core/control/decide.ts';
 import type { LedgerEntry } from '../core/control/ledger.ts';
 import type { FleetObservation } from '../core/control/observation.ts';
-import { isDead, isLeaving } from '../core/control/observation.ts';
+import { hasEnded, isDead, isLeaving } from '../core/control/observation.ts';
 import type { CameraState } from '../core/fleet-state.ts';
 import { fleetResourceNames } from '../core/names.ts';
 import { departCamera, writeCameraChange } from './camera-states.ts';
-import { setGroupSize, setServiceSize, terminateInstance } from './capacity.ts';
+import { setGroupSize, setServiceSize, stopTask, terminateInstance } from './capacity.ts';
 import { addToLedger } from './ledger.ts';
 import type { Surroundings } from './observe.ts';
 import { inParallel, parallelWritesMax } from './parallel.ts';
@@ -65,8 +65,7 @@ async function disarmSilentOwners(
     (worker) =>
       losing.has(worker.workerId) &&
       isDead(worker, nowMs, policy.workerDeadAfterMs) &&
-      worker.stoppedAtMs === undefined &&
-      worker.lifecycle !== 'stopped' &&
+      !hasEnded(worker) &&
       Object.keys(worker.assignments ?? {}).length > 0,
   );
   const heldBack = new Set<string>();
@@ -231,6 +230,7 @@ function ownershipWords({ cameraId, ownership }: CameraChange): string | null {
   }
 }
 
+/** A dead worker's task that still runs holds a GPU and serves nobody: ECS starts another in its place. */
 async function tidy({ clients, names }: Surroundings, { departures, buried, nowMs }: ControlDecision, steps: Steps) {
   await inParallel(departures, parallelWritesMax, ({ state, toFleet }) =>
     steps.try(
@@ -239,9 +239,15 @@ async function tidy({ clients, names }: Surroundings, { departures, buried, nowM
       () => departCamera(clients, names.tables.cameraStates, state, toFleet, nowMs),
     ),
   );
-  await inParallel(buried, parallelWritesMax, (worker) =>
-    steps.try(order.tidy, `removed dead worker ${worker.workerId}`, () =>
+  await inParallel(buried, parallelWritesMax, async (worker) => {
+    const { workerId, taskArn } = worker;
+    // Removed first, on the condition that it is still silent: a worker that spoke again is not stopped.
+    const removed = await steps.try(order.tidy, `removed dead worker ${workerId}`, () =>
       buryWorker(clients, names.tables.workers, worker),
-    ),
-  );
+    );
+    if (!removed || hasEnded(worker) || taskArn === undefined) return;
+    await steps.try(order.tidy, `stopped the task of silent worker ${workerId}`, () =>
+      stopTask(clients, names.cluster, taskArn, 'its worker fell silent'),
+    );
+  });
 }

@@ -13,6 +13,7 @@ import {
   DescribeServicesCommand,
   DescribeTasksCommand,
   ListContainerInstancesCommand,
+  StopTaskCommand,
   UpdateServiceCommand,
 } from '@aws-sdk/client-ecs';
 import type {
@@ -157,6 +158,18 @@ export async function terminateInstance(clients: AwsClients, instanceId: string,
       }),
     ),
   );
+}
+
+/** A task that is gone already, or unknown to ECS by now, counts as stopped. */
+export async function stopTask(clients: AwsClients, cluster: string, taskArn: string, reason: string): Promise<void> {
+  try {
+    await awsCall(`stop task ${taskArn}`, () =>
+      clients.ecs.send(new StopTaskCommand({ cluster, task: taskArn, reason })),
+    );
+  } catch (error) {
+    // ECS has one name for all wrong parameters; only the words tell which.
+    if (!(error instanceof Error && /task was not found/i.test(error.message))) throw error;
+  }
 }
 
 function missing(what: string): KvsInferError {

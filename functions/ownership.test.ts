@@ -60,9 +60,8 @@ it('a silent worker finds an empty list when it speaks after its camera was give
   expect(await test.camera('dock-1')).toMatchObject({ epoch: 1 });
   expect((await test.camera('dock-1'))?.ownerWorkerId).toBeUndefined();
   await test.advance(5);
-  const [worker] = await test.workers();
-  expect(worker?.assignments ?? {}).toEqual({});
-  expect(worker?.running).toEqual({});
+  const workers = await test.workers();
+  expect(workers.flatMap(({ assignments, running }) => Object.keys({ ...assignments, ...running }))).toEqual([]);
 });
 
 it('a row that moves on to a third fleet, or changes, before it has left the first has one state at every moment', async () => {
@@ -97,4 +96,17 @@ it('a verdict that comes too late for a fleet that has let its camera go brings 
   expect(await saveVerdict(test.clients, table, verdict, test.clock.nowMs(), 'east')).toBe(false);
   expect(await test.cameras()).toEqual([]);
   expect(await saveVerdict(test.clients, table, verdict, test.clock.nowMs())).toBe(true);
+});
+
+it('a worker that hangs for good is replaced: its task is stopped, and its successor takes the camera', async () => {
+  const test = await started();
+  await test.putCamera({ cameraId: 'dock-1', streamName: 'dock' });
+  await test.advance(140);
+  const hung = (await test.camera('dock-1'))?.ownerWorkerId ?? '';
+  test.mute.add(hung);
+  await test.advance(300);
+  const after = await test.camera('dock-1');
+  expect(after).toMatchObject({ phase: 'running', epoch: 2 });
+  expect(after?.ownerWorkerId).not.toBe(hung);
+  expect(test.cloud.compute.listTasks().find((task) => task.taskId === hung)).toMatchObject({ lastStatus: 'STOPPED' });
 });

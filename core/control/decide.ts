@@ -8,7 +8,7 @@ import { assignCameras, leaseOf, type OwnershipChange } from './assign.ts';
 import { type CameraDemand, cameraDemands, reportOf } from './demand.ts';
 import { leadTimeMs } from './lead-time.ts';
 import { accountCamera, type LedgerEntry } from './ledger.ts';
-import { type FleetObservation, isDead, servingWorkers } from './observation.ts';
+import { type FleetObservation, hasEnded, isDead, servingWorkers } from './observation.ts';
 import { phaseChanged, phaseOf } from './phase.ts';
 import { type Plan, planFleet } from './plan.ts';
 import { activeOrders, fleetPolicy } from './policy.ts';
@@ -38,6 +38,9 @@ export type ControlDecision = {
   buried: WorkerItem[];
 };
 
+/** A worker that lost its network may come back and serve on; one that is silent for so long hangs. */
+const hungAfterMs = 120_000;
+
 export function decide(observation: FleetObservation, deployment: FleetPolicy, nowMs: number): ControlDecision {
   const { policy, problem } = fleetPolicy(deployment, observation.fleet);
   const orders = activeOrders(observation.fleet, nowMs);
@@ -56,7 +59,10 @@ export function decide(observation: FleetObservation, deployment: FleetPolicy, n
   for (const state of cameras) if (!changed.has(state.cameraId)) owners.add(state.ownerWorkerId);
   const buried = workers.filter(
     (worker) =>
-      isDead(worker, nowMs, policy.workerDeadAfterMs) && !owners.has(worker.workerId) && !isAwaited(worker, plan),
+      isDead(worker, nowMs, policy.workerDeadAfterMs) &&
+      (hasEnded(worker) || nowMs - worker.heartbeatAtMs >= hungAfterMs) &&
+      !owners.has(worker.workerId) &&
+      !isAwaited(worker, plan),
   );
   return { nowMs, plan, policy, policyProblem: problem, demands, changes, departures, buried };
 }

@@ -43,11 +43,12 @@ export type FleetObservation = {
 
 /** Is the worker's lease over? A worker that is not dead may still publish. */
 export function isDead(worker: WorkerItem, nowMs: number, workerDeadAfterMs: number): boolean {
-  return (
-    worker.stoppedAtMs !== undefined ||
-    worker.lifecycle === 'stopped' ||
-    nowMs - worker.heartbeatAtMs >= workerDeadAfterMs
-  );
+  return hasEnded(worker) || nowMs - worker.heartbeatAtMs >= workerDeadAfterMs;
+}
+
+/** Has its process ended, by its own last word or by that of ECS? */
+export function hasEnded(worker: WorkerItem): boolean {
+  return worker.stoppedAtMs !== undefined || worker.lifecycle === 'stopped';
 }
 
 /** Will it take no more cameras? */
