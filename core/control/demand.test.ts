@@ -106,6 +106,16 @@ describe('silence', () => {
     );
   });
 
+  it('is not silence when it is the worker that has said nothing since', () => {
+    const seen = (mediaAgoMs: number, heartbeatAgoMs: number) =>
+      demandOf(owned(10 * minuteMs), {
+        policy: policy({ silentGraceMs: 10_000 }),
+        workers: reporting(mediaAgoMs).map((item) => ({ ...item, heartbeatAtMs: noonMs - heartbeatAgoMs })),
+      });
+    expect(seen(20_000, 18_000)).toMatchObject({ wantedNow: true, silentSinceMs: null });
+    expect(seen(20_000, 8_000)).toMatchObject({ wantedNow: false, silentSinceMs: noonMs - 20_000 });
+  });
+
   it('believes the metric where the worker cannot read', () => {
     const failing = reporting(10 * minuteMs, { state: 'failing' });
     expect(demandOf(owned(20 * minuteMs), { workers: failing, streams: streams(2 * minuteMs) }).wantedNow).toBe(true);

@@ -90,9 +90,11 @@ export function reportOf(
 /** One demand per camera state, in the order of `cameras`. */
 export function cameraDemands(input: DemandInput): CameraDemand[] {
   const workers = new Map(input.workers.map((worker) => [worker.workerId, worker]));
-  return input.cameras.map((state) =>
-    cameraDemand(state, reportOf(state, workers, input.nowMs, input.policy.workerDeadAfterMs), input),
-  );
+  return input.cameras.map((state) => {
+    const report = reportOf(state, workers, input.nowMs, input.policy.workerDeadAfterMs);
+    const reportedAtMs = workers.get(state.ownerWorkerId ?? '')?.heartbeatAtMs ?? 0;
+    return cameraDemand(state, report === null ? null : { ...report, reportedAtMs }, input);
+  });
 }
 
 /**
@@ -116,7 +118,10 @@ export function streamsToAskAbout(
   return [...names].sort();
 }
 
-function cameraDemand(state: CameraState, report: RunningCamera | null, input: DemandInput): CameraDemand {
+/** What a worker said of a camera, and when. */
+type Report = RunningCamera & { reportedAtMs: number };
+
+function cameraDemand(state: CameraState, report: Report | null, input: DemandInput): CameraDemand {
   const { nowMs, policy } = input;
   const { camera } = state;
   const nothing = {
@@ -213,7 +218,7 @@ function finish(demand: CameraDemand, { nowMs, policy }: DemandInput): CameraDem
  */
 function silentSince(
   state: CameraState,
-  report: RunningCamera | null,
+  report: Report | null,
   current: Interval,
   { nowMs, policy, streams }: DemandInput,
 ): number | null {
@@ -234,5 +239,7 @@ function silentSince(
   // A metric cannot tell silence from its own delay.
   const graceMs = workerKnows ? policy.silentGraceMs : Math.max(policy.silentGraceMs, metricLagMs + streams.periodMs);
   const lastMs = Math.max(seenAtMs, expectedFromMs);
-  return nowMs - lastMs >= graceMs ? lastMs : null;
+  // A worker that is late itself (stopped, cut off) has not said that its cameras sent nothing meanwhile.
+  const knownUntilMs = workerKnows ? Math.min(nowMs, report.reportedAtMs) : nowMs;
+  return knownUntilMs - lastMs >= graceMs ? lastMs : null;
 }
