@@ -4,6 +4,7 @@ import type { CameraState, Decision, WorkerItem } from '../core/fleet-state.ts';
 import { cameraLines, describeDecision, renderTable } from './run-screen.ts';
 
 const nowMs = Date.parse('2026-11-24T00:00:10Z');
+const workerId = 'b2f78ee1012242f3a5d24f820c5c354c';
 const state = (cameraId: string, phase: CameraState['phase'], phaseReason: string) =>
   ({ cameraId, phase, phaseReason }) as CameraState;
 const decision = (previous: Decision['desired'], desired: Decision['desired']) =>
@@ -17,13 +18,13 @@ const decision = (previous: Decision['desired'], desired: Decision['desired']) =
 
 it('shows every camera by id with its phase, its rate and why, within the width of the terminal', () => {
   const worker = {
-    workerId: 'b2f78ee10122',
+    workerId,
     running: { gate: { fps: 2.96, lastDetection: { label: 'car', score: 0.91, atMs: nowMs - 2_000 } } },
   } as unknown as WorkerItem;
   const lines = cameraLines(
     [
       state('yard', 'shed', 'the fleet is at its largest size and cameras of higher priority fill it'),
-      state('gate', 'running', 'on worker b2f78ee10122'),
+      state('gate', 'running', `on worker ${workerId}`),
     ],
     [worker],
     nowMs,
@@ -32,7 +33,7 @@ it('shows every camera by id with its phase, its rate and why, within the width 
   expect(table.findIndex((line) => line.includes('gate'))).toBeLessThan(
     table.findIndex((line) => line.includes('yard')),
   );
-  expect(table.find((line) => line.includes('gate'))).toMatch(/running +3\.0 +car 0\.91, 2 s ago +b2f78e/);
+  expect(table.find((line) => line.includes('gate'))).toMatch(/running +3\.0 +car 0\.91, 2 s ago +on worker b2f78e/);
   for (const line of table) expect(line.length).toBeLessThanOrEqual(100);
 });
 
@@ -41,4 +42,31 @@ it('tells a change of size with its reason', () => {
   expect(describeDecision(grown)).toBe(
     '00:00:00 fleet default: instances 0 → 1, tasks 0: 2 cameras want 6 inferences/s now; start 1 worker',
   );
+});
+
+it('keeps within any terminal, one line to a camera', () => {
+  const lines = cameraLines(
+    [
+      state(
+        'a-camera-with-a-very-long-name-at-the-north-gate',
+        'waiting-capacity',
+        'waits for a worker that is starting',
+      ),
+      state('silent', 'silent', 'no media since 2026-11-24T00:00:01.123Z; it costs no worker until media returns'),
+      state('tomorrow', 'warming', 'its window opens at 2026-11-25T08:30:00.000Z'),
+      ...Array.from({ length: 30 }, (_, index) => state(`x${index}`, 'shed', 'the fleet is at its largest size')),
+    ],
+    [],
+    nowMs,
+  );
+  for (const columns of [80, 100, 160]) {
+    const table = stripVTControlCharacters(renderTable(lines, columns, 24)).split('\n');
+    for (const line of table) expect(line.length).toBeLessThanOrEqual(columns);
+    expect(table).toHaveLength(23);
+    expect(table.at(-1)).toContain('and 12 more');
+    expect(table.filter((line) => line.includes('silent'))).toHaveLength(1);
+  }
+  const wide = stripVTControlCharacters(renderTable(lines, 160));
+  expect(wide).toContain('no media since 00:00:01; it costs no worker until media returns');
+  expect(wide).toContain('its window opens at 2026-11-25 08:30');
 });
