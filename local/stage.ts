@@ -3,6 +3,7 @@
  * stream mapping, the schedule and the event rules. Invariant: handlers are the deployed ones and are reached only
  * through their triggers, never called directly.
  */
+import type { DynamoDBRecord } from 'aws-lambda';
 import type { AwsClients } from '../aws/clients.ts';
 import type { Decision, FleetPolicy } from '../core/fleet-state.ts';
 import { type ResourceNames, resourceNames } from '../core/names.ts';
@@ -15,7 +16,7 @@ import { telemetry } from '../functions/telemetry.ts';
 import type { LocalCloud } from './cloud.ts';
 import type { FleetDefinition } from './compute/fleet.ts';
 import type { LambdaHandler } from './lambda/host.ts';
-import { StreamMapping } from './lambda/stream-mapping.ts';
+import { newestOfEachItem, StreamMapping } from './lambda/stream-mapping.ts';
 
 /** The deployed mapping's settings (stacks/registry). */
 const streamMapping = {
@@ -95,9 +96,13 @@ export async function startLocalStage(cloud: LocalCloud, options: LocalStageOpti
   const reconcileArn = register('reconcile', buildReconcileHandler(deps));
   const capacityChangedArn = register('capacity-changed', buildCapacityChangedHandler(deps));
 
-  // From the first record that is kept: a row typed while the cloud was down is not lost, and a repeat changes nothing.
+  // Also what is kept from before: a row typed while nobody listened is not lost, and a repeat changes nothing.
   const mapping = new StreamMapping(cloud.lambda, { ...streamMapping, functionName: functionName('camera-changed') });
-  cloud.dynamo.subscribe(names.tables.cameras, (record) => mapping.push(record as never), '');
+  const kept: DynamoDBRecord[] = [];
+  let take = (record: DynamoDBRecord): void => void kept.push(record);
+  cloud.dynamo.subscribe(names.tables.cameras, (record) => take(record as DynamoDBRecord), '');
+  take = (record) => mapping.push(record);
+  for (const record of newestOfEachItem(kept)) mapping.push(record);
   await cloud.events.putSchedule(functionName('tick'), options.tick, reconcileArn);
   await cloud.events.putRule(
     functionName('capacity'),

@@ -2,7 +2,7 @@ import type { DynamoDBRecord } from 'aws-lambda';
 import { describe, expect, it } from 'vitest';
 import { SteppedClock } from '../clock.ts';
 import { LambdaHost } from './host.ts';
-import { StreamMapping, type StreamMappingOptions } from './stream-mapping.ts';
+import { newestOfEachItem, StreamMapping, type StreamMappingOptions } from './stream-mapping.ts';
 
 type Batch = { Records: DynamoDBRecord[] };
 const sequences = ({ Records }: Batch) => Records.map((record) => record.dynamodb?.SequenceNumber ?? '');
@@ -135,4 +135,12 @@ describe('asynchronous invocation', () => {
     await run();
     expect(seen).toEqual([{ tick: 1 }, { tick: 1 }, { tick: 1 }]);
   });
+});
+
+it('begins a restart with the newest record of each item, in stream order', () => {
+  const record = (sequence: number, cameraId: string): DynamoDBRecord => ({
+    dynamodb: { SequenceNumber: String(sequence), Keys: { cameraId: { S: cameraId } } },
+  });
+  const kept = [record(1, 'gate'), record(2, 'gone'), record(3, 'dock'), record(4, 'gate'), record(5, 'gone')];
+  expect(sequences({ Records: newestOfEachItem(kept) })).toEqual(['3', '4', '5']);
 });

@@ -24,6 +24,15 @@ export type StreamMappingOptions = {
 
 type Queued = { record: DynamoDBRecord; enqueuedAtMs: number };
 
+/**
+ * The records to begin with after a restart, when how far the last run came is not known: the newest of each item, in
+ * stream order. What it was before does not matter any more, and would bring removed items back for a moment.
+ */
+export function newestOfEachItem(records: readonly DynamoDBRecord[]): DynamoDBRecord[] {
+  const newest = new Map(records.map((record) => [JSON.stringify(record.dynamodb?.Keys), record]));
+  return records.filter((record) => newest.get(JSON.stringify(record.dynamodb?.Keys)) === record);
+}
+
 export class StreamMapping {
   recordsLost = 0;
   readonly #host: LambdaHost;
