@@ -44,6 +44,9 @@ it('tells the largest fleet, the fleet at the end, and each new target once', ()
   // The one that drained is gone, though its item is still there.
   const gone = { ...worker('b', {}, 'draining'), heartbeatAtMs: nowMs - 10_000 };
   tally.observe([], [worker('a', {}), gone, worker('c', {}, 'starting'), worker('d', {})], nowMs);
-  tally.observe([], [worker('a', {}), worker('d', {}, 'stopped')], nowMs);
+  // Control was told that its task stopped; its own last word is younger than that of its successor.
+  const ended = { ...worker('d', {}, 'draining'), stoppedAtMs: nowMs };
+  tally.observe([], [worker('a', {}), ended, worker('e', {})], nowMs);
+  tally.observe([], [worker('a', {}), worker('e', {}, 'stopped')], nowMs);
   expect(tally.fleet()).toEqual({ maxWorkers: 2, scaleUps: 1, scaleDowns: 1, finalWorkers: 1 });
 });

@@ -3,6 +3,7 @@
  * the fleet grew and shrank. Pure: it is fed what was read. Invariant: a worker's counters restart with each ownership,
  * so the tally adds the highest value seen per worker, camera and epoch and never counts a frame twice.
  */
+import { hasEnded } from '../../core/control/observation.ts';
 import type { CameraState, Decision, RunningCamera, WorkerItem } from '../../core/fleet-state.ts';
 
 export type CameraTally = {
@@ -40,8 +41,8 @@ export class RunTally {
         this.#count(worker.workerId, cameraId, running);
     }
     const present = workers.filter(
-      ({ lifecycle, heartbeatAtMs }) =>
-        (lifecycle === 'ready' || lifecycle === 'draining') && nowMs - heartbeatAtMs < HEARD_OF_WITHIN_MS,
+      (worker) =>
+        worker.lifecycle !== 'starting' && !hasEnded(worker) && nowMs - worker.heartbeatAtMs < HEARD_OF_WITHIN_MS,
     ).length;
     this.#fleet.finalWorkers = present;
     this.#fleet.maxWorkers = Math.max(this.#fleet.maxWorkers, present);
