@@ -4,7 +4,6 @@ declare module 'cli-progress' {
     format?: string;
     stream?: NodeJS.WritableStream;
     clearOnComplete?: boolean;
-    hideCursor?: boolean;
     fps?: number;
   };
   export type ProgressPreset = { format: string; barCompleteChar: string; barIncompleteChar: string };

@@ -195,7 +195,7 @@ class ClipProgress {
     if (this.#frames === 0 || performance.now() - this.#startedMs < PROGRESS_AFTER_MS) return;
     if (this.#bar === null) {
       const format = '{bar} {value}/{total} frames, {inferred} inferred, {eta_formatted} to go';
-      this.#bar = new SingleBar({ format, stream: process.stderr, clearOnComplete: true, hideCursor: true });
+      this.#bar = new SingleBar({ format, stream: process.stderr, clearOnComplete: true });
       this.#bar.start(this.#frames, decoded, { inferred });
     }
     this.#bar.update(decoded, { inferred });

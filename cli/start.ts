@@ -16,6 +16,8 @@ import { cameraLines, describeDecision, RunScreen } from './run-screen.ts';
 import { checkStart } from './start-checks.ts';
 
 const LOOK_INTERVAL_MS = 1_000;
+/** One Ctrl-C or hang-up may arrive twice: from the terminal, and from npm or a shell that passes it on. */
+const SIGNAL_ECHO_MS = 500;
 /** What a timer of Node holds; beyond, it would fire at once. */
 const RUN_SECONDS_MAX = 2_147_483;
 
@@ -110,8 +112,8 @@ async function makeClips(cacheFolder: string): Promise<SceneClip[]> {
   const { ensureSceneClip } = await import('../local/scenes/clip-maker.ts');
   const { demoScenes } = await import('../local/scenes/demo-scenes.ts');
   const bar = new SingleBar({
+    // The cursor stays: a Ctrl-C here would leave the terminal without one.
     format: 'drawing the street scenes (once) [{bar}] {percentage} % | {eta_formatted} left',
-    hideCursor: true,
     stream: process.stderr,
   });
   const scenes = Object.values(demoScenes);
@@ -169,10 +171,11 @@ async function startFeeds(
  */
 function untilEnd(seconds: number | undefined): { promise: Promise<void>; cancel: () => void } {
   const { promise, resolve: end } = Promise.withResolvers<void>();
-  let isAsked = false;
+  let askedAtMs: number | null = null;
   const onSignal = () => {
-    if (isAsked) process.exit(130);
-    isAsked = true;
+    const nowMs = performance.now();
+    if (askedAtMs !== null && nowMs - askedAtMs >= SIGNAL_ECHO_MS) process.exit(130);
+    askedAtMs ??= nowMs;
     end();
   };
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
