@@ -19,16 +19,18 @@ const decision = (previous: Decision['desired'], desired: Decision['desired']) =
 it('shows every camera by id with its phase, its rate and why, within the width of the terminal', () => {
   const worker = {
     workerId,
-    running: { gate: { fps: 2.96, lastDetection: { label: 'car', score: 0.91, atMs: nowMs - 2_000 } } },
+    running: { gate: { epoch: 2, fps: 2.96, lastDetection: { label: 'car', score: 0.91, atMs: nowMs - 2_000 } } },
   } as unknown as WorkerItem;
   const lines = cameraLines(
     [
       state('yard', 'shed', 'the fleet is at its largest size and cameras of higher priority fill it'),
-      state('gate', 'running', `on worker ${workerId}`),
+      { ...state('gate', 'running', `on worker ${workerId}`), ownerWorkerId: workerId, epoch: 2 },
     ],
     [worker],
     nowMs,
   );
+  const released = cameraLines([{ ...state('gate', 'off-schedule', ''), epoch: 2 } as CameraState], [worker], nowMs);
+  expect(released).toMatchObject([{ fps: 0, lastDetection: '', worker: '' }]);
   const table = stripVTControlCharacters(renderTable(lines, 100)).split('\n');
   expect(table.findIndex((line) => line.includes('gate'))).toBeLessThan(
     table.findIndex((line) => line.includes('yard')),

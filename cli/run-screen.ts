@@ -60,8 +60,11 @@ export function cameraLines(
   return [...states]
     .sort((a, b) => (a.cameraId < b.cameraId ? -1 : 1))
     .map((state) => {
-      const worker = workers.find((candidate) => candidate.running?.[state.cameraId] !== undefined);
-      const running = worker?.running[state.cameraId];
+      const owner = workers.find(({ workerId }) => workerId === state.ownerWorkerId);
+      const report = owner?.running?.[state.cameraId];
+      // What was said of an earlier ownership, or by who has let go since, is not how the camera fares now.
+      const running = report?.epoch === state.epoch ? report : undefined;
+      const worker = running === undefined ? undefined : owner;
       return {
         cameraId: state.cameraId,
         phase: state.phase,

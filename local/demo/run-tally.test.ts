@@ -15,7 +15,7 @@ const worker = (
   workerId: string,
   cameras: Record<string, RunningCamera>,
   lifecycle: WorkerItem['lifecycle'] = 'ready',
-) => ({ workerId, lifecycle, running: cameras, heartbeatAtMs: nowMs }) as WorkerItem;
+) => ({ workerId, lifecycle, running: cameras, heartbeatAtMs: nowMs, startedAtMs: 2_000 }) as WorkerItem;
 const gate = { cameraId: 'gate', phase: 'running' } as CameraState;
 
 it('adds up what different owners inferred and counts no frame twice', () => {
@@ -28,6 +28,15 @@ it('adds up what different owners inferred and counts no frame twice', () => {
   expect(tally.cameras()).toEqual([
     { cameraId: 'gate', phase: 'running', framesInferred: 30, detections: 60, tracks: 2, firstInferenceMs: 3_000 },
   ]);
+});
+
+it('leaves out what the workers of an earlier run did, whose items are still there', () => {
+  const tally = new RunTally(3_000);
+  tally.observe([gate], [worker('a', { gate: running(1, 10, 2_500) })], nowMs);
+  expect(tally.cameras()).toEqual([
+    { cameraId: 'gate', phase: 'running', framesInferred: 0, detections: 0, tracks: 0, firstInferenceMs: null },
+  ]);
+  expect(tally.fleet().maxWorkers).toBe(0);
 });
 
 it('tells the largest fleet, the fleet at the end, and each new target once', () => {

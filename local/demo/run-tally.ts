@@ -1,7 +1,8 @@
 /**
  * What a local run amounted to, gathered from the shared tables while it goes on: per camera what was inferred, and how
  * the fleet grew and shrank. Pure: it is fed what was read. Invariant: a worker's counters restart with each ownership,
- * so the tally adds the highest value seen per worker, camera and epoch and never counts a frame twice.
+ * so the tally adds the highest value seen per worker, camera and epoch and never counts a frame twice; what an earlier run
+ * left in the tables is not of this run.
  */
 import { hasEnded } from '../../core/control/observation.ts';
 import type { CameraState, Decision, RunningCamera, WorkerItem } from '../../core/fleet-state.ts';
@@ -36,11 +37,12 @@ export class RunTally {
 
   observe(states: readonly CameraState[], workers: readonly WorkerItem[], nowMs: number): void {
     for (const state of states) this.#phases.set(state.cameraId, state.phase);
-    for (const worker of workers) {
+    const ours = workers.filter((worker) => worker.startedAtMs >= this.#startMs);
+    for (const worker of ours) {
       for (const [cameraId, running] of Object.entries(worker.running ?? {}))
         this.#count(worker.workerId, cameraId, running);
     }
-    const present = workers.filter(
+    const present = ours.filter(
       (worker) =>
         worker.lifecycle !== 'starting' && !hasEnded(worker) && nowMs - worker.heartbeatAtMs < HEARD_OF_WITHIN_MS,
     ).length;
