@@ -6,6 +6,7 @@ import { Command, CommanderError } from 'commander';
 import { formatError, KvsInferError } from '../core/errors.ts';
 import { cameraCommand } from './camera.ts';
 import { clipCommand } from './clip.ts';
+import { costCommand } from './cost.ts';
 import { demuxCommand } from './demux.ts';
 import { modelCommand } from './model.ts';
 import { scheduleCommand } from './schedule.ts';
@@ -25,6 +26,7 @@ export function buildProgram(): Command {
   startCommand(program);
   cameraCommand(program);
   scheduleCommand(program);
+  costCommand(program);
   modelCommand(program);
   clipCommand(program);
   demuxCommand(program);
