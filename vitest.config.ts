@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['{core,aws,functions,worker,local,cli,models}/**/*.test.ts', 'test/**/*.test.ts'],
+    include: ['{core,aws,functions,worker,local,cli,models,stacks}/**/*.test.ts', 'test/**/*.test.ts'],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 30_000,
