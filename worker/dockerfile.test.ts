@@ -11,7 +11,7 @@ import { createServer } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { hostFolder, userData, workerUserId } from '../stacks/user-data.ts';
+import { hostFolder, userData, workerUserId } from '../stacks/fleet/user-data.ts';
 import { blockModel, encodeModel } from './detect/block-model.test-factory.ts';
 import { importsOf, installProduction, parseDockerfile, root, type Stage } from './image-layout.test-factory.ts';
 

@@ -5,7 +5,7 @@
  * Invariant: an instance that could not be prepared never joins; it says why on its console and powers off, so that the
  * Auto Scaling group replaces it.
  */
-import { KvsInferError } from '../core/errors.ts';
+import { KvsInferError } from '../../core/errors.ts';
 
 /** User and group of the worker in its image (worker/Dockerfile): the owner of what it may write. */
 export const workerUserId = 10_001;
@@ -44,7 +44,7 @@ export function userData(settings: UserDataSettings): string {
   checkSettings(settings);
   const { cluster, region, modelsBucket, models, attributes = {} } = settings;
   const script = `#!/bin/bash
-# Prepares a kvs-infer GPU instance. Written by stacks/user-data.ts; do not edit on the instance.
+# Prepares a kvs-infer GPU instance. Written by stacks/fleet/user-data.ts; do not edit on the instance.
 set -Eeuo pipefail
 # The tests run this script in a folder of theirs.
 root="\${KVS_INFER_ROOT:-}"
@@ -125,6 +125,9 @@ systemctl enable ecs.service
 # The agent waits for cloud-init, which waits for this script: never wait for the agent here.
 systemctl start --no-block ecs.service
 say 'ready'
+# It has joined: nothing that may follow this script can take it back.
+trap - ERR
+set +Ee
 `;
   const bytes = Buffer.byteLength(script);
   if (bytes > userDataMaxBytes)
