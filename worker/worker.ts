@@ -207,8 +207,9 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     log.info('ready', { provider, model: model.name, inferencesPerSecond: client.measuredInferencesPerSecond });
   }
 
-  function fleetMember({ stage, fleet, accountId }: NonNullable<WorkerEnvironment['control']>): FleetMember {
-    const names = resourceNames(stage, accountId);
+  function fleetMember(control: NonNullable<WorkerEnvironment['control']>): FleetMember {
+    const { stage, fleet, accountId } = control;
+    const names = resourceNames(stage, accountId, control.names);
     return new FleetMember({
       clock,
       log,
