@@ -4,29 +4,8 @@
  * `endpoints` (no way to the internet at all; every service through an interface endpoint).
  * Invariant: an existing VPC gets a security group and endpoints and nothing else; its routes are its owner's.
  */
+import { interfaceEndpoints } from './endpoint-services.ts';
 import type { Settings } from './settings.ts';
-
-/** What the workers send most of their bytes to; cheaper than NAT in every mode. */
-const alwaysPrivate = ['ecr.api', 'ecr.dkr', 'logs', 'kinesis-streams'];
-/**
- * Everything else that instances, the ECS agent, the workers and ECS Exec call. kinesisvideo: AWS opened PrivateLink for
- * it on 2026-09-30; `kvs-infer preflight` looks whether the region has it.
- */
-const privateWithoutNat = [
-  'kinesisvideo',
-  'ecs',
-  'ecs-agent',
-  'ecs-telemetry',
-  'ssm',
-  'ssmmessages',
-  'sts',
-  'monitoring',
-  'events',
-];
-
-export function interfaceEndpoints(mode: Settings['network']['mode']): string[] {
-  return mode === 'endpoints' ? [...alwaysPrivate, ...privateWithoutNat] : alwaysPrivate;
-}
 
 export function network(settings: Settings) {
   const place = settings.network.existing === null ? newVpc(settings) : existingVpc(settings.network.existing);

@@ -198,7 +198,7 @@ describe('the forecast', () => {
     expect(quantity('nat-instance', 'nat.gb')).toBeUndefined();
     expect(quantity('endpoints', 'nat.hour')).toBeUndefined();
     expect(quantity('endpoints', 'endpoint.gb')).toBeGreaterThan(videoGb);
-    expect(quantity('endpoints', 'endpoint.hour')).toBe(12 * 2 * 168);
+    expect(quantity('endpoints', 'endpoint.hour')).toBe(13 * 2 * 168);
   });
 
   it('has no Spot bill where the table has no Spot price, and no bill for an unknown type', () => {

@@ -12,8 +12,8 @@ import type { PriceName, PriceTable } from './price-table.ts';
 export const networkModes = ['nat', 'nat-instance', 'endpoints'] as const;
 export type NetworkMode = (typeof networkModes)[number];
 
-/** Interface endpoints: ecr.api, ecr.dkr, logs, kinesis-streams; without a NAT also those of every other service. */
-const endpointsByMode: Record<NetworkMode, number> = { nat: 4, 'nat-instance': 4, endpoints: 12 };
+/** Interface endpoints: ecr.api, ecr.dkr, logs, kinesis-streams; without a NAT also those of every other service that is called (stacks/network.ts). */
+const endpointsByMode: Record<NetworkMode, number> = { nat: 4, 'nat-instance': 4, endpoints: 13 };
 const zones = 2;
 
 /** Root volume of a worker: image, models and cache. */
