@@ -9,6 +9,7 @@ import { clipCommand } from './clip.ts';
 import { costCommand } from './cost.ts';
 import { demuxCommand } from './demux.ts';
 import { modelCommand } from './model.ts';
+import { preflightCommand } from './preflight.ts';
 import { scheduleCommand } from './schedule.ts';
 import { startCommand } from './start.ts';
 
@@ -27,6 +28,7 @@ export function buildProgram(): Command {
   cameraCommand(program);
   scheduleCommand(program);
   costCommand(program);
+  preflightCommand(program);
   modelCommand(program);
   clipCommand(program);
   demuxCommand(program);

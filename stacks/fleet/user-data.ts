@@ -6,6 +6,7 @@
  * Auto Scaling group replaces it.
  */
 import { KvsInferError } from '../../core/errors.ts';
+import { ecsReservedMemoryMib } from '../instance-types.ts';
 
 /** User and group of the worker in its image (worker/Dockerfile): the owner of what it may write. */
 export const workerUserId = 10_001;
@@ -110,6 +111,7 @@ cat > "$config.part" <<'CONFIG'
 ECS_CLUSTER=${cluster}
 AWS_DEFAULT_REGION=${region}
 ECS_ENABLE_GPU_SUPPORT=true
+ECS_RESERVED_MEMORY=${ecsReservedMemoryMib}
 ECS_ENABLE_SPOT_INSTANCE_DRAINING=true
 ECS_ENABLE_CONTAINER_METADATA=true
 ECS_ENABLE_TASK_IAM_ROLE=true
