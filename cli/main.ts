@@ -12,6 +12,7 @@ import { modelCommand } from './model.ts';
 import { preflightCommand } from './preflight.ts';
 import { scheduleCommand } from './schedule.ts';
 import { startCommand } from './start.ts';
+import { validateCommand } from './validate.ts';
 
 /** Options whose values can only be judged together, so that a command says it and not the parser of options. */
 const wrongUsage: ReadonlySet<string> = new Set(['WRONG_INSTANT', 'WRONG_SPAN']);
@@ -29,6 +30,7 @@ export function buildProgram(): Command {
   scheduleCommand(program);
   costCommand(program);
   preflightCommand(program);
+  validateCommand(program);
   modelCommand(program);
   clipCommand(program);
   demuxCommand(program);
