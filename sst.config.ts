@@ -26,6 +26,9 @@ export default $config({
     const { readModels, storage } = await import('./stacks/storage.ts');
     const { fleet } = await import('./stacks/fleet/fleet.ts');
     const { control } = await import('./stacks/control/control.ts');
+    const { api } = await import('./stacks/api.ts');
+    const { web } = await import('./stacks/web.ts');
+    const { observability } = await import('./stacks/observability/observability.ts');
 
     const settings = parseSettings(process.env, $app.stage);
     const models = readModels(settings, $cli.paths.root);
@@ -37,6 +40,16 @@ export default $config({
     const store = storage(settings, names, accountId, models);
     const gpus = fleet(settings, { accountId, names, net, store, models });
     const loop = control(settings, { accountId, names, tables });
+    const http = api(settings, names, accountId);
+    const site = web(settings, accountId, http);
+    const eyes = observability(settings, {
+      names,
+      accountId,
+      net,
+      gpus,
+      loop,
+      functions: [...loop.functions, http.reader],
+    });
     return {
       cameras: tables.cameras.name,
       results: store.results.name,
@@ -44,6 +57,12 @@ export default $config({
       cluster: gpus.cluster.name,
       repository: gpus.repository.repositoryUrl,
       reconcile: loop.reconcile.name,
+      site: site.url,
+      api: http.url,
+      userPool: http.users.id,
+      userPoolClient: http.client.id,
+      dashboard: eyes.dashboard.dashboardName,
+      alarms: eyes.topic.name,
     };
   },
 });

@@ -60,6 +60,9 @@ export function resourceNames(stage: string, accountId: string, chosen: ChosenNa
   };
 }
 
+/** Dimension `service` of the control loop's metrics: one series per fleet, whichever function saw it. */
+export const controlMetricService = 'kvs-infer-control';
+
 /** One fleet is one Auto Scaling group and one ECS service. */
 export function fleetResourceNames(stage: string, fleet: string): { service: string; autoScalingGroup: string } {
   return {

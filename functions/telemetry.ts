@@ -8,9 +8,7 @@ import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { ControlDecision } from '../core/control/decide.ts';
 import type { WatchGaps } from '../core/control/watch-gaps.ts';
 import type { CameraPhase, Decision } from '../core/fleet-state.ts';
-
-/** One name for all functions: a fleet's numbers are one series, whichever function saw them. */
-export const metricService = 'kvs-infer-control';
+import { controlMetricService } from '../core/names.ts';
 
 export type Telemetry = { logger: Logger; metrics: Metrics };
 
@@ -36,7 +34,7 @@ export function telemetry(options: {
   return {
     logger: new Logger({ serviceName, logLevel }),
     metrics: new Metrics({
-      serviceName: metricService,
+      serviceName: controlMetricService,
       namespace,
       ...(stage === undefined ? {} : { defaultDimensions: { stage } }),
     }),

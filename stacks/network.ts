@@ -75,6 +75,10 @@ function newVpc(settings: Settings) {
         args.mapPublicIpOnLaunch = false;
         options.ignoreChanges = ['availabilityZone'];
       },
+      // SST opens the NAT instances to the world; only what is in the VPC has business with them.
+      natSecurityGroup: (args) => {
+        args.ingress = [{ protocol: '-1', fromPort: 0, toPort: 0, cidrBlocks: ['10.0.0.0/16'] }];
+      },
       // SST opens this group to the whole VPC; nothing of ours is in it.
       securityGroup: (args) => {
         args.ingress = [];
@@ -88,7 +92,8 @@ function newVpc(settings: Settings) {
     routeTableIds: vpc.nodes.privateRouteTables.apply((tables) => tables.map((table) => table.id)),
     // To watch their bytes; none where there is no NAT, or where it is somebody else's.
     natGatewayIds: vpc.nodes.natGateways.apply((gateways) => $output(gateways.map((gateway) => gateway.id))),
-    natGateways: type === 'managed' ? settings.network.zones : 0,
+    natInstanceIds: vpc.nodes.natInstances.apply((instances) => $output(instances.map((instance) => instance.id))),
+    nat: type === undefined ? null : { kind: type, count: settings.network.zones },
   };
 }
 
@@ -130,7 +135,8 @@ function existingVpc({ vpcId, privateSubnetIds }: { vpcId: string; privateSubnet
     privateSubnetIds: checked,
     routeTableIds: $resolve(tables).apply((ids) => [...new Set(ids)]),
     natGatewayIds: $output([] as string[]),
-    natGateways: 0,
+    natInstanceIds: $output([] as string[]),
+    nat: null,
   };
 }
 

@@ -3,7 +3,7 @@
  * Invariant: a deployment that could not work stops here, with one message that names every wrong setting and its fix;
  * what passes is complete, so that no stack asks the environment or invents a default.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { fleetPattern } from '../core/camera.ts';
 import { workersPerFleetMax } from '../core/control/policy.ts';
 import { KvsInferError } from '../core/errors.ts';

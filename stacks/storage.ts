@@ -8,6 +8,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { KvsInferError } from '../core/errors.ts';
 import type { ResourceNames } from '../core/names.ts';
+import { privateBucket } from './private-bucket.ts';
 import type { Settings } from './settings.ts';
 
 /** Kinesis keeps records for a day unless told otherwise; three survive a weekend's outage of a consumer. */
@@ -49,10 +50,13 @@ export function storage(settings: Settings, names: ResourceNames, accountId: str
       },
     },
   });
-  const snapshots = privateBucket('Snapshots', names.resultBucket, [
-    { id: 'old-snapshots', prefix: `${settings.snapshots.prefix}/`, expiresIn: `${settings.snapshots.days} days` },
-  ]);
-  const modelsBucket = privateBucket('Models', `kvs-infer-${settings.stage}-models-${accountId}`, []);
+  const snapshots = privateBucket('Snapshots', {
+    name: names.resultBucket,
+    lifecycle: [
+      { id: 'old-snapshots', prefix: `${settings.snapshots.prefix}/`, expiresIn: `${settings.snapshots.days} days` },
+    ],
+  });
+  const modelsBucket = privateBucket('Models', { name: `kvs-infer-${settings.stage}-models-${accountId}` });
   for (const { name, sha256, path } of models) {
     new aws.s3.BucketObjectv2(`Model-${name}`, {
       bucket: modelsBucket.name,
@@ -62,30 +66,6 @@ export function storage(settings: Settings, names: ResourceNames, accountId: str
     });
   }
   return { results, snapshots, modelsBucket };
-}
-
-type LifecycleRule = { id: string; prefix: string; expiresIn: `${number} days` };
-
-function privateBucket(logicalName: string, bucketName: string, lifecycle: LifecycleRule[]) {
-  const bucket = new sst.aws.Bucket(logicalName, {
-    enforceHttps: true,
-    cors: false,
-    lifecycle,
-    transform: {
-      bucket: (args) => {
-        args.bucket = bucketName;
-      },
-    },
-  });
-  new aws.s3.BucketOwnershipControls(`${logicalName}Ownership`, {
-    bucket: bucket.name,
-    rule: { objectOwnership: 'BucketOwnerEnforced' },
-  });
-  new aws.s3.BucketServerSideEncryptionConfiguration(`${logicalName}Encryption`, {
-    bucket: bucket.name,
-    rules: [{ applyServerSideEncryptionByDefault: { sseAlgorithm: 'AES256' } }],
-  });
-  return bucket;
 }
 
 export type Storage = ReturnType<typeof storage>;

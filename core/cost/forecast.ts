@@ -20,19 +20,22 @@ const zones = 2;
 const volumeGb = 100;
 /** The original's estimate: 50 GB of logs in 720 hours of one task. */
 const logGbPerInstanceHour = 50 / hoursPerMonth;
-const logRetentionDays = 7;
+/** The settings: LOG_RETENTION_DAYS and SNAPSHOT_DAYS. */
+const logRetentionDays = 30;
 const imagesGb = 10;
 /** A heartbeat every 3 s and a checkpoint per camera every 30 s. */
 const writesPerInstanceHour = 1_200;
 const writesPerCameraHour = 120;
 /** About 800 bytes a frame record at 5 frames per second, a quarter of them with a detection. */
 const recordGbPerCameraHour = (800 * 5 * 3_600 * 0.25) / 1e9;
-/** 12 snapshots a minute at most and 100 kB each; a tenth of that is usual for a gate. */
-const snapshotGbPerCameraHour = (1.2 * 60 * 100_000) / 1e9;
-const snapshotRetentionDays = 30;
-/** One reconcile a minute of 1 s at 512 MB. */
-const functionGbSecondsPerHour = 60 * 0.5;
-const alarms = 14;
+/** 12 snapshots a minute at most (a picture of 100 kB and its JSON); a tenth of that is usual for a gate. */
+const snapshotsPerCameraHour = 1.2 * 60;
+const snapshotGbPerCameraHour = (snapshotsPerCameraHour * 100_000) / 1e9;
+const snapshotRetentionDays = 90;
+/** One reconcile a minute of about 1 s at 1,024 MB. */
+const functionGbSecondsPerHour = 60;
+/** Of a stage with one fleet and NAT gateways. */
+const alarms = 21;
 
 export type ForecastInput = {
   cameras: readonly CostedCamera[];
@@ -131,7 +134,10 @@ function linesOf(input: ForecastInput, hours: GpuHours, spanHours: number, gpuPr
     {
       name: 'S3',
       configuration: `${round(snapshotGb)} GB of snapshots, kept for ${snapshotRetentionDays} days`,
-      items: [{ price: 's3.gbMonth', quantity: (snapshotGb * snapshotRetentionDays) / 30 }],
+      items: [
+        { price: 's3.gbMonth', quantity: (snapshotGb * snapshotRetentionDays) / 30 },
+        { price: 's3.thousandPuts', quantity: (cameraHours * snapshotsPerCameraHour * 2) / 1_000 },
+      ],
     },
     {
       name: 'DynamoDB',

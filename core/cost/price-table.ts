@@ -3,7 +3,7 @@
  * list or a stand-in. A file may override single prices.
  * Invariant: a bill is only ever computed from prices that are in the table; a missing one is an error, never zero.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { KvsInferError } from '../errors.ts';
 
 /** Everything that a bill is made of. The unit is the end of the name. */
@@ -20,6 +20,7 @@ export const priceNames = [
   'containerInsights.taskMonth',
   'ecr.gbMonth',
   's3.gbMonth',
+  's3.thousandPuts',
   'dynamodb.millionWrites',
   'kinesis.shardHour',
   'kinesis.millionPuts',

@@ -69,6 +69,12 @@ export const priceTable: PriceTable = {
     ),
     ...from(insightsSource, '2025-10-13', { 'containerInsights.taskMonth': 0.3 }, false),
     ...from(originalEstimate, '2025-10-13', { 'ecr.gbMonth': 0.1, 's3.gbMonth': 0.023 }, false),
+    ...from(
+      'the price of ap-southeast-1, from the AWS Price List API',
+      '2026-08-12',
+      { 's3.thousandPuts': 0.005 },
+      false,
+    ),
     ...from('https://airbyte.com/data-engineering-resources/dynamodb-pricing', '2025-07-21', {
       'dynamodb.millionWrites': 0.625,
     }),
@@ -101,7 +107,10 @@ export const priceTable: PriceTable = {
     }),
     ...from(insightsSource, '2025-10-13', { 'containerInsights.taskMonth': 0.3 }, false),
     ...from(originalEstimate, '2025-10-13', { 'ecr.gbMonth': 0.1 }, false),
-    ...from(priceList('APS1-TimedStorage-ByteHrs'), '2026-08-12', { 's3.gbMonth': 0.025 }),
+    ...from(priceList('APS1-TimedStorage-ByteHrs, APS1-Requests-Tier1'), '2026-08-12', {
+      's3.gbMonth': 0.025,
+      's3.thousandPuts': 0.005,
+    }),
     ...from(standIn, '2025-07-21', { 'dynamodb.millionWrites': 0.625 }, false),
     ...from(standIn, '2026-05-04', usEastKinesis, false),
     ...from(standIn, '2026-10-07', usEastVideo, false),

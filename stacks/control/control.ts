@@ -6,21 +6,13 @@
  */
 import type { ResourceNames } from '../../core/names.ts';
 import { chosenNamesOf } from '../fleet/task.ts';
+import { lambdaFunction } from '../lambda-function.ts';
 import type { PolicyStatement } from '../policy-statement.ts';
 import type { Registry } from '../registry.ts';
 import type { Settings } from '../settings.ts';
 import { capacityEvents } from './capacity-events.ts';
 import { loopPermissions } from './permissions.ts';
 
-/** The newest that Lambda has (nodejs24.x since 2025-11); the same major version as everywhere else here. */
-const runtime = 'nodejs24.x';
-/**
- * A run reads and decides for up to 2,000 cameras. Memory buys CPU: 1,024 MiB is 0.58 vCPU, with which a run of that size
- * takes seconds, and costs about a dollar a month at a run a minute.
- */
-const memory = '1024 MB';
-/** A run lasts seconds; sixty is the point from which the next minute would only wait for its lock. */
-const timeout = '60 seconds';
 /** Settings of the stream mapping; local/stage.ts maps the local stream alike, and a test compares them. */
 export const streamMapping = {
   batchSize: 100,
@@ -48,57 +40,20 @@ export function control(settings: Settings, { accountId, names, tables }: Contro
   const eventsQueue = queue('EventFailures', 'event-failures');
 
   const environment = {
-    KVS_INFER_STAGE: stage,
     KVS_INFER_ACCOUNT_ID: accountId,
     KVS_INFER_FLEETS: settings.fleets.join(','),
     KVS_INFER_FLEET_POLICY: JSON.stringify({
       minWorkers: settings.capacity.minWorkers,
       maxWorkers: settings.capacity.maxWorkers,
     }),
-    LOG_LEVEL: settings.logLevel,
-    NODE_OPTIONS: '--enable-source-maps',
-    ...chosenNamesOf(settings),
   };
-  const controlFunction = (name: string, description: string, extra: PolicyStatement[]) => {
-    const logicalName = name.replace(/(?:^|-)([a-z])/g, (_match, letter: string) => letter.toUpperCase());
-    const logGroup = new aws.cloudwatch.LogGroup(`${logicalName}Logs`, {
-      name: `/aws/lambda/${prefix}-${name}`,
-      retentionInDays: settings.logRetentionDays,
-    });
-    const made = new sst.aws.Function(logicalName, {
-      name: `${prefix}-${name}`,
+  const controlFunction = (name: string, description: string, extra: PolicyStatement[]) =>
+    lambdaFunction(settings, {
+      name,
       description,
-      handler: `functions/${name}.handler`,
-      runtime,
-      architecture: 'arm64',
-      memory,
-      timeout,
-      environment,
-      logging: { logGroup: logGroup.name, format: 'json' },
-      permissions: [
-        ...loopPermissions(settings, accountId, names),
-        {
-          sid: 'WriteTheLog',
-          actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
-          resources: [$interpolate`${logGroup.arn}:*`],
-        },
-        { sid: 'Trace', actions: ['xray:PutTraceSegments', 'xray:PutTelemetryRecords'], resources: ['*'] },
-        ...extra,
-      ].map(({ actions, resources, conditions }) => ({ actions, resources, ...(conditions ? { conditions } : {}) })),
-      transform: {
-        function: (args) => {
-          args.tracingConfig = { mode: 'Active' };
-        },
-        role: (args) => {
-          args.name = `${prefix}-${name}`;
-          // SST lets the whole account assume it, and adds a managed policy that may write every log.
-          args.assumeRolePolicy = aws.iam.assumeRolePolicyForPrincipal({ Service: 'lambda.amazonaws.com' });
-          args.managedPolicyArns = [];
-        },
-      },
+      environment: { ...environment, ...chosenNamesOf(settings) },
+      permissions: [...loopPermissions(settings, accountId, names), ...extra],
     });
-    return { name: `${prefix}-${name}`, function: made, logGroup };
-  };
   const toEventsQueue: PolicyStatement = {
     sid: 'ReportFailures',
     actions: ['sqs:SendMessage'],
@@ -133,8 +88,8 @@ export function control(settings: Settings, { accountId, names, tables }: Contro
     functionResponseTypes: ['ReportBatchItemFailures'],
     destinationConfig: { onFailure: { destinationArn: rowsQueue.arn } },
   });
-  for (const { name, function: made } of [reconcile, capacityChanged]) {
-    new aws.lambda.FunctionEventInvokeConfig(`${name.slice(prefix.length + 1)}-async`, {
+  for (const { id, function: made } of [reconcile, capacityChanged]) {
+    new aws.lambda.FunctionEventInvokeConfig(`${id}-async`, {
       functionName: made.name,
       // The next minute does the same and knows more.
       maximumRetryAttempts: 0,

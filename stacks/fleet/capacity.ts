@@ -13,6 +13,9 @@ export const amiParameter = '/aws/service/ecs/optimized-ami/amazon-linux-2023/gp
 /** A rollout at 200 % wants every worker twice for a while; the control loop's own maximum still holds otherwise. */
 const rolloutFactor = 2;
 
+/** EC2 refuses more, before base64. */
+const userDataMaxBytes = 16_384;
+
 export type InstanceSettings = {
   names: ResourceNames;
   securityGroupId: $util.Output<string>;
@@ -32,7 +35,7 @@ export function launchTemplate(settings: Settings, given: InstanceSettings) {
         region: settings.region,
         modelsBucket,
         models: given.models.map(({ name: model, sha256 }) => ({ name: model, sha256 })),
-      }) + gpuMetricsScript(given.names.metricNamespace),
+      }) + gpuMetricsScript({ namespace: given.names.metricNamespace, stage: settings.stage, region: settings.region }),
   );
   const tags = { Name: name, 'kvs-infer:stage': settings.stage };
   return new aws.ec2.LaunchTemplate('GpuLaunchTemplate', {
@@ -63,9 +66,17 @@ export function launchTemplate(settings: Settings, given: InstanceSettings) {
     ],
     monitoring: { enabled: true },
     updateDefaultVersion: true,
-    userData: script.apply((text) => Buffer.from(text).toString('base64')),
+    userData: script.apply(encoded),
     tagSpecifications: ['instance', 'volume'].map((resourceType) => ({ resourceType, tags })),
   });
+}
+
+function encoded(script: string): string {
+  const bytes = Buffer.byteLength(script);
+  if (bytes > userDataMaxBytes) {
+    throw new Error(`the user data has ${bytes} bytes where EC2 takes ${userDataMaxBytes}: list fewer MODELS`);
+  }
+  return Buffer.from(script).toString('base64');
 }
 
 export function fleetCapacity(

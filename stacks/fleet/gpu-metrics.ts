@@ -1,40 +1,41 @@
 /**
- * The end of the user data: the CloudWatch agent reports GPU load and GPU memory of each instance, summed up per Auto
- * Scaling group, because ECS itself counts neither. Invariant: an instance without these metrics still joins the cluster;
- * a failure here is a line in the boot log and a "GPU metrics missing" on the dashboard, not a dead instance.
+ * The end of the user data: once a minute each instance reports how busy its GPU is and how full its memory, because
+ * neither ECS nor EC2 counts either. Invariant: wanted, not needed: an instance without these metrics works all the same,
+ * and nothing here runs before it has joined the cluster.
  */
-const reportEverySeconds = 60;
-const configFile = '/opt/aws/amazon-cloudwatch-agent/etc/kvs-infer.json';
+export const gpuMetrics = { load: 'GpuLoadPercent', memory: 'GpuMemoryPercent' } as const;
 
-/** What the agent calls its GPU measurements in CloudWatch. */
-export const gpuMetricNames = { load: 'nvidia_smi_utilization_gpu', memory: 'nvidia_smi_utilization_memory' };
-
-export function gpuMetricsScript(namespace: string): string {
-  const config = {
-    agent: { metrics_collection_interval: reportEverySeconds, run_as_user: 'root' },
-    metrics: {
-      namespace,
-      // biome-ignore lint/suspicious/noTemplateCurlyInString: the agent fills it in
-      append_dimensions: { AutoScalingGroupName: '${aws:AutoScalingGroupName}' },
-      aggregation_dimensions: [['AutoScalingGroupName']],
-      metrics_collected: {
-        nvidia_gpu: { measurement: ['utilization_gpu', 'utilization_memory', 'memory_used', 'memory_total'] },
-      },
-    },
-  };
-  return [
-    '',
-    '# GPU metrics: wanted, not needed.',
-    'if dnf install -y amazon-cloudwatch-agent; then',
-    `  mkdir -p "$(dirname ${configFile})"`,
-    `  cat > ${configFile} <<'AGENT'`,
-    JSON.stringify(config, null, 2),
-    'AGENT',
-    `  /opt/aws/amazon-cloudwatch-agent/bin/amazon-cloudwatch-agent-ctl -a fetch-config -m ec2 -s -c file:${configFile} ||`,
-    '    echo "kvs-infer: the CloudWatch agent did not start: no GPU metrics from this instance" >&2',
-    'else',
-    '  echo "kvs-infer: no CloudWatch agent to install: no GPU metrics from this instance" >&2',
-    'fi',
-    '',
-  ].join('\n');
+export function gpuMetricsScript(settings: { namespace: string; stage: string; region: string }): string {
+  const { namespace, stage, region } = settings;
+  const dimensions = `"Dimensions":[{"Name":"stage","Value":"${stage}"}],"Unit":"Percent"`;
+  return `
+# GPU metrics, once a minute (stacks/fleet/gpu-metrics.ts).
+install -d "$root/usr/local/bin" "$root/etc/systemd/system"
+cat > "$root/usr/local/bin/kvs-infer-gpu-metrics" <<'METRICS'
+#!/bin/bash
+nvidia-smi --query-gpu=utilization.gpu,memory.used,memory.total --format=csv,noheader,nounits |
+  while IFS=', ' read -r load used total; do
+    aws cloudwatch put-metric-data --region '${region}' --namespace '${namespace}' --metric-data \\
+      '[{"MetricName":"${gpuMetrics.load}","Value":'"$load"',${dimensions}},{"MetricName":"${gpuMetrics.memory}","Value":'"$((100 * used / total))"',${dimensions}}]'
+  done
+METRICS
+chmod 0755 "$root/usr/local/bin/kvs-infer-gpu-metrics"
+cat > "$root/etc/systemd/system/kvs-infer-gpu-metrics.service" <<'UNIT'
+[Unit]
+Description=Report GPU load and memory to CloudWatch
+[Service]
+Type=oneshot
+ExecStart=/usr/local/bin/kvs-infer-gpu-metrics
+TimeoutStartSec=50
+UNIT
+cat > "$root/etc/systemd/system/kvs-infer-gpu-metrics.timer" <<'UNIT'
+[Timer]
+OnActiveSec=60
+OnUnitActiveSec=60
+[Install]
+WantedBy=timers.target
+UNIT
+systemctl daemon-reload && systemctl enable --now kvs-infer-gpu-metrics.timer || say 'no GPU metrics from this instance'
+exit 0
+`;
 }

@@ -10,7 +10,16 @@ import type { Settings } from '../settings.ts';
 /** Enough to roll back some releases; a CUDA image has gigabytes. */
 const imagesKept = 10;
 /** What worker/Dockerfile copies into the image. */
-const sources = ['core', 'aws', 'worker', 'package.json', 'package-lock.json', '.npmrc'];
+const sources = [
+  'core',
+  'aws',
+  'worker',
+  'cli/camera-file.ts',
+  'package.json',
+  'package-lock.json',
+  '.npmrc',
+  'LICENSE',
+];
 
 export function repository(settings: Settings) {
   const repository = new aws.ecr.Repository('WorkerRepository', {

@@ -66,7 +66,7 @@ export function taskDefinition(settings: Settings, fleet: string, given: TaskSet
           { sourceVolume: 'cache', containerPath: '/app/.cache', readOnly: false },
         ],
         healthCheck: {
-          command: ['CMD', 'node', '-e', healthScript(httpPort)],
+          command: ['CMD', 'node', 'worker/health-check.ts', `http://localhost:${httpPort}/healthz`],
           interval: 30,
           timeout: 5,
           retries: 3,
@@ -144,11 +144,6 @@ export function fleetService(
 function placementExpression(instanceTypes: readonly string[]): string {
   const families = [...new Set(instanceTypes.map((type) => type.split('.')[0]))];
   return families.map((family) => `attribute:ecs.instance-type =~ ${family}.*`).join(' or ');
-}
-
-/** The image has Node, and nothing like curl. */
-function healthScript(port: number): string {
-  return `fetch('http://localhost:${port}/healthz').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))`;
 }
 
 /** Names that the settings chose; the worker works out the others. */

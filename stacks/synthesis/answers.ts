@@ -243,6 +243,7 @@ export function resourceAnswer(type: string, name: string, inputs: Inputs): Answ
       defaultSecurityGroupId: `sg-${hex(17)}`,
       publicIp: '203.0.113.10',
       primaryNetworkInterfaceId: `eni-${hex(17)}`,
+      ...(part === 'launchTemplate' ? { latestVersion: 1, defaultVersion: 1 } : {}),
     };
     return { id, state: { arn: arn('ec2', `${part}/${id}`), ...network } };
   }
