@@ -16,6 +16,8 @@ const endpointsOf = ({ graph }: Subject, kind: string) =>
     .filter(({ inputs }) => inputs.vpcEndpointType === kind)
     .map(({ inputs }) => serviceOf(inputs))
     .sort();
+/** SST's Vpc. */
+const vpcBlock = '10.0.0.0/16';
 const present = ({ settings }: Subject) => settings.network.endpointsPresent;
 
 export const networkCheck: DeploymentCheck = {
@@ -23,13 +25,13 @@ export const networkCheck: DeploymentCheck = {
   items: [
     holds(
       'way in',
-      'none from anywhere but between our own groups',
+      'none but from our own groups, and to NAT instances from the VPC',
       ({ graph }) =>
         graph
           .all('aws:ec2/securityGroup:SecurityGroup')
           .flatMap(({ inputs }) => inputs.ingress as Inputs[])
           .flatMap((rule) => [...((rule.cidrBlocks ?? []) as string[]), ...((rule.ipv6CidrBlocks ?? []) as string[])]),
-      (blocks) => blocks.length === 0,
+      (blocks) => blocks.every((block) => block === vpcBlock),
     ),
     holds(
       'gateway endpoints',
