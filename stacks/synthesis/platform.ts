@@ -11,6 +11,9 @@ import { KvsInferError } from '../../core/errors.ts';
 /** Measured: 25 to 40 s on two cores; a slow registry gets three times that. */
 const installTimeoutMs = 120_000;
 
+/** Wrong settings come as one line each. */
+const saidLinesMax = 40;
+
 export function platformFolder(root: string): string {
   return path.join(root, '.sst/platform');
 }
@@ -29,7 +32,14 @@ export async function ensurePlatform(root: string, say: (line: string) => void):
   if (isInstalled(root)) return;
   const startedAt = performance.now();
   say('installing the SST platform into .sst/ (once, about half a minute) …');
-  const environment = { ...process.env, SST_SKIP_DEPENDENCY_CHECK: '1', NO_BUN: '1', SST_TELEMETRY_DISABLED: '1' };
+  const environment = {
+    // sst.config.ts refuses to say which providers it needs without a region; which one does not matter here.
+    AWS_REGION: 'us-east-1',
+    ...process.env,
+    SST_SKIP_DEPENDENCY_CHECK: '1',
+    NO_BUN: '1',
+    SST_TELEMETRY_DISABLED: '1',
+  };
   const child = spawn(path.join(root, 'node_modules/.bin/sst'), ['install', '--stage', 'synthesis'], {
     cwd: root,
     env: environment,
@@ -47,7 +57,7 @@ export async function ensurePlatform(root: string, say: (line: string) => void):
     child.once('close', (code, signal) => resolve(code === 0 ? null : `sst install ended with ${signal ?? code}`));
   });
   if (failure !== null || !isInstalled(root)) {
-    const said = output.trim().split('\n').at(-1) ?? '';
+    const said = output.trim().split('\n').slice(-saidLinesMax).join('\n');
     throw new KvsInferError('PLATFORM_UNAVAILABLE', `${failure ?? 'the SST platform is incomplete'}: ${said}`, {
       hint: 'run "npx sst install" with access to the npm registry; it needs no AWS account',
     });
