@@ -2,6 +2,8 @@
  * What the worker's two roles may do, and what no role may: each permission by its resource and its condition.
  * Invariant: a permission that the specification does not name fails the check, so that a role can only shrink unseen.
  */
+
+import type { Settings } from '../../stacks/settings.ts';
 import type { Inputs } from '../../stacks/synthesis/graph.ts';
 import { allowing, type DeploymentCheck, holds, is, type Statement, type Subject, statementsOf } from './item.ts';
 
@@ -150,7 +152,7 @@ export const executionRoleCheck: DeploymentCheck = {
       (found, subject) =>
         found.length > 0 &&
         found.every((one) =>
-          arnOf(subject, 'ecr', `repository/${escaped(subject.settings.names.repository)}`).test(one),
+          arnOf(subject, 'ecr', `repository/${escaped(pulledRepositoryName(subject.settings))}`).test(one),
         ),
     ),
     holds(
@@ -196,4 +198,9 @@ export const executionRoleCheck: DeploymentCheck = {
 function principalsOf(policy: unknown): unknown[] {
   const document = (typeof policy === 'string' ? JSON.parse(policy) : policy) as { Statement: Inputs[] };
   return document.Statement.map((statement) => statement.Principal);
+}
+
+/** A chosen image may lie in another repository of ECR than ours. */
+function pulledRepositoryName({ imageUri, names }: Settings): string {
+  return /\.amazonaws\.com\/([^@:]+)/.exec(imageUri ?? '')?.[1] ?? names.repository;
 }

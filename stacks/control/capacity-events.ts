@@ -43,6 +43,7 @@ function eventRules(
       name: 'workers',
       pattern: {
         source: [names.eventSource],
+        resources: [names.tables.workers],
         'detail-type': ['Worker Ready', 'Camera Released', 'Worker Drained'],
         detail: { fleet: fleets },
       },

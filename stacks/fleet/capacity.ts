@@ -117,6 +117,8 @@ export function fleetCapacity(
         },
       },
       waitForCapacityTimeout: '0',
+      // Protected instances would keep a stage from being removed.
+      forceDelete: !settings.isProduction,
       tags: [
         { key: 'AmazonECSManaged', value: 'true', propagateAtLaunch: true },
         { key: 'kvs-infer:fleet', value: fleet, propagateAtLaunch: true },

@@ -8,7 +8,7 @@ import type { Network } from '../network.ts';
 import type { Settings } from '../settings.ts';
 import type { Model, Storage } from '../storage.ts';
 import { fleetCapacity, type InstanceSettings, launchTemplate } from './capacity.ts';
-import { repository, workerImage } from './image.ts';
+import { pulledRepository, repository, workerImage } from './image.ts';
 import { executionRole, instanceRole, taskRole } from './roles.ts';
 import { fleetService, taskDefinition } from './task.ts';
 
@@ -33,7 +33,7 @@ export function fleet(settings: Settings, { accountId, names, net, store, models
     retentionInDays: settings.logRetentionDays,
   });
   const place = { accountId, names };
-  const execution = executionRole(settings, images.arn, logGroup.arn);
+  const execution = executionRole(settings, pulledRepository(settings, images), logGroup.arn);
   const task = taskRole(settings, place);
   const instance = instanceRole(settings, place, store.modelsBucket.arn);
   const profile = new aws.iam.InstanceProfile('InstanceProfile', {

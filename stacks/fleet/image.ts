@@ -82,3 +82,11 @@ function filesOf(path: string): string[] {
     return [path];
   }
 }
+
+/** The one repository that tasks pull from: ours, or that of a chosen image which lies elsewhere in ECR. */
+export function pulledRepository(settings: Settings, repository: aws.ecr.Repository): $util.Input<string> {
+  const parts = /^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com\/([^@:]+)/.exec(settings.imageUri ?? '');
+  if (parts === null) return repository.arn;
+  const [, account, region, name] = parts;
+  return `arn:aws:ecr:${region}:${account}:repository/${name}`;
+}

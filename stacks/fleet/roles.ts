@@ -42,7 +42,7 @@ export function instanceRole(settings: Settings, { accountId, names }: Place, mo
 
 export function executionRole(
   settings: Settings,
-  repositoryArn: $util.Output<string>,
+  repositoryArn: $util.Input<string>,
   logGroupArn: $util.Output<string>,
 ) {
   return serviceRole('ExecutionRole', `kvs-infer-${settings.stage}-execution`, 'ecs-tasks.amazonaws.com', [

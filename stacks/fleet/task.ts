@@ -134,6 +134,7 @@ export function fleetService(
       propagateTags: 'SERVICE',
       healthCheckGracePeriodSeconds: 60,
       waitForSteadyState: false,
+      forceDelete: !settings.isProduction,
       tags: { 'kvs-infer:fleet': fleet },
     },
     { ignoreChanges: ['desiredCount'], dependsOn: given.dependsOn },

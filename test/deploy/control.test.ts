@@ -116,6 +116,11 @@ describe.skipIf(!isSynthesised)('functions', () => {
       'kvs-infer-production-default-asg',
       'kvs-infer-production-docks-asg',
     ]);
+    const workers = patterns.find((pattern) => pattern.source[0] === 'kvs-infer.worker');
+    expect(workers).toMatchObject({
+      resources: ['kvs-infer-production-workers'],
+      detail: { fleet: ['default', 'docks'] },
+    });
     const rules = graph.all('aws:cloudwatch/eventRule:EventRule');
     const targets = graph.all('aws:cloudwatch/eventTarget:EventTarget');
     expect(targets.map(({ inputs }) => inputs.rule).sort()).toEqual(rules.map(({ inputs }) => inputs.name).sort());

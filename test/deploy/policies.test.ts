@@ -250,7 +250,7 @@ describe.skipIf(!isSynthesised)('permissions and the code that needs them', () =
       'stream/detections',
       'team-snapshots/snapshots/*',
       'cluster/shared-cluster',
-      'team/detector',
+      'repository/detector',
     ]) {
       expect(statements).toContain(name);
     }
