@@ -4,4 +4,4 @@
 /* deno-fmt-ignore-file */
 /* biome-ignore-all lint: auto-generated */
 
-export {}
+export {};
