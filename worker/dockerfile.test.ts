@@ -95,6 +95,18 @@ describe('the instructions', () => {
   });
 });
 
+const isLinted = (process.env.PATH ?? '')
+  .split(path.delimiter)
+  .some((folder) => existsSync(path.join(folder, 'hadolint')));
+
+it.skipIf(!isLinted)(`hadolint finds nothing${isLinted ? '' : ' (skipped: hadolint is not installed)'}`, async () => {
+  const words = ['--failure-threshold', 'warning', path.join(root, 'worker/Dockerfile')];
+  const said = await new Promise<string>((resolve) => {
+    execFile('hadolint', words, (error, stdout) => resolve(error === null ? '' : stdout));
+  });
+  expect(said).toBe('');
+});
+
 describe('the steps, carried out', () => {
   let prefix: string;
   let app: string;
@@ -150,6 +162,7 @@ describe('the steps, carried out', () => {
   it.runIf(process.platform === 'linux' && process.arch === 'x64')('find every library and every import', async () => {
     const [, libraries, imports] = texts('RUN');
     expect(await shell(libraries ?? '')).toMatchObject({ exitCode: 0 });
+    expect(existsSync(path.join(app, 'libraries.txt'))).toBe(false);
     expect(await shell(imports ?? '')).toEqual({ exitCode: 0, stderr: '' });
     // The import check would have found a missing package.
     await rm(path.join(app, 'node_modules/prom-client'), { recursive: true });

@@ -1,5 +1,6 @@
 /** `kvs-infer cost` as a script runs it: the two tables, the JSON document, prices of one's own, and wrong calls. */
 import { describe, expect, it } from 'vitest';
+import { interfaceEndpoints } from '../../stacks/endpoint-services.ts';
 import { documentOf, expectFailure, kvsInfer, temporaryFolder } from './kvs-infer.ts';
 
 const folder = temporaryFolder();
@@ -19,7 +20,7 @@ type Document = {
     hours: { instanceHours: number; cameraHours: number };
     onDemand: {
       totalUsd: number;
-      lines: { name: string; charges: { price: string; source: string; asOf: string }[] }[];
+      lines: { name: string; charges: { price: string; quantity: number; source: string; asOf: string }[] }[];
     };
     spot: { totalUsd: number } | null;
     skipped: { cameraId: string }[];
@@ -50,6 +51,18 @@ describe('kvs-infer cost', () => {
     const document = documentOf(await kvsInfer(['cost', '--json'])) as Document;
     expect(document.forecast).toBeNull();
     expect(document.original.bills.map((bill) => bill.region)).toEqual(['us-east-1', 'ap-southeast-1']);
+  });
+
+  it('counts the endpoints that the deployment makes', async () => {
+    const file = await folder.write('one.yaml', 'cameraId: a\nstreamName: kvs-infer-a\n');
+    for (const network of ['nat', 'endpoints'] as const) {
+      const words = ['cost', '--cameras', file, '--from', '2026-11-23T00:00:00Z', '--days', '1', '--network', network];
+      const document = documentOf(await kvsInfer([...words, '--json'])) as Document;
+      const hours = document.forecast?.onDemand.lines
+        .flatMap((line) => line.charges)
+        .find((charge) => charge.price === 'endpoint.hour')?.quantity;
+      expect(hours).toBe(interfaceEndpoints(network).length * 2 * 24);
+    }
   });
 
   it('takes prices of a file', async () => {
