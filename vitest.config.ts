@@ -1,12 +1,31 @@
-/** Unit tests sit beside their subject; test/ holds what spans files. Any test that sleeps or retries is a bug. */
+/**
+ * Unit tests sit beside their subject; test/ holds what spans files. Any test that sleeps or retries is a bug.
+ * The deployment tests are a project of their own: they alone put the deployment together first.
+ */
 import { defineConfig } from 'vitest/config';
+
+const shared = { pool: 'forks', testTimeout: 30_000, hookTimeout: 60_000 } as const;
 
 export default defineConfig({
   test: {
-    include: ['{core,aws,functions,worker,local,cli,models}/**/*.test.ts', 'test/**/*.test.ts'],
-    pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    projects: [
+      {
+        test: {
+          ...shared,
+          name: 'system',
+          include: ['{core,aws,functions,worker,local,cli,models,stacks}/**/*.test.ts', 'test/**/*.test.ts'],
+          exclude: ['test/deploy/**'],
+        },
+      },
+      {
+        test: {
+          ...shared,
+          name: 'deploy',
+          include: ['test/deploy/**/*.test.ts'],
+          globalSetup: ['test/deploy/synthesise-scenarios.ts'],
+        },
+      },
+    ],
   },
 });

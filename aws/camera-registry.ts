@@ -2,7 +2,7 @@
  * Rows of the camera registry on behalf of a person at a command line; the system itself never writes them.
  * Invariant: a row is stored and read as it was typed: judging it is the system's work, and the verdict shows beside it.
  */
-import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
+import { GetCommand, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
 import type { AwsClients } from './clients.ts';
 import { awsCall } from './error-codes.ts';
 
@@ -22,4 +22,24 @@ export async function readCameraRow(
     clients.documents.send(new GetCommand({ TableName: table, Key: { cameraId } })),
   );
   return answer.Item ?? null;
+}
+
+/** A registry of several full fleets: 2,000 rows of a few KB each are ten pages of 1 MB. */
+const pagesMax = 500;
+
+/** @returns every row as typed, of all fleets, in no particular order. */
+export async function listCameraRows(clients: AwsClients, table: string): Promise<Record<string, unknown>[]> {
+  const rows: Record<string, unknown>[] = [];
+  let from: Record<string, unknown> | undefined;
+  for (let page = 0; page < pagesMax; page += 1) {
+    const answer = await awsCall(`list the cameras of ${table}`, () =>
+      clients.documents.send(
+        new ScanCommand({ TableName: table, ...(from === undefined ? {} : { ExclusiveStartKey: from }) }),
+      ),
+    );
+    rows.push(...(answer.Items ?? []));
+    from = answer.LastEvaluatedKey;
+    if (from === undefined) break;
+  }
+  return rows;
 }

@@ -91,6 +91,8 @@ export function controlLink(clients: AwsClients, options: ControlLinkOptions): C
               {
                 Source: options.eventSource,
                 DetailType: event,
+                // The table names the stage: stages of one account share the bus.
+                Resources: [options.workersTable],
                 Detail: JSON.stringify({ fleet, workerId, ...(cameraId === undefined ? {} : { cameraId }) }),
               },
             ],

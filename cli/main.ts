@@ -6,10 +6,13 @@ import { Command, CommanderError } from 'commander';
 import { formatError, KvsInferError } from '../core/errors.ts';
 import { cameraCommand } from './camera.ts';
 import { clipCommand } from './clip.ts';
+import { costCommand } from './cost.ts';
 import { demuxCommand } from './demux.ts';
 import { modelCommand } from './model.ts';
+import { preflightCommand } from './preflight.ts';
 import { scheduleCommand } from './schedule.ts';
 import { startCommand } from './start.ts';
+import { validateCommand } from './validate.ts';
 
 /** Options whose values can only be judged together, so that a command says it and not the parser of options. */
 const wrongUsage: ReadonlySet<string> = new Set(['WRONG_INSTANT', 'WRONG_SPAN']);
@@ -25,6 +28,9 @@ export function buildProgram(): Command {
   startCommand(program);
   cameraCommand(program);
   scheduleCommand(program);
+  costCommand(program);
+  preflightCommand(program);
+  validateCommand(program);
   modelCommand(program);
   clipCommand(program);
   demuxCommand(program);

@@ -54,7 +54,7 @@ export function scheduleCommand(program: Command): void {
 }
 
 /** Only an instant with its offset is unambiguous: "2026-11-24T08:00" would mean another time on every machine. */
-function parseInstant(option: string, text: string): number {
+export function parseInstant(option: string, text: string): number {
   const ms = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2})$/.test(text)
     ? Date.parse(text)
     : Number.NaN;

@@ -3,7 +3,7 @@
  * `parseCameraRow` (core/parse-camera-row.ts) has turned it into a Camera or into every issue that was found.
  * Invariant: strict everywhere, so that an unknown attribute (a warning) can be told from a wrong one (an error).
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 export type Issue = {
   /** An error keeps the camera from running; a warning does not. */

@@ -24,8 +24,21 @@ export type ResourceNames = {
   metricNamespace: string;
 };
 
+/** Names that a deployment may choose itself (docs: deploy settings), because others already use them. */
+export type ChosenNames = Partial<Pick<ResourceNames, 'cluster' | 'resultStream' | 'resultBucket'>>;
+
+/** The chosen names among the environment's variables; what is absent or empty keeps its predictable name. */
+export function chosenNames(environment: Readonly<Record<string, string | undefined>>): ChosenNames {
+  const { ECS_CLUSTER_NAME: cluster, KDS_STREAM_NAME: resultStream, S3_BUCKET_NAME: resultBucket } = environment;
+  return {
+    ...(cluster ? { cluster } : {}),
+    ...(resultStream ? { resultStream } : {}),
+    ...(resultBucket ? { resultBucket } : {}),
+  };
+}
+
 /** @param accountId part of the bucket's name alone, because bucket names are global. */
-export function resourceNames(stage: string, accountId: string): ResourceNames {
+export function resourceNames(stage: string, accountId: string, chosen: ChosenNames = {}): ResourceNames {
   const prefix = `kvs-infer-${stage}`;
   return {
     tables: {
@@ -43,8 +56,12 @@ export function resourceNames(stage: string, accountId: string): ResourceNames {
     resultBucket: `${prefix}-results-${accountId}`,
     eventSource: 'kvs-infer.worker',
     metricNamespace: 'KvsInfer',
+    ...chosen,
   };
 }
+
+/** Dimension `service` of the control loop's metrics: one series per fleet, whichever function saw it. */
+export const controlMetricService = 'kvs-infer-control';
 
 /** One fleet is one Auto Scaling group and one ECS service. */
 export function fleetResourceNames(stage: string, fleet: string): { service: string; autoScalingGroup: string } {
@@ -52,4 +69,9 @@ export function fleetResourceNames(stage: string, fleet: string): { service: str
     service: `kvs-infer-${stage}-${fleet}-service`,
     autoScalingGroup: `kvs-infer-${stage}-${fleet}-asg`,
   };
+}
+
+/** The first fleet has the plain name; ECS wants one provider for each Auto Scaling group. */
+export function capacityProviderName(names: ResourceNames, fleets: readonly string[], fleet: string): string {
+  return fleet === fleets[0] ? names.capacityProvider : `${names.capacityProvider}-${fleet}`;
 }

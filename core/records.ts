@@ -3,7 +3,7 @@
  * source: the worker builds them, the tests validate them, and docs/schemas is generated from them.
  * Invariant: `id` depends on camera, fragment, frame, kind and track alone, so a repeated record repeats its id.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const instant = z.iso.datetime({ precision: 3 });
 const unit = z.number().min(0).max(1);

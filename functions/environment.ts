@@ -6,7 +6,7 @@ import { fleetPattern } from '../core/camera.ts';
 import { deploymentPolicy, parsePartialPolicy } from '../core/control/policy.ts';
 import { KvsInferError } from '../core/errors.ts';
 import type { FleetPolicy } from '../core/fleet-state.ts';
-import { type ResourceNames, resourceNames } from '../core/names.ts';
+import { chosenNames, type ResourceNames, resourceNames } from '../core/names.ts';
 
 /** CloudWatch keeps AWS's own metrics at one minute. */
 const activityPeriodDefaultSeconds = 60;
@@ -61,7 +61,7 @@ export function controlEnvironment(env: Readonly<Record<string, string | undefin
     region,
     ...(env.AWS_ENDPOINT_URL === undefined ? {} : { endpoint: env.AWS_ENDPOINT_URL }),
     fleets,
-    names: resourceNames(stage, accountId),
+    names: resourceNames(stage, accountId, chosenNames(env)),
     policy: deploymentPolicy(parsePartialPolicy(overrides, source), source),
     activityPeriodMs: periodSeconds * 1000,
     logLevel: env.LOG_LEVEL ?? 'INFO',

@@ -21,11 +21,11 @@ export type HandlerDeps = {
 export type ControlDeps = HandlerDeps & { telemetry: Telemetry };
 
 export function completeDeps(deps: HandlerDeps, functionName: string): ControlDeps {
-  const { names, logLevel } = deps.environment;
+  const { names, logLevel, stage } = deps.environment;
   const serviceName = `kvs-infer-${functionName}`;
   return {
     ...deps,
-    telemetry: deps.telemetry ?? telemetry({ serviceName, namespace: names.metricNamespace, logLevel }),
+    telemetry: deps.telemetry ?? telemetry({ serviceName, namespace: names.metricNamespace, logLevel, stage }),
   };
 }
 

@@ -11,6 +11,7 @@ import { learnLeadTimes, observeFleet } from '../aws/observe.ts';
 import { decide } from '../core/control/decide.ts';
 import { fleetPolicy } from '../core/control/policy.ts';
 import { decisionRecord } from '../core/control/record.ts';
+import { watchGaps } from '../core/control/watch-gaps.ts';
 import type { Decision, FleetItem } from '../core/fleet-state.ts';
 import type { ControlDeps } from './handler-deps.ts';
 import { countFailedRun, logDecision, reportMetrics } from './telemetry.ts';
@@ -107,6 +108,7 @@ async function runOnce(
     decision,
     cameras.map((state) => state.phase),
     failures.length,
+    watchGaps(cameras, decision.changes, observation.streams.activeAtMs, nowMs),
   );
   const record = decisionRecord(item.fleet, decision, cameras, applied.actions, trigger, item.lastDecisionAtMs);
   const learnings: FleetLearnings = {

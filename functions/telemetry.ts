@@ -6,10 +6,9 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { ControlDecision } from '../core/control/decide.ts';
+import type { WatchGaps } from '../core/control/watch-gaps.ts';
 import type { CameraPhase, Decision } from '../core/fleet-state.ts';
-
-/** One name for all functions: a fleet's numbers are one series, whichever function saw them. */
-const metricService = 'kvs-infer-control';
+import { controlMetricService } from '../core/names.ts';
 
 export type Telemetry = { logger: Logger; metrics: Metrics };
 
@@ -20,9 +19,11 @@ export function telemetry(options: {
   serviceName: string;
   namespace: string;
   logLevel: string;
+  /** Stages of one account share the namespace: this tells their metrics apart. */
+  stage?: string;
   quiet?: boolean;
 }): Telemetry {
-  const { serviceName, namespace } = options;
+  const { serviceName, namespace, stage } = options;
   const logLevel = logLevels.find((level) => level === options.logLevel.toUpperCase()) ?? 'INFO';
   if (options.quiet === true) {
     return {
@@ -32,7 +33,11 @@ export function telemetry(options: {
   }
   return {
     logger: new Logger({ serviceName, logLevel }),
-    metrics: new Metrics({ serviceName: metricService, namespace }),
+    metrics: new Metrics({
+      serviceName: controlMetricService,
+      namespace,
+      ...(stage === undefined ? {} : { defaultDimensions: { stage } }),
+    }),
   };
 }
 
@@ -56,6 +61,7 @@ export function reportMetrics(
   decision: ControlDecision,
   phases: readonly CameraPhase[],
   failures: number,
+  gaps: WatchGaps,
 ): void {
   if (metrics instanceof DiscardedMetrics) return;
   const count = MetricUnit.Count;
@@ -67,6 +73,9 @@ export function reportMetrics(
   metrics.addMetric('WorkersNeeded', count, inputs.workersNeeded ?? 0);
   metrics.addMetric('CamerasWanted', count, inputs.camerasWantedNow ?? 0);
   metrics.addMetric('ActionsFailed', count, failures);
+  metrics.addMetric('CamerasBlind', count, gaps.blind);
+  metrics.addMetric('WindowsMissed', count, gaps.windowsMissed);
+  if (gaps.liveUnscheduled !== null) metrics.addMetric('CamerasLiveUnscheduled', count, gaps.liveUnscheduled);
   for (const phase of watchedPhases) {
     metrics.addMetric(`Cameras-${phase}`, count, phases.filter((candidate) => candidate === phase).length);
   }

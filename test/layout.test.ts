@@ -6,7 +6,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 
 const root = new URL('../', import.meta.url);
-const folders = ['core', 'aws', 'functions', 'worker', 'local', 'cli', 'models', 'bench', 'test'];
+const folders = ['core', 'aws', 'functions', 'worker', 'local', 'cli', 'models', 'bench', 'stacks', 'test'];
 const linesMax = 300;
 
 const files = (

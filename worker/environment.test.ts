@@ -55,3 +55,22 @@ test('standalone needs no control plane', () => {
   const environment = parseWorkerEnvironment({ AWS_REGION: 'eu-west-1', CONFIG_FILE: '/c.yaml', RESULT_STREAM: 'r' });
   expect(environment).toMatchObject({ control: null, configFile: '/c.yaml', results: { stream: 'r' } });
 });
+
+test('a stage wins over the file of the same image, and brings the names that its deployment chose', () => {
+  const deployed = parseWorkerEnvironment({
+    ...fleet,
+    CONFIG_FILE: '/c.yaml',
+    ECS_CLUSTER_NAME: 'shared',
+    S3_BUCKET_NAME: '',
+  });
+  expect(deployed.control).toEqual({
+    stage: 'prod',
+    fleet: 'default',
+    accountId: '123456789012',
+    names: { cluster: 'shared' },
+  });
+  expect(deployed.configFile).toBeUndefined();
+  expect(problemOf({ AWS_REGION: 'eu-west-1', KVS_INFER_STAGE: 'prod', CONFIG_FILE: '/c.yaml' }).message).toContain(
+    'KVS_INFER_ACCOUNT_ID is not set',
+  );
+});

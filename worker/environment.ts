@@ -6,6 +6,7 @@ import os from 'node:os';
 import { z } from 'zod';
 import { fleetPattern } from '../core/camera.ts';
 import { KvsInferError } from '../core/errors.ts';
+import { type ChosenNames, chosenNames } from '../core/names.ts';
 import { logLevels } from './runtime/log.ts';
 
 const port = z.coerce.number().int().min(0).max(65_535);
@@ -60,7 +61,7 @@ export type WorkerEnvironment = {
   logLevel: (typeof logLevels)[number];
   http: { host: string; port: number };
   /** Null in standalone mode. */
-  control: { stage: string; fleet: string; accountId: string } | null;
+  control: { stage: string; fleet: string; accountId: string; names?: ChosenNames } | null;
   fleet: string;
   modelsFolder: string;
   cacheFolder: string;
@@ -70,7 +71,7 @@ export type WorkerEnvironment = {
   inferencesPerSecondLimit: number | undefined;
   ecsAgentUri: string | undefined;
   ecsMetadataUri: string | undefined;
-  /** Standalone mode: cameras come from this file. */
+  /** Standalone mode: cameras come from this file. A stage wins over it. */
   configFile: string | undefined;
   /** Standalone mode: where results go, each optional; none = lines on stdout. */
   results: { stream?: string; bucket?: string; detectionsTable?: string };
@@ -93,7 +94,7 @@ export function parseWorkerEnvironment(variables: Record<string, string | undefi
         const value = given[name];
         return value === undefined ? `${name} is not set` : `${name}=${JSON.stringify(value)}: ${message}`;
       });
-  if (given.CONFIG_FILE === undefined) {
+  if (given.CONFIG_FILE === undefined || given.KVS_INFER_STAGE !== undefined) {
     for (const name of ['KVS_INFER_STAGE', 'KVS_INFER_ACCOUNT_ID']) {
       if (given[name] === undefined) problems.push(`${name} is not set (or set CONFIG_FILE to run standalone)`);
     }
@@ -104,7 +105,10 @@ export function parseWorkerEnvironment(variables: Record<string, string | undefi
     });
   }
   const e = parsed.data;
-  const isStandalone = e.CONFIG_FILE !== undefined;
+  // The deployed task names both: the file is for whoever runs the same image without a control plane.
+  const isStandalone = e.CONFIG_FILE !== undefined && e.KVS_INFER_STAGE === undefined;
+  const names = chosenNames(given);
+  const named = Object.keys(names).length === 0 ? {} : { names };
   return {
     region: e.AWS_REGION,
     endpoint: e.AWS_ENDPOINT_URL,
@@ -112,7 +116,7 @@ export function parseWorkerEnvironment(variables: Record<string, string | undefi
     http: { host: e.HTTP_HOST ?? (isLoopback(e.AWS_ENDPOINT_URL) ? '127.0.0.1' : '0.0.0.0'), port: e.HTTP_PORT },
     control: isStandalone
       ? null
-      : { stage: e.KVS_INFER_STAGE ?? '', fleet: e.KVS_INFER_FLEET, accountId: e.KVS_INFER_ACCOUNT_ID ?? '' },
+      : { stage: e.KVS_INFER_STAGE ?? '', fleet: e.KVS_INFER_FLEET, accountId: e.KVS_INFER_ACCOUNT_ID ?? '', ...named },
     fleet: e.KVS_INFER_FLEET,
     modelsFolder: e.MODELS_FOLDER,
     cacheFolder: e.CACHE_FOLDER,
@@ -122,7 +126,7 @@ export function parseWorkerEnvironment(variables: Record<string, string | undefi
     inferencesPerSecondLimit: e.INFERENCES_PER_SECOND_LIMIT,
     ecsAgentUri: e.ECS_AGENT_URI,
     ecsMetadataUri: e.ECS_CONTAINER_METADATA_URI_V4,
-    configFile: e.CONFIG_FILE,
+    configFile: isStandalone ? e.CONFIG_FILE : undefined,
     results: {
       ...(e.RESULT_STREAM === undefined ? {} : { stream: e.RESULT_STREAM }),
       ...(e.RESULT_BUCKET === undefined ? {} : { bucket: e.RESULT_BUCKET }),

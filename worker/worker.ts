@@ -204,11 +204,16 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     const { provider, model } = client;
     metrics.build({ provider, model: model.name, sha256: model.sha256 });
     for (const failure of client.providerFailures) log.error('a provider could not be had', { ...failure });
-    log.info('ready', { provider, model: model.name, inferencesPerSecond: client.measuredInferencesPerSecond });
+    if (provider === 'cuda' && client.halfPrecisionRefused !== null) {
+      log.warn('the GPU runs the model in full precision', { model: model.name, reason: client.halfPrecisionRefused });
+    }
+    const inferencesPerSecond = client.measuredInferencesPerSecond;
+    log.info('ready', { provider, model: model.name, precision: model.precision, inferencesPerSecond });
   }
 
-  function fleetMember({ stage, fleet, accountId }: NonNullable<WorkerEnvironment['control']>): FleetMember {
-    const names = resourceNames(stage, accountId);
+  function fleetMember(control: NonNullable<WorkerEnvironment['control']>): FleetMember {
+    const { stage, fleet, accountId } = control;
+    const names = resourceNames(stage, accountId, control.names);
     return new FleetMember({
       clock,
       log,

@@ -7,6 +7,7 @@ import { type Interval, isScheduled, scheduledIntervals } from '../calendar.ts';
 import type { CameraPhase, CameraState, FleetPolicy, RunningCamera, WorkerItem } from '../fleet-state.ts';
 import { isDead, type StreamsObservation } from './observation.ts';
 import { handoverMs } from './policy.ts';
+import { looksAtIdleStreams } from './watch-gaps.ts';
 
 /**
  * Cost of one inference against YOLOv8n, by GFLOPs at 640x640 as Ultralytics publishes them (8.7 for YOLOv8n).
@@ -99,7 +100,7 @@ export function cameraDemands(input: DemandInput): CameraDemand[] {
 
 /**
  * Streams whose activity only the metric can tell: scheduled now, and no worker reads them. Every stream asked about
- * costs money at each tick, so those that a worker reports on are left out.
+ * costs money at each tick, so those that a worker reports on are left out, and idle ones are asked about now and then.
  */
 export function streamsToAskAbout(
   cameras: readonly CameraState[],
@@ -113,7 +114,8 @@ export function streamsToAskAbout(
     if (state.camera === null || state.leaving !== undefined || names.has(state.camera.streamName)) continue;
     const report = reportOf(state, workers, nowMs, policy.workerDeadAfterMs);
     if (report !== null && report.state !== 'failing') continue;
-    if (isScheduled(state.camera, nowMs)) names.add(state.camera.streamName);
+    const isAsked = isScheduled(state.camera, nowMs) || (state.camera.enabled && looksAtIdleStreams(nowMs));
+    if (isAsked) names.add(state.camera.streamName);
   }
   return [...names].sort();
 }

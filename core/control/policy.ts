@@ -3,7 +3,7 @@
  * the fleet item's, each checked alone and the result checked as a whole.
  * Invariant: a policy that leaves here satisfies every cross-check; what a person typed wrongly is reported and ignored.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { KvsInferError } from '../errors.ts';
 import type { FleetItem, FleetPolicy } from '../fleet-state.ts';
 

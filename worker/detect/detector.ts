@@ -21,6 +21,8 @@ export type DetectorOptions = {
   intraOpThreads: number;
   /** Sizes for models with a dynamic batch. Default: 1, 4, 8, 16 on a GPU; 1 on a CPU, where batching gains nothing. */
   batchSizes?: readonly number[];
+  /** Run by the `cuda` provider in place of the model: its half-precision copy. */
+  cudaModel?: PreparedModel;
 };
 
 export type ProviderFailure = { provider: Provider; message: string };
@@ -64,9 +66,10 @@ export class Detector {
    * Opens the model with the first provider that works and runs every batch size once.
    * @throws KvsInferError MODEL_UNUSABLE when no provider can run it
    */
-  static async create(model: PreparedModel, options: DetectorOptions): Promise<Detector> {
+  static async create(given: PreparedModel, options: DetectorOptions): Promise<Detector> {
     const failures: ProviderFailure[] = [];
     for (const provider of options.providers) {
+      const model = provider === 'cuda' ? (options.cudaModel ?? given) : given;
       let session: ort.InferenceSession | null = null;
       try {
         session = await openSession(model, provider, options.intraOpThreads);
@@ -84,7 +87,7 @@ export class Detector {
     const came = failures.map(({ provider, message }) => `${provider}: ${message}`).join('; ');
     throw new KvsInferError(
       'MODEL_UNUSABLE',
-      `${model.name}: expected a model that runs, got ${came || 'no provider'}`,
+      `${given.name}: expected a model that runs, got ${came || 'no provider'}`,
       {
         hint: 'export the model again with a current opset, and check it with `kvs-infer model check`',
       },

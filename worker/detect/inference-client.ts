@@ -29,6 +29,8 @@ export class InferenceClient {
   readonly provider: Provider;
   /** Providers that were asked for first and could not be had: why `provider` is not the first choice. */
   readonly providerFailures: readonly ProviderFailure[];
+  /** Why a GPU runs the model in full precision; null when it does not. */
+  readonly halfPrecisionRefused: string | null;
   readonly measuredInferencesPerSecond: number;
   readonly batchTimings: readonly BatchTiming[];
   /** Settles when the thread has ended: null after `close`, else why it died. Never rejects. */
@@ -44,6 +46,7 @@ export class InferenceClient {
     this.model = ready.model;
     this.provider = ready.provider;
     this.providerFailures = ready.providerFailures;
+    this.halfPrecisionRefused = ready.halfPrecisionRefused;
     this.measuredInferencesPerSecond = ready.inferencesPerSecond;
     this.batchTimings = ready.timings;
     thread.on('message', (message: FromThread) => this.#receive(message));

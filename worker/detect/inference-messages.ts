@@ -24,6 +24,8 @@ export type FromThread =
       model: PreparedModel;
       provider: Provider;
       providerFailures: readonly ProviderFailure[];
+      /** Why a GPU runs the model in full precision; null when it does not, or no GPU was asked for. */
+      halfPrecisionRefused: string | null;
       inferencesPerSecond: number;
       timings: BatchTiming[];
     }

@@ -6,6 +6,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { Detector } from './detector.ts';
+import { prepareHalfModel } from './half-model.ts';
 import { type FromThread, type InferenceSettings, type ToThread, toPlainError } from './inference-messages.ts';
 import { prepareModel } from './prepare-model.ts';
 
@@ -19,13 +20,17 @@ let last: Promise<void> = Promise.resolve();
 
 try {
   const model = await prepareModel(settings.modelPath, settings);
-  const detector = await Detector.create(model, settings);
+  const wantsGpu = settings.providers.includes('cuda');
+  const half = wantsGpu ? await prepareHalfModel(settings.modelPath, model, settings) : null;
+  const detector = await Detector.create(model, { ...settings, ...(half?.model ? { cudaModel: half.model } : {}) });
   const { inferencesPerSecond, timings } = await detector.measure();
   port.on('message', (message: ToThread) => {
     last = last.then(() => answer(detector, message));
   });
   const { provider, providerFailures } = detector;
-  say({ type: 'ready', model, provider, providerFailures, inferencesPerSecond, timings });
+  const halfPrecisionRefused = half?.reason ?? null;
+  const { model: used } = detector;
+  say({ type: 'ready', model: used, provider, providerFailures, halfPrecisionRefused, inferencesPerSecond, timings });
 } catch (error) {
   say({ type: 'failed', error: toPlainError(error) });
 }

@@ -10,6 +10,7 @@ import path from 'node:path';
 import onnxProto from 'onnx-proto';
 import { z } from 'zod';
 import { KvsInferError } from '../../core/errors.ts';
+import { convertToHalfPrecision, halfPrecisionObstacle } from './half-precision.ts';
 import { type GraphProto, messageOf, modelUnusable, readModelFile } from './model-file.ts';
 import { CANDIDATES_MAX, GRAPH_VERSION, rewriteGraph } from './model-graph.ts';
 import { readLabelsFile } from './model-labels.ts';
@@ -46,6 +47,8 @@ export type PrepareOptions = {
   cacheFolder: string;
   /** Wins over the names in the model. Without it, `<model>.labels.txt|yaml|json` beside the model is used if there. */
   labelsPath?: string;
+  /** Half precision for GPUs. A model that cannot be converted comes back as it is: `precision` says which. */
+  halfPrecision?: boolean;
 };
 
 /** @throws KvsInferError MODEL_NOT_FOUND, MODEL_UNUSABLE, MODEL_LABELS_MISMATCH, MODEL_LABELS_UNREADABLE, MODEL_CACHE_UNWRITABLE */
@@ -56,15 +59,20 @@ export async function prepareModel(modelPath: string, options: PrepareOptions): 
   const name = path.basename(modelPath).replace(/\.onnx$/i, '');
 
   const labelsKey = fileLabels === null ? '' : `-${sha256Of(Buffer.from(JSON.stringify(fileLabels))).slice(0, 8)}`;
-  const entryPath = path.join(options.cacheFolder, `${sha256.slice(0, 40)}-v${GRAPH_VERSION}${labelsKey}`);
+  const halfKey = options.halfPrecision ? '-half' : '';
+  const entryPath = path.join(options.cacheFolder, `${sha256.slice(0, 40)}-v${GRAPH_VERSION}${labelsKey}${halfKey}`);
   const cached = await readCacheEntry(entryPath);
   if (cached !== null && cached.sha256 === sha256) return { ...cached, name };
 
   const layout = recogniseLayout(modelPath, model, fileLabels);
-  const precision = precisionOf(graph, layout);
+  const converts =
+    options.halfPrecision === true &&
+    precisionOf(graph, layout) === 'float32' &&
+    halfPrecisionObstacle(graph, layout) === null;
+  const precision = converts ? 'float16' : precisionOf(graph, layout);
   let bytes: Uint8Array;
   try {
-    rewriteGraph(model, layout);
+    rewriteGraph(model, converts ? convertToHalfPrecision(model, layout) : layout);
     bytes = onnxProto.onnx.ModelProto.encode(model).finish();
   } catch (cause) {
     // Only a graph with fields of the wrong kind gets here: decoding is laxer than encoding.

@@ -14,7 +14,8 @@ export function resultDestination(
   writeLine: ((line: string) => void) | undefined,
 ): Partial<ResultStore> {
   if (environment.control !== null) {
-    const names = resourceNames(environment.control.stage, environment.control.accountId);
+    const { stage, accountId } = environment.control;
+    const names = resourceNames(stage, accountId, environment.control.names);
     const { detections: detectionsTable } = names.tables;
     return awsResultStore(clients, { stream: names.resultStream, bucket: names.resultBucket, detectionsTable });
   }

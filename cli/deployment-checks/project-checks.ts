@@ -1,0 +1,133 @@
+/**
+ * What the specification asks of the project around the deployment: documentation, the deploy step itself, the settings
+ * and the cost estimate.
+ * Invariant: documentation is checked by its headings, so a chapter that goes missing is a failed check.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { billOf } from '../../core/cost/bill.ts';
+import { originalDeployment, originalTotalUsd } from '../../core/cost/original-deployment.ts';
+import { priceTable } from '../../core/cost/prices.ts';
+import { settingNames } from '../../stacks/settings.ts';
+import { type DeploymentCheck, firstOf, holds, type Subject } from './item.ts';
+
+const text = ({ root }: Subject, file: string) => readFileSync(path.join(root, file), 'utf8');
+const chapter = (what: string, file: string, heading: RegExp) =>
+  holds(
+    what,
+    `a heading of ${file}`,
+    (subject) =>
+      text(subject, file)
+        .split('\n')
+        .find((line) => /^#+ /.test(line) && heading.test(line)) ?? `none like ${heading.source}`,
+    (found) => heading.test(found) && found.startsWith('#'),
+  );
+
+export const docsCheck: DeploymentCheck = {
+  name: 'docs',
+  items: [
+    chapter('prerequisites', 'docs/deploy.md', /prerequisites/i),
+    chapter('step by step', 'docs/deploy.md', /step by step/i),
+    chapter('VPC endpoints', 'docs/deploy.md', /endpoints/i),
+    holds(
+      'architecture, with a diagram',
+      'a drawn diagram in docs/architecture.md or docs/deploy.md',
+      (subject) =>
+        ['docs/architecture.md', 'docs/deploy.md'].filter((file) => /```mermaid|\.svg/.test(text(subject, file))),
+      (files: string[]) => files.length > 0,
+    ),
+    chapter('Container Insights', 'docs/troubleshoot.md', /container insights/i),
+    chapter('task fails to start', 'docs/troubleshoot.md', /task (fails|does not) (to )?start/i),
+    chapter('GPU not detected', 'docs/troubleshoot.md', /gpu/i),
+    chapter('high NAT cost', 'docs/troubleshoot.md', /high nat/i),
+    chapter("service won't scale", 'docs/troubleshoot.md', /scale/i),
+    chapter('health check failed', 'docs/troubleshoot.md', /health check/i),
+    chapter('cost', 'docs/cost.md', /cost/i),
+    chapter('security', 'docs/security.md', /security/i),
+  ],
+};
+
+export const deployCheck: DeploymentCheck = {
+  name: 'deploy',
+  items: [
+    holds(
+      'image',
+      'built from worker/Dockerfile and pushed, or given by digest',
+      (subject) => {
+        if (subject.settings.imageUri !== undefined) return subject.settings.imageUri;
+        const { dockerfile, push, platforms } = firstOf(subject, 'docker-build:index:Image');
+        return `${path.relative(subject.root, dockerfile.location)} ${platforms?.join()} push ${push}`;
+      },
+      (found) => /@sha256:[0-9a-f]{64}$|^worker\/Dockerfile linux\/amd64 push true$/.test(found),
+    ),
+    holds(
+      'what the script made',
+      'repository, roles, cluster, task definition, security group, service',
+      ({ graph }) =>
+        [
+          'aws:ecr/repository:Repository',
+          'aws:iam/role:Role',
+          'aws:ecs/cluster:Cluster',
+          'aws:ecs/taskDefinition:TaskDefinition',
+          'aws:ec2/securityGroup:SecurityGroup',
+          'aws:ecs/service:Service',
+        ].filter((type) => graph.all(type).length === 0),
+      (absent) => absent.length === 0,
+    ),
+    holds(
+      'what it left manual',
+      'VPC, endpoints, Auto Scaling group, capacity provider',
+      ({ graph, settings }) =>
+        [
+          ...(settings.network.existing === null ? ['aws:ec2/vpc:Vpc'] : []),
+          'aws:ec2/vpcEndpoint:VpcEndpoint',
+          'aws:autoscaling/group:Group',
+          'aws:ecs/capacityProvider:CapacityProvider',
+        ].filter((type) => graph.all(type).length === 0),
+      (absent) => absent.length === 0,
+    ),
+    holds(
+      'before it starts',
+      'kvs-infer preflight',
+      ({ root }) => (existsSync(path.join(root, 'cli/preflight.ts')) ? 'npx kvs-infer preflight' : 'absent'),
+      (found) => found !== 'absent',
+    ),
+  ],
+};
+
+export const settingsCheck: DeploymentCheck = {
+  name: 'settings',
+  items: [
+    holds(
+      '.env.example',
+      'names every setting',
+      (subject) => settingNames.filter((name) => !new RegExp(`^#? ?${name}=`, 'm').test(text(subject, '.env.example'))),
+      (absent) => absent.length === 0,
+    ),
+    holds(
+      'models',
+      'exist in the repository',
+      ({ settings, root }) =>
+        settings.models.filter(({ file }) => !existsSync(path.resolve(root, file))).map(({ file }) => file),
+      (absent) => absent.length === 0,
+    ),
+  ],
+};
+
+export const costCheck: DeploymentCheck = {
+  name: 'cost',
+  items: [
+    holds(
+      "the original's table",
+      `about ${originalTotalUsd} USD a month`,
+      () => Math.round(billOf(originalDeployment, priceTable, 'us-east-1').totalUsd),
+      (totalUsd) => Math.abs(totalUsd - originalTotalUsd) <= originalTotalUsd / 100,
+    ),
+    holds(
+      'prices of the region',
+      'in the table',
+      ({ settings }) => Object.keys(priceTable[settings.region] ?? {}).length,
+      (prices) => prices > 0,
+    ),
+  ],
+};

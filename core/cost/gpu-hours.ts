@@ -1,0 +1,142 @@
+/**
+ * How many workers a fleet pays for, and for how long, when its cameras keep their schedules: at every instant the
+ * packing of core/control over the cameras that are in their windows, launched the lead time ahead and kept for the
+ * scale-in delay, as the control loop does it.
+ * Invariant: the same cameras, policy and span give the same hours; a camera more never gives fewer needed hours.
+ */
+import { type Interval, type Scheduled, scheduledIntervals } from '../calendar.ts';
+import type { Camera } from '../camera.ts';
+import { modelCostRatio } from '../control/demand.ts';
+import { type Load, workersMissing } from '../control/pack.ts';
+import type { FleetPolicy } from '../fleet-state.ts';
+
+const hourMs = 3_600_000;
+
+export type CostedCamera = Scheduled & Pick<Camera, 'cameraId' | 'priority' | 'detect'>;
+
+export type GpuHours = {
+  /** Paid for, within the policy's minimum and maximum. */
+  instanceHours: number;
+  /** Most instances at once. */
+  peakInstances: number;
+  /** Instance hours that the schedules need and the policy's maximum forbids: cameras are shed then. */
+  missingInstanceHours: number;
+  /** Sum over the cameras of their scheduled hours. */
+  cameraHours: number;
+};
+
+type Step = Interval & { workers: number };
+
+export function gpuHours(
+  cameras: readonly CostedCamera[],
+  policy: FleetPolicy,
+  leadTimeMs: number,
+  fromMs: number,
+  toMs: number,
+): GpuHours {
+  // What runs at the edges is decided by windows just outside of them.
+  const steps = neededWorkers(cameras, policy, fromMs - policy.scaleInDelayMs, toMs + leadTimeMs);
+  let instanceHours = 0;
+  let missingInstanceHours = 0;
+  let peakInstances = 0;
+  for (const { startMs, endMs, workers } of heldWorkers(steps, leadTimeMs, policy.scaleInDelayMs, fromMs, toMs)) {
+    const hours = (endMs - startMs) / hourMs;
+    const paid = Math.min(policy.maxWorkers, Math.max(policy.minWorkers, workers));
+    instanceHours += paid * hours;
+    missingInstanceHours += Math.max(0, workers - paid) * hours;
+    peakInstances = Math.max(peakInstances, paid);
+  }
+  const cameraHours = cameras.reduce(
+    (total, camera) =>
+      total +
+      scheduledIntervals(camera, fromMs, toMs).reduce((sum, { startMs, endMs }) => sum + endMs - startMs, 0) / hourMs,
+    0,
+  );
+  return { instanceHours, peakInstances, missingInstanceHours, cameraHours };
+}
+
+/** Workers needed by the cameras in their windows, as steps that cover `[fromMs, toMs)`. */
+function neededWorkers(cameras: readonly CostedCamera[], policy: FleetPolicy, fromMs: number, toMs: number): Step[] {
+  const newBin = {
+    capacity: policy.defaultInferencesPerSecond,
+    target: policy.defaultInferencesPerSecond * policy.targetUtilization,
+  };
+  const changes: { atMs: number; index: number; isStart: boolean }[] = [];
+  for (const [index, camera] of cameras.entries()) {
+    for (const { startMs, endMs } of scheduledIntervals(camera, fromMs, toMs)) {
+      changes.push({ atMs: startMs, index, isStart: true }, { atMs: endMs, index, isStart: false });
+    }
+  }
+  changes.sort((a, b) => a.atMs - b.atMs);
+  const active = new Set<number>();
+  // Calendars repeat: the same cameras are packed once.
+  const packed = new Map<string, number>();
+  const steps: Step[] = [];
+  let cursorMs = fromMs;
+  for (let next = 0; ; ) {
+    const atMs = changes[next]?.atMs ?? toMs;
+    if (atMs > cursorMs) {
+      steps.push({ startMs: cursorMs, endMs: Math.min(atMs, toMs), workers: pack(cameras, active, newBin, packed) });
+      cursorMs = atMs;
+    }
+    if (next >= changes.length) return steps;
+    for (; changes[next]?.atMs === atMs; next += 1) {
+      const { index, isStart } = changes[next] as (typeof changes)[number];
+      if (isStart) active.add(index);
+      else active.delete(index);
+    }
+  }
+}
+
+function pack(
+  cameras: readonly CostedCamera[],
+  active: ReadonlySet<number>,
+  newBin: { capacity: number; target: number },
+  packed: Map<string, number>,
+): number {
+  const indexes = [...active].sort((a, b) => a - b);
+  const key = indexes.join(',');
+  const known = packed.get(key);
+  if (known !== undefined) return known;
+  const loads: Load[] = indexes.map((index) => {
+    const { cameraId, priority, detect } = cameras[index] as CostedCamera;
+    return { cameraId, priority, load: detect.fps * modelCostRatio(detect.model), binId: null };
+  });
+  const workers = workersMissing(loads, [], newBin);
+  packed.set(key, workers);
+  return workers;
+}
+
+/** Each step begins the lead time earlier and ends the delay later; where steps overlap, the larger number holds. */
+function heldWorkers(
+  steps: readonly Step[],
+  leadTimeMs: number,
+  scaleInDelayMs: number,
+  fromMs: number,
+  toMs: number,
+): Step[] {
+  const changes = steps
+    .filter((step) => step.workers > 0)
+    .flatMap(({ startMs, endMs, workers }) => [
+      { atMs: startMs - leadTimeMs, workers, count: 1 },
+      { atMs: endMs + scaleInDelayMs, workers, count: -1 },
+    ])
+    .sort((a, b) => a.atMs - b.atMs);
+  const holders = new Map<number, number>();
+  const held: Step[] = [];
+  let cursorMs = fromMs;
+  const advance = (untilMs: number) => {
+    const endMs = Math.min(untilMs, toMs);
+    if (endMs <= cursorMs) return;
+    held.push({ startMs: cursorMs, endMs, workers: Math.max(0, ...holders.keys()) });
+    cursorMs = endMs;
+  };
+  for (const { atMs, workers, count } of changes) {
+    advance(atMs);
+    const left = (holders.get(workers) ?? 0) + count;
+    if (left > 0) holders.set(workers, left);
+    else holders.delete(workers);
+  }
+  advance(toMs);
+  return held;
+}

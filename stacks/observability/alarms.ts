@@ -1,0 +1,232 @@
+/**
+ * What wakes a person, as data: one entry per alarm with its meaning and first look, which become the alarm's description
+ * (docs/operate.md says more of each). Invariant: every metric named here is one that AWS, the functions or the instances
+ * really report; test/deploy compares the ones of ours with the code that counts them.
+ */
+import { gpuMetrics } from '../fleet/gpu-metrics.ts';
+
+export type Metric = {
+  namespace: string;
+  name: string;
+  dimensions: Record<string, $util.Input<string>>;
+  statistic: 'Sum' | 'Maximum' | 'Minimum' | 'Average';
+};
+export type Alarm = {
+  name: string;
+  meaning: string;
+  periodSeconds: number;
+  /** Periods in a row. */
+  periods: number;
+  when: 'above' | 'below';
+  threshold: number;
+  /** A metric, or an expression over metrics by id. */
+  value: Metric | { expression: string; metrics: Record<string, Metric> };
+  /** Silence is bad news where something must always be reported. */
+  silence: 'breaching' | 'notBreaching';
+};
+
+/** Records wait in the stream while the function fails; a minute is twenty times the usual. */
+const iteratorAgeMaxMs = 60_000;
+/** Pictures to S3 and records to Kinesis go through endpoints: what passes NAT should be video alone. */
+const natBytesPerHourMax = 50_000_000_000;
+
+export function functionAlarms(
+  functions: readonly { id: string; name: string }[],
+  reconcile: string,
+  cameraChanged: string,
+): Alarm[] {
+  const lambda = (name: string, metric: string, statistic: Metric['statistic']): Metric => ({
+    namespace: 'AWS/Lambda',
+    name: metric,
+    dimensions: { FunctionName: name },
+    statistic,
+  });
+  return [
+    {
+      name: 'no-reconcile',
+      meaning:
+        'The control loop has not run for 5 minutes: nothing starts or stops. Look at the schedule and its function.',
+      ...{ periodSeconds: 300, periods: 1, when: 'below', threshold: 1, silence: 'breaching' },
+      value: lambda(reconcile, 'Invocations', 'Sum'),
+    },
+    ...functions.map(
+      ({ id, name }): Alarm => ({
+        name: `errors-${id}`,
+        meaning: `Function ${name} failed. Look at its log group.`,
+        ...{ periodSeconds: 60, periods: 1, when: 'above', threshold: 0, silence: 'notBreaching' },
+        value: lambda(name, 'Errors', 'Sum'),
+      }),
+    ),
+    {
+      name: 'iterator-age',
+      meaning:
+        'Changes of camera rows wait for more than a minute: the function that reads them fails or is throttled.',
+      ...{ periodSeconds: 60, periods: 2, when: 'above', threshold: iteratorAgeMaxMs, silence: 'notBreaching' },
+      value: lambda(cameraChanged, 'IteratorAge', 'Maximum'),
+    },
+  ];
+}
+
+export function queueAlarms(queues: Record<string, $util.Input<string>>): Alarm[] {
+  return Object.entries(queues).map(([name, QueueName]) => ({
+    name: `queue-${name}`,
+    meaning: `Something could not be handled and lies in the queue ${name}. Read the message, mend the cause, redrive it.`,
+    ...{ periodSeconds: 60, periods: 1, when: 'above', threshold: 0, silence: 'notBreaching' },
+    value: {
+      namespace: 'AWS/SQS',
+      name: 'ApproximateNumberOfMessagesVisible',
+      dimensions: { QueueName },
+      statistic: 'Maximum',
+    },
+  }));
+}
+
+/** Per fleet, on what the control loop counts (functions/telemetry.ts). */
+export function fleetAlarms(
+  fleet: string,
+  namespace: string,
+  dimensions: Metric['dimensions'],
+  ecs: EcsNames,
+): Alarm[] {
+  const ours = (name: string, statistic: Metric['statistic'] = 'Maximum'): Metric => ({
+    namespace,
+    name,
+    dimensions,
+    statistic,
+  });
+  const insights = (name: string): Metric => ({
+    namespace: 'ECS/ContainerInsights',
+    name,
+    dimensions: { ClusterName: ecs.cluster, ServiceName: ecs.service },
+    statistic: 'Minimum',
+  });
+  const service = (name: string): Metric => ({
+    namespace: 'AWS/ECS',
+    name,
+    dimensions: { ClusterName: ecs.cluster, ServiceName: ecs.service },
+    statistic: 'Maximum',
+  });
+  const minute = { periodSeconds: 60, when: 'above', threshold: 0, silence: 'notBreaching' } as const;
+  return [
+    {
+      ...minute,
+      name: `${fleet}-reconcile-failed`,
+      meaning: 'The control loop ran and failed three times in a row. Its log line "reconcile failed" says why.',
+      periods: 3,
+      value: ours('ReconcileFailed', 'Sum'),
+    },
+    {
+      ...minute,
+      name: `${fleet}-wanted-over-running`,
+      meaning:
+        'More workers are needed than serve, for 10 minutes: no capacity, a failing task, or the maximum is reached.',
+      periods: 10,
+      value: {
+        expression: 'wanted - serving',
+        metrics: { wanted: ours('WorkersNeeded', 'Minimum'), serving: ours('WorkersServing') },
+      },
+    },
+    {
+      ...minute,
+      name: `${fleet}-window-missed`,
+      meaning:
+        'A window opened and nobody watched: the ready-by was missed. The decision of that minute says what was short.',
+      periods: 1,
+      value: ours('WindowsMissed', 'Sum'),
+    },
+    {
+      ...minute,
+      name: `${fleet}-camera-blind`,
+      meaning:
+        'A camera inside its window has had no worker for more than 2 minutes. Its state says what it waits for.',
+      periods: 1,
+      value: ours('CamerasBlind'),
+    },
+    {
+      ...minute,
+      name: `${fleet}-scheduled-but-silent`,
+      meaning: 'A camera inside its window sends nothing. Look at the camera and its network.',
+      periods: 5,
+      value: ours('Cameras-silent', 'Minimum'),
+    },
+    {
+      name: `${fleet}-live-but-unscheduled`,
+      meaning: 'A camera sends outside its windows: its schedule may be wrong, and KVS bills what it sends.',
+      ...{ periodSeconds: 900, periods: 2, when: 'above', threshold: 0, silence: 'notBreaching' },
+      value: ours('CamerasLiveUnscheduled', 'Minimum'),
+    },
+    {
+      ...minute,
+      name: `${fleet}-running-below-desired`,
+      meaning:
+        'ECS runs fewer tasks than desired for 10 minutes. Look at the events of the service and at stopped tasks.',
+      periods: 10,
+      value: {
+        expression: 'desired - running',
+        metrics: {
+          desired: insights('DesiredTaskCount'),
+          running: { ...insights('RunningTaskCount'), statistic: 'Maximum' },
+        },
+      },
+    },
+    {
+      ...minute,
+      name: `${fleet}-cpu-high`,
+      meaning: 'A worker uses more than 90 % of its CPU for 10 minutes: decoding is the limit; frames will be dropped.',
+      periods: 10,
+      threshold: 90,
+      value: service('CPUUtilization'),
+    },
+    {
+      ...minute,
+      name: `${fleet}-memory-high`,
+      meaning: 'A worker uses more than 90 % of its memory: it will be killed at 100 %.',
+      periods: 5,
+      threshold: 90,
+      value: service('MemoryUtilization'),
+    },
+  ];
+}
+
+export type EcsNames = { cluster: $util.Input<string>; service: $util.Input<string> };
+
+export function gpuAlarms(namespace: string, stage: string): Alarm[] {
+  const gpu = (name: string): Metric => ({ namespace, name, dimensions: { stage }, statistic: 'Maximum' });
+  const high = { periodSeconds: 60, periods: 10, when: 'above', silence: 'notBreaching' } as const;
+  return [
+    {
+      ...high,
+      name: 'gpu-memory-high',
+      meaning: 'The memory of a GPU is more than 90 % full for 10 minutes: fewer models per worker, or a larger type.',
+      threshold: 90,
+      value: gpu(gpuMetrics.memory),
+    },
+    {
+      ...high,
+      name: 'gpu-load-high',
+      meaning:
+        'A GPU is more than 95 % busy for 10 minutes: the target utilisation is passed; look at measured capacity.',
+      threshold: 95,
+      value: gpu(gpuMetrics.load),
+    },
+  ];
+}
+
+export function natAlarms(ids: readonly $util.Input<string>[], kind: 'managed' | 'ec2'): Alarm[] {
+  const bytesIn = (id: $util.Input<string>): Metric =>
+    kind === 'managed'
+      ? {
+          namespace: 'AWS/NATGateway',
+          name: 'BytesInFromDestination',
+          dimensions: { NatGatewayId: id },
+          statistic: 'Sum',
+        }
+      : { namespace: 'AWS/EC2', name: 'NetworkIn', dimensions: { InstanceId: id }, statistic: 'Sum' };
+  return ids.map((id, index) => ({
+    name: `nat-bytes-high-${index + 1}`,
+    meaning:
+      'More than 50 GB an hour pass this NAT: something misses its VPC endpoint, or NAT has become too expensive.',
+    ...{ periodSeconds: 3_600, periods: 1, when: 'above', threshold: natBytesPerHourMax, silence: 'notBreaching' },
+    value: bytesIn(id),
+  }));
+}

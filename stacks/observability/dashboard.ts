@@ -1,0 +1,106 @@
+/**
+ * The CloudWatch dashboard: capacity, cameras, GPUs and the control loop, one row each, for the first look after an alarm.
+ * Invariant: it shows the same metrics that the alarms watch, under the same dimensions.
+ */
+import type { ResourceNames } from '../../core/names.ts';
+import { gpuMetrics } from '../fleet/gpu-metrics.ts';
+import type { Settings } from '../settings.ts';
+import type { EcsNames } from './alarms.ts';
+
+type Shown = {
+  settings: Settings;
+  names: ResourceNames;
+  dimensionsOf(fleet: string): Record<string, string>;
+  ecsOf(fleet: string): EcsNames;
+  functions: readonly string[];
+};
+type Line = [namespace: string, metric: string, ...dimensionsAndOptions: $util.Input<unknown>[]];
+
+const columnWidth = 12;
+const rowHeight = 6;
+
+export function dashboardBody({ settings, names, dimensionsOf, ecsOf, functions }: Shown) {
+  const { fleets, region, stage } = settings;
+  const ours = (fleet: string, metric: string, stat = 'Maximum'): Line => [
+    names.metricNamespace,
+    metric,
+    ...Object.entries(dimensionsOf(fleet)).flat(),
+    { label: `${fleet} ${metric}`, stat },
+  ];
+  const ecs = (fleet: string, namespace: string, metric: string): Line => {
+    const { cluster, service } = ecsOf(fleet);
+    return [namespace, metric, 'ClusterName', cluster, 'ServiceName', service, { label: `${fleet} ${metric}` }];
+  };
+  const eachFleet = (lines: (fleet: string) => Line[]) => fleets.flatMap(lines);
+  const rows: [title: string, lines: Line[]][] = [
+    [
+      'Workers: needed, serving, tasks and instances wanted',
+      eachFleet((fleet) =>
+        ['WorkersNeeded', 'WorkersServing', 'DesiredTasks', 'DesiredInstances'].map((metric) => ours(fleet, metric)),
+      ),
+    ],
+    [
+      'Cameras: wanted and running',
+      eachFleet((fleet) =>
+        ['CamerasWanted', 'Cameras-running', 'Cameras-degraded', 'Cameras-starting'].map((metric) =>
+          ours(fleet, metric),
+        ),
+      ),
+    ],
+    [
+      'Cameras that need a person',
+      eachFleet((fleet) => [
+        ...['CamerasBlind', 'Cameras-silent', 'Cameras-waiting-capacity', 'Cameras-shed', 'Cameras-invalid'].map(
+          (metric) => ours(fleet, metric),
+        ),
+        ours(fleet, 'WindowsMissed', 'Sum'),
+        ours(fleet, 'CamerasLiveUnscheduled'),
+      ]),
+    ],
+    [
+      'GPU load and memory (busiest instance, %)',
+      Object.values(gpuMetrics).map(
+        (metric): Line => [names.metricNamespace, metric, 'stage', stage, { stat: 'Maximum' }],
+      ),
+    ],
+    [
+      'Tasks: CPU and memory (%)',
+      eachFleet((fleet) => ['CPUUtilization', 'MemoryUtilization'].map((metric) => ecs(fleet, 'AWS/ECS', metric))),
+    ],
+    [
+      'ECS: running and desired tasks',
+      eachFleet((fleet) =>
+        ['RunningTaskCount', 'DesiredTaskCount'].map((metric) => ecs(fleet, 'ECS/ContainerInsights', metric)),
+      ),
+    ],
+    [
+      'Functions: errors and longest run',
+      functions.flatMap((name): Line[] => [
+        ['AWS/Lambda', 'Errors', 'FunctionName', name, { stat: 'Sum' }],
+        ['AWS/Lambda', 'Duration', 'FunctionName', name, { stat: 'Maximum', yAxis: 'right' }],
+      ]),
+    ],
+    [
+      'Results: records and bytes per minute',
+      ['IncomingRecords', 'IncomingBytes'].map(
+        (metric, index): Line => [
+          'AWS/Kinesis',
+          metric,
+          'StreamName',
+          names.resultStream,
+          { stat: 'Sum', yAxis: index === 0 ? 'left' : 'right' },
+        ],
+      ),
+    ],
+  ];
+  return {
+    widgets: rows.map(([title, metrics], index) => ({
+      type: 'metric',
+      x: (index % 2) * columnWidth,
+      y: Math.floor(index / 2) * rowHeight,
+      width: columnWidth,
+      height: rowHeight,
+      properties: { title, region, view: 'timeSeries', period: 60, metrics },
+    })),
+  };
+}

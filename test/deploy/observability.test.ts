@@ -1,0 +1,113 @@
+/** Alarms, logs and the dashboard: each alarm of seed.md by name, on metrics that something really reports. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import type { Graph, Inputs } from '../../stacks/synthesis/graph.ts';
+import { graphOf, isSynthesised } from './graphs.ts';
+
+const alarmsOf = (graph: Graph): Record<string, Inputs> =>
+  Object.fromEntries(graph.all('aws:cloudwatch/metricAlarm:MetricAlarm').map(({ inputs }) => [inputs.name, inputs]));
+const telemetry = readFileSync(new URL('../../functions/telemetry.ts', import.meta.url), 'utf8');
+
+describe.skipIf(!isSynthesised)('alarms', () => {
+  it.each([
+    ['no-reconcile', { metricName: 'Invocations', period: 300, threshold: 1, treatMissingData: 'breaching' }],
+    ['errors-reconcile', { metricName: 'Errors', threshold: 0 }],
+    ['errors-camera-changed', { metricName: 'Errors', threshold: 0 }],
+    ['errors-capacity-changed', { metricName: 'Errors', threshold: 0 }],
+    ['errors-read-api', { metricName: 'Errors', threshold: 0 }],
+    ['queue-row-failures', { metricName: 'ApproximateNumberOfMessagesVisible', threshold: 0 }],
+    ['queue-event-failures', { metricName: 'ApproximateNumberOfMessagesVisible', threshold: 0 }],
+    ['iterator-age', { metricName: 'IteratorAge', threshold: 60_000 }],
+    ['default-reconcile-failed', { metricName: 'ReconcileFailed', evaluationPeriods: 3 }],
+    ['default-wanted-over-running', { evaluationPeriods: 10, threshold: 0 }],
+    ['default-window-missed', { metricName: 'WindowsMissed', threshold: 0 }],
+    ['default-camera-blind', { metricName: 'CamerasBlind', threshold: 0 }],
+    ['default-scheduled-but-silent', { metricName: 'Cameras-silent', threshold: 0 }],
+    ['default-live-but-unscheduled', { metricName: 'CamerasLiveUnscheduled', threshold: 0 }],
+    ['default-cpu-high', { metricName: 'CPUUtilization', threshold: 90 }],
+    ['default-memory-high', { metricName: 'MemoryUtilization', threshold: 90 }],
+    ['default-running-below-desired', { evaluationPeriods: 10, threshold: 0 }],
+    ['gpu-memory-high', { metricName: 'GpuMemoryPercent', threshold: 90 }],
+    ['gpu-load-high', { metricName: 'GpuLoadPercent', threshold: 95 }],
+    ['nat-bytes-high-1', { metricName: 'BytesInFromDestination', period: 3_600 }],
+    ['nat-bytes-high-2', { metricName: 'BytesInFromDestination', period: 3_600 }],
+  ])('%s', (name, expected) => {
+    expect(alarmsOf(graphOf('test'))[`kvs-infer-test-${name}`]).toMatchObject(expected);
+  });
+
+  it('all of them ring on the one topic, say when it is over, and say what they mean', () => {
+    const graph = graphOf('production');
+    const topic = graph.one('aws:sns/topic:Topic').state.arn;
+    const alarms = Object.entries(alarmsOf(graph));
+    expect(alarms.length).toBeGreaterThanOrEqual(21);
+    for (const [name, inputs] of alarms) {
+      expect(inputs, name).toMatchObject({ alarmActions: [topic], okActions: [topic] });
+      expect(inputs.alarmDescription.length, name).toBeGreaterThan(40);
+    }
+    expect(graph.one('aws:sns/topicSubscription:TopicSubscription').inputs).toMatchObject({
+      protocol: 'email',
+      endpoint: 'ops@example.com',
+      topic,
+    });
+    expect(graphOf('test').all('aws:sns/topicSubscription:TopicSubscription')).toEqual([]);
+  });
+
+  it('our own metrics are ones that the control loop or the instances report, under the same dimensions', () => {
+    const graph = graphOf('test');
+    const script = Buffer.from(graph.one('aws:ec2/launchTemplate:LaunchTemplate').inputs.userData, 'base64').toString();
+    const reported = telemetry + script;
+    for (const [name, inputs] of Object.entries(alarmsOf(graph))) {
+      const metrics = inputs.metricQueries?.flatMap((query: { metric?: object }) => query.metric ?? []) ?? [inputs];
+      for (const { namespace, metricName, dimensions } of metrics) {
+        if (namespace !== 'KvsInfer') continue;
+        const counted = metricName.startsWith('Cameras-') ? `'${metricName.slice('Cameras-'.length)}'` : metricName;
+        expect(reported, name).toContain(counted);
+        expect(dimensions, name).toEqual(
+          metricName.startsWith('Gpu')
+            ? { stage: 'test' }
+            : { service: 'kvs-infer-control', stage: 'test', fleet: 'default' },
+        );
+      }
+    }
+  });
+
+  it('each fleet has its own, and a VPC of somebody else has no NAT of ours to watch', () => {
+    const names = Object.keys(alarmsOf(graphOf('chosen')));
+    for (const fleet of ['default', 'docks']) expect(names).toContain(`kvs-infer-production-${fleet}-camera-blind`);
+    expect(Object.keys(alarmsOf(graphOf('existingNat'))).filter((name) => name.includes('nat-'))).toEqual([]);
+    expect(alarmsOf(graphOf('natInstance'))['kvs-infer-test-nat-bytes-high-2']).toMatchObject({
+      metricName: 'NetworkIn',
+    });
+  });
+});
+
+describe.skipIf(!isSynthesised)('logs and dashboard', () => {
+  it('every log has the days of the settings', () => {
+    for (const [scenario, days] of [
+      ['test', 30],
+      ['chosen', 90],
+    ] as const) {
+      const groups = graphOf(scenario).all('aws:cloudwatch/logGroup:LogGroup');
+      expect(groups).toHaveLength(6);
+      for (const { name, inputs } of groups) expect(inputs.retentionInDays, name).toBe(days);
+    }
+  });
+
+  it('the dashboard shows capacity, cameras, GPUs and functions of every fleet', () => {
+    const { inputs } = graphOf('chosen').one('aws:cloudwatch/dashboard:Dashboard');
+    expect(inputs.dashboardName).toBe('kvs-infer-production');
+    const { widgets } = JSON.parse(inputs.dashboardBody);
+    expect(widgets).toHaveLength(8);
+    const text = JSON.stringify(widgets);
+    for (const words of [
+      'docks WorkersServing',
+      'CamerasBlind',
+      'GpuLoadPercent',
+      'kvs-infer-production-reconcile',
+      'detections',
+    ]) {
+      expect(text).toContain(words);
+    }
+    expect(text).not.toContain('undefined');
+  });
+});

@@ -1,0 +1,75 @@
+/** What holds for the whole deployment: it type-checks, nothing in it is left undefined, and its functions are small. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { settingNames } from '../../stacks/settings.ts';
+import { graphOf, isSynthesised, type ScenarioName } from './graphs.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+/** Lambda unpacks it at every cold start. */
+const bundleBytesMax = 1_500_000;
+
+describe('settings', () => {
+  it('.env.example explains each of them', () => {
+    const lines = readFileSync(join(root, '.env.example'), 'utf8').split('\n');
+    const named = lines.flatMap((line) => /^#? ?([A-Z][A-Z0-9_]+)=/.exec(line)?.[1] ?? []);
+    expect(named.sort()).toEqual([...settingNames].sort());
+  });
+});
+
+describe.skipIf(!isSynthesised)('the deployment', () => {
+  it.each(['test', 'production', 'endpoints', 'existingNat', 'chosen'] as ScenarioName[])(
+    '%s: leaves nothing undefined',
+    (name) => {
+      const graph = graphOf(name);
+      expect(graph.all('aws:lambda/function:Function')).toHaveLength(graph.all('sst:aws:Function').length);
+      for (const resource of graph.resources.filter(({ type }) => type.startsWith('aws:'))) {
+        expect(/undefined|Calling \[toString\]/.exec(JSON.stringify(resource.inputs)), resource.name).toBeNull();
+      }
+    },
+  );
+
+  it('type-checks against the platform that deploys it', () => {
+    const compiler = join(root, 'node_modules/typescript/bin/tsc');
+    const { status, stdout } = spawnSync(process.execPath, [compiler, '-p', join(root, 'stacks/tsconfig.json')], {
+      encoding: 'utf8',
+    });
+    expect(stdout).toBe('');
+    expect(status).toBe(0);
+  }, 60_000);
+
+  it.each(['reconcile', 'capacity-changed', 'camera-changed', 'read-api'])(
+    'function %s bundles small, and its handler is there',
+    async (name) => {
+      const esbuild = createRequire(join(root, '.sst/platform/package.json'))('esbuild');
+      const folder = mkdtempSync(join(tmpdir(), 'kvs-infer-bundle-'));
+      try {
+        const outfile = join(folder, `${name}.mjs`);
+        // The options of SST's own Node builder (minified ES modules, source map beside).
+        const banner =
+          "import { createRequire as topLevelCreateRequire } from 'module'; const require = topLevelCreateRequire(import.meta.url);";
+        await esbuild.build({
+          entryPoints: [join(root, `functions/${name}.ts`)],
+          outfile,
+          bundle: true,
+          minify: true,
+          platform: 'node',
+          format: 'esm',
+          target: 'esnext',
+          mainFields: ['module', 'main'],
+          banner: { js: banner },
+          logLevel: 'silent',
+        });
+        expect(statSync(outfile).size).toBeLessThan(bundleBytesMax);
+        // Importing needs neither a region nor credentials.
+        expect(typeof (await import(outfile)).handler).toBe('function');
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+  );
+});
