@@ -45,6 +45,12 @@ export function loopPermissions(
       resources: [arn('ecs', `container-instance/${names.cluster}/*`), arn('ecs', `task/${names.cluster}/*`)],
     },
     {
+      // A worker that hangs for good is stopped, so that the service starts another.
+      sid: 'StopAHungWorker',
+      actions: ['ecs:StopTask'],
+      resources: [arn('ecs', `task/${names.cluster}/*`)],
+    },
+    {
       sid: 'SizeTheGroup',
       actions: ['autoscaling:SetDesiredCapacity', 'autoscaling:TerminateInstanceInAutoScalingGroup'],
       resources: fleetNames.map(({ autoScalingGroup }) =>
