@@ -13,7 +13,7 @@ import { claimDataFolder } from './data-folder.ts';
 import { createDynamoService, type DynamoService } from './dynamodb/service.ts';
 import { createEventsService, type EventsService } from './events/service.ts';
 import { createCallerIdentityService } from './http/caller-identity.ts';
-import { isDiskFull } from './http/disk-full.ts';
+import { isDiskFull, tellOfFullDisk } from './http/disk-full.ts';
 import { startHttpFront } from './http/front.ts';
 import { createKinesisService, type KinesisService } from './kinesis/service.ts';
 import {
@@ -65,6 +65,7 @@ export type LocalCloud = {
 /** @throws KvsInferError PORT_BUSY, LOCAL_STATE_IN_USE, LOCAL_DISK_FULL */
 export async function startLocalCloud(options: LocalCloudOptions): Promise<LocalCloud> {
   const log = options.log ?? ((line: string) => process.stderr.write(`${line}\n`));
+  tellOfFullDisk(log);
   // Whatever has started is closed again, newest first, when a later step fails.
   const started: (() => Promise<void> | void)[] = [];
   const start = async <Part>(part: Promise<Part>, close: (part: Part) => Promise<void> | void): Promise<Part> => {

@@ -11,9 +11,11 @@ import { putCameraRow } from '../../aws/camera-registry.ts';
 import { type AwsClients, awsClients } from '../../aws/clients.ts';
 import { createStream } from '../../aws/streams.ts';
 import { systemClock } from '../../core/clock.ts';
+import { KvsInferError } from '../../core/errors.ts';
 import type { Decision } from '../../core/fleet-state.ts';
 import { type LocalCloud, startLocalCloud } from '../cloud.ts';
 import { processRunner } from '../compute/process-runner.ts';
+import { isDiskFull } from '../http/disk-full.ts';
 import { type LocalStage, startLocalStage } from '../stage.ts';
 import { SceneFeeds } from './scene-feeds.ts';
 import {
@@ -58,6 +60,8 @@ export type LocalSystem = {
   clients: AwsClients;
   feeds: SceneFeeds;
   logPath: string;
+  /** What the local cloud lost for want of room. */
+  faults: readonly string[];
   /** Makes the KVS stream unless it exists. */
   createStream(streamName: string): Promise<void>;
   putRow(row: Record<string, unknown>): Promise<void>;
@@ -66,7 +70,7 @@ export type LocalSystem = {
   close(): Promise<void>;
 };
 
-/** @throws KvsInferError PORT_BUSY, LOCAL_STATE_IN_USE */
+/** @throws KvsInferError PORT_BUSY, LOCAL_STATE_IN_USE, DISK_FULL */
 export async function startLocalSystem(options: LocalSystemOptions): Promise<LocalSystem> {
   // Before any client is made: nothing here may sign with a person's real keys.
   Object.assign(process.env, credentials, { AWS_REGION: localRegion });
@@ -76,10 +80,12 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
     cache: join(options.folder, 'cache'),
   };
   await Promise.all([folders.models, folders.cache].map((folder) => mkdir(folder, { recursive: true })));
-  await copyFile(options.modelPath, join(folders.models, 'default.onnx'));
+  await placeModel(options.modelPath, join(folders.models, 'default.onnx'));
   const logPath = join(options.folder, 'system.log');
   const log = openLog(logPath);
+  const faults: string[] = [];
   const warn = (line: string) => {
+    if (line.includes('LOCAL_DISK_FULL')) faults.push(line);
     log.write(`${line}\n`);
     options.onWarning(line);
   };
@@ -134,7 +140,7 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
     });
     const putRow = (row: Record<string, unknown>) => putCameraRow(clients, stage.names.tables.cameras, row);
     return {
-      ...{ cloud, stage, clients, feeds, logPath, putRow, close },
+      ...{ cloud, stage, clients, feeds, logPath, faults, putRow, close },
       stopWorkers: () => Promise.race([cloud.compute.stopTasks(), pause(WORKER_STOP_MAX_MS)]),
       async createStream(streamName) {
         await createStream(clients, streamName, retentionHours);
@@ -143,6 +149,18 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+async function placeModel(from: string, to: string): Promise<void> {
+  try {
+    await copyFile(from, to);
+  } catch (cause) {
+    if (!isDiskFull(cause)) throw cause;
+    throw new KvsInferError('DISK_FULL', `no space left while copying the model to ${to}`, {
+      hint: 'free some disk space and start again',
+      cause,
+    });
   }
 }
 

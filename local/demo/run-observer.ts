@@ -102,9 +102,10 @@ export class RunObserver {
       countDetectionItems(clients, tables.detections, cameraIds, this.#startMs),
       countSnapshots(clients, resultBucket, this.#startMs),
     ]);
-    const faults = cloud.lambda.deadLetters.map(
-      (letter) => `${letter.functionName} gave up on an event: ${letter.error}`,
-    );
+    const faults = [
+      ...this.#system.faults,
+      ...cloud.lambda.deadLetters.map((letter) => `${letter.functionName} gave up on an event: ${letter.error}`),
+    ];
     for (const task of cloud.compute.listTasks()) {
       // A worker that was told to stop before it had begun ends by that signal: nothing went wrong.
       const endedAsTold =

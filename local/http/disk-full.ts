@@ -16,17 +16,24 @@ export function isDiskFull(error: unknown): boolean {
 /** Services that could not write the last time they tried: one line when it begins, one when it ends. */
 const refusing = new Set<string>();
 
+let tell = (line: string): void => void process.stderr.write(`${line}\n`);
+
+/** Where the line goes; stderr until this is called. A terminal with a live table must not be written to behind its back. */
+export function tellOfFullDisk(log: (line: string) => void): void {
+  tell = log;
+}
+
 /** @param service who could not write, for the log line. */
 export async function refusingDiskFull<Result>(service: string, work: () => Promise<Result>): Promise<Result> {
   try {
     const result = await work();
-    if (refusing.delete(service)) process.stderr.write(`kvs-infer local cloud: ${service} stores requests again\n`);
+    if (refusing.delete(service)) tell(`kvs-infer local cloud: ${service} stores requests again`);
     return result;
   } catch (error) {
     if (!isDiskFull(error)) throw error;
     if (!refusing.has(service)) {
-      process.stderr.write(
-        `kvs-infer local cloud: LOCAL_DISK_FULL: ${service} cannot store requests (make room on the data folder's disk)\n`,
+      tell(
+        `kvs-infer local cloud: LOCAL_DISK_FULL: ${service} cannot store requests (make room on the data folder's disk)`,
       );
     }
     refusing.add(service);
