@@ -14,23 +14,27 @@ const passwordLengthMin = 14;
 
 export function api(settings: Settings, names: ResourceNames, accountId: string) {
   const prefix = `kvs-infer-${settings.stage}`;
-  const users = new aws.cognito.UserPool('Users', {
-    name: `${prefix}-users`,
-    deletionProtection: settings.isProduction ? 'ACTIVE' : 'INACTIVE',
-    adminCreateUserConfig: { allowAdminCreateUserOnly: true },
-    usernameAttributes: ['email'],
-    autoVerifiedAttributes: ['email'],
-    mfaConfiguration: 'OPTIONAL',
-    softwareTokenMfaConfiguration: { enabled: true },
-    passwordPolicy: {
-      minimumLength: passwordLengthMin,
-      requireLowercase: true,
-      requireUppercase: true,
-      requireNumbers: true,
-      requireSymbols: false,
-      temporaryPasswordValidityDays: 3,
+  const users = new aws.cognito.UserPool(
+    'Users',
+    {
+      name: `${prefix}-users`,
+      deletionProtection: settings.isProduction ? 'ACTIVE' : 'INACTIVE',
+      adminCreateUserConfig: { allowAdminCreateUserOnly: true },
+      usernameAttributes: ['email'],
+      autoVerifiedAttributes: ['email'],
+      mfaConfiguration: 'OPTIONAL',
+      softwareTokenMfaConfiguration: { enabled: true },
+      passwordPolicy: {
+        minimumLength: passwordLengthMin,
+        requireLowercase: true,
+        requireUppercase: true,
+        requireNumbers: true,
+        requireSymbols: false,
+        temporaryPasswordValidityDays: 3,
+      },
     },
-  });
+    { retainOnDelete: settings.isProduction },
+  );
   const client = new aws.cognito.UserPoolClient('UsersClient', {
     name: `${prefix}-dashboard`,
     userPoolId: users.id,

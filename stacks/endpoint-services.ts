@@ -22,6 +22,9 @@ const privateWithoutNat = [
   'events',
 ];
 
+/** Free, and where most bytes go: layers of the image, pictures, models, tables. */
+export const gatewayEndpoints = ['s3', 'dynamodb'];
+
 export function interfaceEndpoints(mode: NetworkMode): string[] {
   return mode === 'endpoints' ? [...alwaysPrivate, ...privateWithoutNat] : alwaysPrivate;
 }

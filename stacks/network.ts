@@ -4,7 +4,7 @@
  * `endpoints` (no way to the internet at all; every service through an interface endpoint).
  * Invariant: an existing VPC gets a security group and endpoints and nothing else; its routes are its owner's.
  */
-import { interfaceEndpoints } from './endpoint-services.ts';
+import { gatewayEndpoints, interfaceEndpoints } from './endpoint-services.ts';
 import type { Settings } from './settings.ts';
 
 export function network(settings: Settings) {
@@ -47,7 +47,7 @@ export function network(settings: Settings) {
           tags: { Name: `${prefix}-${service}` },
         }),
     );
-  const gateways = ['s3', 'dynamodb'].filter(missing).map(
+  const gateways = gatewayEndpoints.filter(missing).map(
     (service) =>
       new aws.ec2.VpcEndpoint(`Endpoint-${service}`, {
         vpcId: place.vpcId,

@@ -100,6 +100,12 @@ describe('settings', () => {
     ).toBe(16_384);
   });
 
+  it('endpoints that an existing VPC has are ones that are used, and need that VPC', () => {
+    const message = refusal({ ...region, VPC_ENDPOINTS_PRESENT: 's3,sqs' });
+    expect(message).toContain('VPC_ENDPOINTS_PRESENT: nothing here uses sqs (choose of ecr.api');
+    expect(message).toContain('VPC_ENDPOINTS_PRESENT without VPC_ID');
+  });
+
   it('production is the stage of that name', () => {
     expect(parseSettings(region, 'production').isProduction).toBe(true);
   });

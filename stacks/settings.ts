@@ -7,6 +7,7 @@ import * as z from 'zod';
 import { fleetPattern } from '../core/camera.ts';
 import { workersPerFleetMax } from '../core/control/policy.ts';
 import { KvsInferError } from '../core/errors.ts';
+import { gatewayEndpoints, interfaceEndpoints } from './endpoint-services.ts';
 import {
   hasSeveralGpus,
   knownInstanceTypes,
@@ -195,6 +196,15 @@ function networkProblems(value: Values, given: Record<string, string>): string[]
   }
   if (value.PRIVATE_SUBNET_1 !== undefined && value.PRIVATE_SUBNET_1 === value.PRIVATE_SUBNET_2) {
     problems.push('PRIVATE_SUBNET_1 and PRIVATE_SUBNET_2 are the same subnet (give subnets of two zones)');
+  }
+  const present = value.VPC_ENDPOINTS_PRESENT ?? [];
+  const known = [...interfaceEndpoints('endpoints'), ...gatewayEndpoints];
+  const unknown = present.filter((service) => !known.includes(service));
+  if (unknown.length > 0) {
+    problems.push(`VPC_ENDPOINTS_PRESENT: nothing here uses ${unknown.join(', ')} (choose of ${known.join(', ')})`);
+  }
+  if (present.length > 0 && given.VPC_ID === undefined) {
+    problems.push('VPC_ENDPOINTS_PRESENT without VPC_ID (a new VPC has no endpoints yet: remove it)');
   }
   return problems;
 }

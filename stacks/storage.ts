@@ -40,7 +40,8 @@ export function modelKey(sha256: string): string {
 export function storage(settings: Settings, names: ResourceNames, accountId: string, models: readonly Model[]) {
   const results = new sst.aws.KinesisStream('Results', {
     transform: {
-      stream: (args) => {
+      stream: (args, options) => {
+        options.retainOnDelete = settings.isProduction;
         args.name = names.resultStream;
         args.streamModeDetails = { streamMode: 'ON_DEMAND' };
         args.shardCount = undefined;

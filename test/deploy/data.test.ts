@@ -32,7 +32,7 @@ describe.skipIf(!isSynthesised)('tables', () => {
   });
 
   it('production keeps its data and guards it; other stages leave nothing behind', () => {
-    for (const kind of [table, 'aws:s3/bucket:Bucket']) {
+    for (const kind of [table, 'aws:s3/bucket:Bucket', 'aws:kinesis/stream:Stream', 'aws:cognito/userPool:UserPool']) {
       expect(graphOf('production').all(kind).length).toBeGreaterThan(0);
       for (const resource of graphOf('production').all(kind)) expect(resource.retainOnDelete, resource.name).toBe(true);
       for (const resource of graphOf('test').all(kind)) expect(resource.retainOnDelete, resource.name).toBe(false);

@@ -9,6 +9,7 @@ import { describe, expect, it } from 'vitest';
 import { settingNames } from '../../stacks/settings.ts';
 import { graphOf, isSynthesised, type ScenarioName } from './graphs.ts';
 
+const functionNames = ['reconcile', 'capacity-changed', 'camera-changed', 'read-api'];
 const root = fileURLToPath(new URL('../../', import.meta.url));
 /** Lambda unpacks it at every cold start. */
 const bundleBytesMax = 1_500_000;
@@ -42,34 +43,39 @@ describe.skipIf(!isSynthesised)('the deployment', () => {
     expect(status).toBe(0);
   }, 60_000);
 
-  it.each(['reconcile', 'capacity-changed', 'camera-changed', 'read-api'])(
-    'function %s bundles small, and its handler is there',
-    async (name) => {
-      const esbuild = createRequire(join(root, '.sst/platform/package.json'))('esbuild');
-      const folder = mkdtempSync(join(tmpdir(), 'kvs-infer-bundle-'));
-      try {
-        const outfile = join(folder, `${name}.mjs`);
-        // The options of SST's own Node builder (minified ES modules, source map beside).
-        const banner =
-          "import { createRequire as topLevelCreateRequire } from 'module'; const require = topLevelCreateRequire(import.meta.url);";
-        await esbuild.build({
-          entryPoints: [join(root, `functions/${name}.ts`)],
-          outfile,
-          bundle: true,
-          minify: true,
-          platform: 'node',
-          format: 'esm',
-          target: 'esnext',
-          mainFields: ['module', 'main'],
-          banner: { js: banner },
-          logLevel: 'silent',
-        });
-        expect(statSync(outfile).size).toBeLessThan(bundleBytesMax);
-        // Importing needs neither a region nor credentials.
-        expect(typeof (await import(outfile)).handler).toBe('function');
-      } finally {
-        rmSync(folder, { recursive: true, force: true });
+  it('its functions bundle small, and each bundle has its handler', async () => {
+    const esbuild = createRequire(join(root, '.sst/platform/package.json'))('esbuild');
+    const outdir = mkdtempSync(join(tmpdir(), 'kvs-infer-bundles-'));
+    try {
+      // The options of SST's own Node builder: minified ES modules.
+      const banner =
+        "import { createRequire as topLevelCreateRequire } from 'module'; const require = topLevelCreateRequire(import.meta.url);";
+      await esbuild.build({
+        entryPoints: functionNames.map((name) => join(root, `functions/${name}.ts`)),
+        outdir,
+        outExtension: { '.js': '.mjs' },
+        bundle: true,
+        minify: true,
+        platform: 'node',
+        format: 'esm',
+        target: 'esnext',
+        mainFields: ['module', 'main'],
+        banner: { js: banner },
+        logLevel: 'silent',
+      });
+      for (const name of functionNames) {
+        expect(statSync(join(outdir, `${name}.mjs`)).size, name).toBeLessThan(bundleBytesMax);
       }
-    },
-  );
+      // Importing needs neither a region nor credentials.
+      const look = functionNames.map((name) => `typeof (await import('./${name}.mjs')).handler`).join(' + ');
+      const options = { cwd: outdir, env: {}, encoding: 'utf8' } as const;
+      const args = ['--input-type=module', '-e', `process.stdout.write(${look})`];
+      expect(spawnSync(process.execPath, args, options)).toMatchObject({
+        stdout: 'function'.repeat(functionNames.length),
+        stderr: '',
+      });
+    } finally {
+      rmSync(outdir, { recursive: true, force: true });
+    }
+  }, 60_000);
 });
