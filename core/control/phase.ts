@@ -25,7 +25,8 @@ export function phaseOf(facts: PhaseFacts): { phase: CameraPhase; reason: string
   if (owner === undefined || lease === 'none' || lease === 'released' || lease === 'orphaned') {
     return { phase: 'waiting-capacity', reason: facts.waitingFor };
   }
-  if (lease === 'releasing') return { phase: 'starting', reason: `worker ${owner} is giving it up, to begin anew or elsewhere` };
+  if (lease === 'releasing')
+    return { phase: 'starting', reason: `worker ${owner} is giving it up, to begin anew or elsewhere` };
   if (report === null) return { phase: 'starting', reason: `given to worker ${owner}` };
   switch (report.state) {
     case 'starting':
