@@ -2,6 +2,9 @@
  * Names of everything a deployment creates, derived from the stage and the fleet alone, so that people can type them
  * and no part has to ask another. Invariant: the same stage and fleet give the same names everywhere.
  */
+/** What a snapshot's key may begin with: up to five parts, no slash at either end, nothing a URL would have to escape. */
+export const s3PrefixPattern = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}(?:\/[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}){0,4}$/;
+
 export type ResourceNames = {
   tables: {
     cameras: string;

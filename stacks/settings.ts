@@ -7,6 +7,7 @@ import * as z from 'zod';
 import { fleetPattern } from '../core/camera.ts';
 import { workersPerFleetMax } from '../core/control/policy.ts';
 import { KvsInferError } from '../core/errors.ts';
+import { s3PrefixPattern } from '../core/names.ts';
 import { gatewayEndpoints, interfaceEndpoints } from './endpoint-services.ts';
 import {
   hasSeveralGpus,
@@ -74,9 +75,10 @@ const fields = {
     bucketPattern,
     'use 3 to 63 of a-z 0-9 -, beginning and ending with a letter or digit',
   ).optional(),
-  S3_PREFIX: z
-    .literal('snapshots', 'leave it at snapshots: consumers find pictures as snapshots/<cameraId>/<date>/')
-    .default('snapshots'),
+  S3_PREFIX: matching(
+    s3PrefixPattern,
+    'use parts of A-Z a-z 0-9 . _ - between slashes (pictures are stored as <prefix>/<cameraId>/<date>/)',
+  ).default('snapshots'),
   SNAPSHOT_DAYS: wholeNumber(1, 3_650).default(90),
   INSTANCE_TYPES: z.string().default('g4dn.xlarge,g4dn.2xlarge').transform(list),
   MIN_WORKERS: wholeNumber(0, workersPerFleetMax).default(0),

@@ -20,6 +20,7 @@ test('a deployment needs its region, stage and account; the rest has defaults', 
     http: { host: '0.0.0.0', port: 8080 },
     providers: ['cuda', 'cpu'],
     publishFrames: 'detections',
+    snapshotPrefix: 'snapshots',
     decodeThreads: 1,
   });
 });

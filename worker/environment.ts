@@ -6,7 +6,7 @@ import os from 'node:os';
 import { z } from 'zod';
 import { fleetPattern } from '../core/camera.ts';
 import { KvsInferError } from '../core/errors.ts';
-import { type ChosenNames, chosenNames } from '../core/names.ts';
+import { type ChosenNames, chosenNames, s3PrefixPattern } from '../core/names.ts';
 import { logLevels } from './runtime/log.ts';
 
 const port = z.coerce.number().int().min(0).max(65_535);
@@ -50,6 +50,10 @@ const shape = z.object({
   RESULT_STREAM: z.string().min(1).optional(),
   RESULT_BUCKET: z.string().min(1).optional(),
   RESULT_TABLE: z.string().min(1).optional(),
+  S3_PREFIX: z
+    .string()
+    .regex(s3PrefixPattern, 'expected parts of A-Z a-z 0-9 . _ - between slashes')
+    .default('snapshots'),
   RESULT_DAYS: z.coerce.number().int().min(1).max(3_650).default(30),
   PUBLISH_FRAMES: z.enum(['all', 'detections', 'none']).default('detections'),
   KVS_INFER_PARENT_PIPE: z.enum(['stdin'], 'expected "stdin"').optional(),
@@ -77,6 +81,8 @@ export type WorkerEnvironment = {
   results: { stream?: string; bucket?: string; detectionsTable?: string };
   resultDays: number;
   publishFrames: 'all' | 'detections' | 'none';
+  /** First part of a snapshot's key. */
+  snapshotPrefix: string;
   parentPipe: 'stdin' | undefined;
 };
 
@@ -134,6 +140,7 @@ export function parseWorkerEnvironment(variables: Record<string, string | undefi
     },
     resultDays: e.RESULT_DAYS,
     publishFrames: e.PUBLISH_FRAMES,
+    snapshotPrefix: e.S3_PREFIX,
     parentPipe: e.KVS_INFER_PARENT_PIPE,
   };
 }

@@ -128,6 +128,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
       results: {
         workerId,
         publishFrames: environment.publishFrames,
+        snapshotPrefix: environment.snapshotPrefix,
         resultDays: environment.resultDays,
         nowMs: () => clock.nowMs(),
         store,

@@ -38,6 +38,7 @@ export function taskDefinition(settings: Settings, fleet: string, given: TaskSet
     KVS_INFER_FLEET: fleet,
     KVS_INFER_ACCOUNT_ID: given.accountId,
     ...chosenNamesOf(settings),
+    ...(settings.snapshots.prefix === 'snapshots' ? {} : { S3_PREFIX: settings.snapshots.prefix }),
   };
   return new aws.ecs.TaskDefinition(`Task-${fleet}`, {
     family: `kvs-infer-${settings.stage}-${fleet}-gpu`,

@@ -67,6 +67,7 @@ describe.skipIf(!isSynthesised)('ecs-task-definition', () => {
       ECS_CLUSTER_NAME: 'shared-cluster',
       KDS_STREAM_NAME: 'detections',
       S3_BUCKET_NAME: 'team-snapshots',
+      S3_PREFIX: 'pictures/eu',
     });
   });
 

@@ -248,7 +248,7 @@ describe.skipIf(!isSynthesised)('permissions and the code that needs them', () =
     for (const name of [
       'stream/cam-*',
       'stream/detections',
-      'team-snapshots/snapshots/*',
+      'team-snapshots/pictures/eu/*',
       'cluster/shared-cluster',
       'repository/detector',
     ]) {

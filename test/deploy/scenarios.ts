@@ -27,6 +27,7 @@ export const scenarios = {
       ECS_CLUSTER_NAME: 'shared-cluster',
       KDS_STREAM_NAME: 'detections',
       S3_BUCKET_NAME: 'team-snapshots',
+      S3_PREFIX: 'pictures/eu',
       KVS_STREAM_PREFIX: 'cam-',
       IMAGE_URI: `123456789012.dkr.ecr.eu-west-1.amazonaws.com/detector@sha256:${'a'.repeat(64)}`,
       INSTANCE_TYPES: 'g5.xlarge,g6.2xlarge',

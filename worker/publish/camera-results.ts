@@ -21,6 +21,7 @@ export type PublishFrames = 'all' | 'detections' | 'none';
 export type ResultsContext = {
   workerId: string;
   publishFrames: PublishFrames;
+  snapshotPrefix: string;
   resultDays: number;
   nowMs: () => number;
   publisher: Pick<RecordPublisher, 'add'>;
@@ -64,6 +65,7 @@ export class CameraResults {
       store: ({ key, jpeg, about }) => this.#storeSnapshot(key, jpeg, about),
       missed: (reason) => context.snapshotMissed(reason),
       about: { cameraId: camera.cameraId, model: modelReference(model) },
+      keyPrefix: context.snapshotPrefix,
     });
   }
 

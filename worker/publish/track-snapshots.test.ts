@@ -36,6 +36,7 @@ function rig(settings: Partial<Camera['snapshots']> = {}, hasPictures = true) {
       store: (snapshot) => stored.push(snapshot),
       missed: (reason) => missed.push(reason),
       about: { cameraId: 'dock-1', model: 'm' },
+      keyPrefix: 'snapshots',
     },
   );
   const see = (trackId: string, score: number, atMs: number, isNew = false) => {
@@ -46,7 +47,10 @@ function rig(settings: Partial<Camera['snapshots']> = {}, hasPictures = true) {
 }
 
 test('keys are in UTC and sort by time', () => {
-  expect(snapshotKey('dock-1', '91-4-0', startMs)).toBe('snapshots/dock-1/2026/11/24/080509042-91-4-0.jpg');
+  expect(snapshotKey('snapshots', 'dock-1', '91-4-0', startMs)).toBe(
+    'snapshots/dock-1/2026/11/24/080509042-91-4-0.jpg',
+  );
+  expect(snapshotKey('team/a', 'dock-1', '9', startMs)).toBe('team/a/dock-1/2026/11/24/080509042-9.jpg');
 });
 
 test('best: the clearly better views are captured, the last of them is stored once, when the track ends', async () => {
@@ -58,7 +62,7 @@ test('best: the clearly better views are captured, the last of them is stored on
   expect(captured).toEqual([0, 600]);
   expect(stored).toEqual([]);
   const key = await subject.ended('t');
-  expect(key).toBe(snapshotKey('dock-1', 't', startMs + 600));
+  expect(key).toBe(snapshotKey('snapshots', 'dock-1', 't', startMs + 600));
   expect(stored.map(({ key }) => key)).toEqual([key]);
   expect(stored[0]?.about).toMatchObject({ score: 0.9, trackId: 't', width: 4, height: 2 });
   expect(await subject.ended('t')).toBeNull();

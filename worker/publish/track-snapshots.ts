@@ -25,6 +25,8 @@ export type SnapshotPorts = {
   /** A track got no picture: `rate-limited` by the row, or `picture-gone` from the ring. */
   missed(reason: 'rate-limited' | 'picture-gone'): void;
   about: { cameraId: string; model: string };
+  /** First part of every key, without a slash at its ends. */
+  keyPrefix: string;
 };
 
 type Held = {
@@ -122,7 +124,7 @@ export class TrackSnapshots {
       }
       if (held.isStored) return;
       held.snapshot = {
-        key: snapshotKey(this.#ports.about.cameraId, trackId, frame.capturedAtMs),
+        key: snapshotKey(this.#ports.keyPrefix, this.#ports.about.cameraId, trackId, frame.capturedAtMs),
         jpeg: picture.jpeg,
         about: {
           schema: 'kvs-infer/snapshot@1',
@@ -176,10 +178,10 @@ function qualityOf({ score, box: [x1, y1, x2, y2] }: Detection): number {
   return score * Math.sqrt((x2 - x1) * (y2 - y1)) * (isCut ? 0.5 : 1);
 }
 
-/** `snapshots/<cameraId>/<yyyy>/<mm>/<dd>/<hhmmssSSS>-<trackId>.jpg`, UTC. */
-export function snapshotKey(cameraId: string, trackId: string, capturedAtMs: number): string {
+/** `<prefix>/<cameraId>/<yyyy>/<mm>/<dd>/<hhmmssSSS>-<trackId>.jpg`, UTC. */
+export function snapshotKey(prefix: string, cameraId: string, trackId: string, capturedAtMs: number): string {
   const iso = new Date(capturedAtMs).toISOString();
   const [yyyy, mm, dd] = [iso.slice(0, 4), iso.slice(5, 7), iso.slice(8, 10)];
   const time = iso.slice(11, 23).replaceAll(/[:.]/g, '');
-  return `snapshots/${cameraId}/${yyyy}/${mm}/${dd}/${time}-${trackId}.jpg`;
+  return `${prefix}/${cameraId}/${yyyy}/${mm}/${dd}/${time}-${trackId}.jpg`;
 }
