@@ -187,3 +187,19 @@ test('a camera that a draining worker declines continues where its last owner st
   expect(said.some((line) => line.startsWith('start'))).toBe(false);
   expect(take()).toContain('release dock-1#1 after 7');
 });
+
+test('a worker that control has drained already leaves as soon as it is asked to', async () => {
+  const { world, step, take, member } = await ready();
+  world.assignments = dock();
+  await step(3_000);
+  world.drain = { sinceMs: 0, reason: 'its cameras fit on fewer workers' };
+  await step(6_000);
+  expect(take()).toContain('event Worker Drained');
+  let hasLeft = false;
+  void member.drain('SIGTERM').then(() => {
+    hasLeft = true;
+  });
+  await step(1_000);
+  expect(hasLeft).toBe(true);
+  expect(take()).toEqual([]);
+});

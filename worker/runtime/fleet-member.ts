@@ -121,10 +121,8 @@ export class FleetMember {
 
   /** Resolves when no heartbeat and no camera operation is under way. */
   async settled(): Promise<void> {
-    while (this.#beating !== null || this.#operations.size > 0) {
-      await this.#beating;
-      await this.#operations.settled();
-    }
+    while (this.#beating !== null || this.#operations.size > 0)
+      await Promise.all([this.#beating, this.#operations.settled()]);
     await this.#dependencies.protection.settled();
   }
 
@@ -243,14 +241,16 @@ export class FleetMember {
 
   async #finishDrain(): Promise<void> {
     await this.#operations.settled();
-    if (this.#isDrainedTold || this.#lifecycle !== 'draining' || this.#dependencies.supervisor.running().size > 0)
-      return;
-    this.#isDrainedTold = true;
-    await this.#dependencies.protection.set(false);
-    this.#dependencies.log.info('drained');
-    this.#tell('Worker Drained');
+    if (this.#lifecycle !== 'draining' || this.#dependencies.supervisor.running().size > 0) return;
+    if (!this.#isDrainedTold) {
+      this.#isDrainedTold = true;
+      await this.#dependencies.protection.set(false);
+      this.#dependencies.log.info('drained');
+      this.#tell('Worker Drained');
+      if (!this.#isLeaving) this.beatNow();
+    }
+    // Control may have drained it long before the SIGTERM that ends it.
     if (this.#isLeaving) this.#resolveDrained();
-    else this.beatNow();
   }
 
   async #unprotectWhenEmpty(): Promise<void> {
