@@ -6,6 +6,11 @@
  */
 import type { Camera, Issue } from './camera.ts';
 
+/** Workers say that they live every 3 s (design: leases). Both sides count with these two. */
+export const heartbeatIntervalMs = 3_000;
+/** A worker that lost its heartbeat stops publishing after 15 s; control must call it dead later than that. */
+export const workerFencesAfterMs = 15_000;
+
 export const cameraPhases = [
   'invalid',
   'disabled',

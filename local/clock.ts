@@ -1,9 +1,9 @@
 /**
- * The local cloud's clock: wall time plus an offset, or a time that moves only when it is stepped. Everything in local/
+ * The local cloud's clock in tests: a time that moves only when it is stepped. Everything in local/
  * and every Lambda handler it hosts reads this clock, so a test lives through a day without sleeping.
  * Invariant: timers fire in due order, each exactly once, and a step fires them at the instant they were due.
  */
-import { type Clock, systemClock } from '../core/clock.ts';
+import type { Clock } from '../core/clock.ts';
 
 type Timer = { dueMs: number; sequence: number; callback: () => void };
 
@@ -73,13 +73,4 @@ export class SteppedClock implements Clock {
     }
     return first;
   }
-}
-
-/** Wall time shifted by a fixed skew: the clock of a machine that is wrong. */
-export function skewedClock(skewMs: number, base: Clock = systemClock): Clock {
-  return {
-    nowMs: () => base.nowMs() + skewMs,
-    monotonicMs: () => base.monotonicMs(),
-    setTimer: (delayMs, callback) => base.setTimer(delayMs, callback),
-  };
 }

@@ -13,19 +13,11 @@ import { controlEnvironment } from '../functions/environment.ts';
 import type { ControlDeps } from '../functions/handler-deps.ts';
 import { buildReconcileHandler } from '../functions/reconcile.ts';
 import { telemetry } from '../functions/telemetry.ts';
+import { capacityEventTypes, functionTimeoutSeconds, rowStreamMapping } from '../functions/triggers.ts';
 import type { LocalCloud } from './cloud.ts';
 import type { FleetDefinition } from './compute/fleet.ts';
 import type { LambdaHandler } from './lambda/host.ts';
 import { newestOfEachItem, StreamMapping } from './lambda/stream-mapping.ts';
-
-/** The deployed mapping's settings (stacks/registry). */
-const streamMapping = {
-  batchSize: 100,
-  bisectBatchOnFunctionError: true,
-  maximumRetryAttempts: 5,
-  maximumRecordAgeMs: 3_600_000,
-};
-const functionTimeoutMs = 60_000;
 
 export type LocalStageOptions = {
   stage: string;
@@ -88,7 +80,7 @@ export async function startLocalStage(cloud: LocalCloud, options: LocalStageOpti
     cloud.lambda.register({
       name: functionName(name),
       handler: handler as LambdaHandler,
-      timeoutMs: functionTimeoutMs,
+      timeoutMs: functionTimeoutSeconds * 1000,
     });
     return cloud.lambda.arnOf(functionName(name));
   };
@@ -97,7 +89,11 @@ export async function startLocalStage(cloud: LocalCloud, options: LocalStageOpti
   const capacityChangedArn = register('capacity-changed', buildCapacityChangedHandler(deps));
 
   // Also what is kept from before: a row typed while nobody listened is not lost, and a repeat changes nothing.
-  const mapping = new StreamMapping(cloud.lambda, { ...streamMapping, functionName: functionName('camera-changed') });
+  const mapping = new StreamMapping(cloud.lambda, {
+    ...rowStreamMapping,
+    maximumRecordAgeMs: rowStreamMapping.maximumRecordAgeInSeconds * 1000,
+    functionName: functionName('camera-changed'),
+  });
   const kept: DynamoDBRecord[] = [];
   let take = (record: DynamoDBRecord): void => void kept.push(record);
   cloud.dynamo.subscribe(names.tables.cameras, (record) => take(record as DynamoDBRecord), '');
@@ -108,19 +104,7 @@ export async function startLocalStage(cloud: LocalCloud, options: LocalStageOpti
     functionName('capacity'),
     {
       source: ['aws.ecs', 'aws.ec2', 'aws.autoscaling', names.eventSource],
-      'detail-type': [
-        'ECS Task State Change',
-        'ECS Container Instance State Change',
-        'EC2 Spot Instance Interruption Warning',
-        'EC2 Instance Rebalance Recommendation',
-        'EC2 Instance Launch Successful',
-        'EC2 Instance Launch Unsuccessful',
-        'EC2 Instance Terminate Successful',
-        'EC2 Instance Terminate Unsuccessful',
-        'Worker Ready',
-        'Camera Released',
-        'Worker Drained',
-      ],
+      'detail-type': Object.values(capacityEventTypes).flat(),
     },
     capacityChangedArn,
   );

@@ -3,6 +3,7 @@
  * with a role that may do what is named and nothing else.
  * Invariant: no reserved concurrency: new accounts have none to give, and the fleet's lock makes the loop single-flight.
  */
+import { functionTimeoutSeconds } from '../functions/triggers.ts';
 import type { PolicyStatement } from './policy-statement.ts';
 import type { Settings } from './settings.ts';
 
@@ -13,8 +14,6 @@ const runtime = 'nodejs24.x';
  * of that size takes seconds, at about a dollar a month for a run a minute.
  */
 const memory = '1024 MB';
-/** A run lasts seconds; sixty is the point from which the next minute would only wait for its lock. */
-const timeout = '60 seconds';
 
 export type LambdaSettings = {
   /** Names the file functions/<name>.ts and, behind the stage's prefix, the function, its role and its log group. */
@@ -47,7 +46,7 @@ export function lambdaFunction(settings: Settings, { name, description, environm
     runtime,
     architecture: 'arm64',
     memory,
-    timeout,
+    timeout: `${functionTimeoutSeconds} seconds`,
     environment: {
       KVS_INFER_STAGE: settings.stage,
       LOG_LEVEL: settings.logLevel,

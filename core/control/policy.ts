@@ -5,12 +5,8 @@
  */
 import * as z from 'zod';
 import { KvsInferError } from '../errors.ts';
-import type { FleetItem, FleetPolicy } from '../fleet-state.ts';
+import { type FleetItem, type FleetPolicy, heartbeatIntervalMs, workerFencesAfterMs } from '../fleet-state.ts';
 
-/** A worker that lost its heartbeat stops publishing after 15 s (design: leases); dead must come later than that. */
-export const workerFencesAfterMs = 15_000;
-/** Workers say that they live every 3 s (design: leases). */
-export const heartbeatIntervalMs = 3_000;
 /** From an assignment in the table to the first fragment read: one heartbeat and the opening of GetMedia. */
 export const handoverMs = 5_000;
 /** A fleet is one cell; more cameras than this belong into another fleet (design: data model). */

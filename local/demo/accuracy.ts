@@ -3,6 +3,8 @@
  * Pure, so that the figures of the last lines can be trusted. Invariant: each truth and each detection is matched at
  * most once; a detection of something too small or too hidden to count is neither right nor wrong.
  */
+import { boxIou } from '../../worker/detect/nms.ts';
+
 export type Box = readonly [number, number, number, number];
 export type TruthObject = { label: string; box: Box /** Large and visible enough to be asked for. */; counts: boolean };
 export type FoundObject = { label: string; box: Box; score: number };
@@ -26,7 +28,7 @@ export class AccuracyCounter {
       let best: TruthObject | undefined;
       let bestIou = IOU_MIN;
       for (const object of free) {
-        const iou = object.label === detection.label ? intersectionOverUnion(object.box, detection.box) : 0;
+        const iou = object.label === detection.label ? boxIou(object.box, detection.box) : 0;
         if (iou >= bestIou) {
           best = object;
           bestIou = iou;
@@ -46,13 +48,4 @@ export class AccuracyCounter {
     if (this.truths === 0 || this.detections === 0) return null;
     return { recall: this.found / this.truths, precision: this.right / this.detections, textAccuracy: null };
   }
-}
-
-/** 0 for boxes that do not overlap, 1 for equal ones. */
-export function intersectionOverUnion(a: Box, b: Box): number {
-  const width = Math.min(a[2], b[2]) - Math.max(a[0], b[0]);
-  const height = Math.min(a[3], b[3]) - Math.max(a[1], b[1]);
-  if (width <= 0 || height <= 0) return 0;
-  const area = (box: Box) => (box[2] - box[0]) * (box[3] - box[1]);
-  return (width * height) / (area(a) + area(b) - width * height);
 }

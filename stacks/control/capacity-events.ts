@@ -3,6 +3,7 @@
  * Invariant: an event that cannot be delivered ends in the dead-letter queue; losing one costs at most a minute.
  */
 import { fleetResourceNames, type ResourceNames } from '../../core/names.ts';
+import { capacityEventTypes } from '../../functions/triggers.ts';
 import type { Settings } from '../settings.ts';
 
 type Rule = { name: string; pattern: Record<string, unknown> };
@@ -15,27 +16,26 @@ function eventRules(
 ): Rule[] {
   const clusterArn = [$interpolate`arn:aws:ecs:${region}:${accountId}:cluster/${names.cluster}`];
   const groups = fleets.map((fleet) => fleetResourceNames(stage, fleet).autoScalingGroup);
-  const autoScaling = ['EC2 Instance Launch Successful', 'EC2 Instance Launch Unsuccessful'];
-  const terminations = ['EC2 Instance Terminate Successful', 'EC2 Instance Terminate Unsuccessful'];
+  const types = capacityEventTypes;
   return [
     {
       name: 'task-state',
-      pattern: { source: ['aws.ecs'], 'detail-type': ['ECS Task State Change'], detail: { clusterArn } },
+      pattern: { source: ['aws.ecs'], 'detail-type': types.task, detail: { clusterArn } },
     },
     {
       name: 'container-instance-state',
-      pattern: { source: ['aws.ecs'], 'detail-type': ['ECS Container Instance State Change'], detail: { clusterArn } },
+      pattern: { source: ['aws.ecs'], 'detail-type': types.containerInstance, detail: { clusterArn } },
     },
     {
       name: 'spot-interruption',
-      pattern: { source: ['aws.ec2'], 'detail-type': ['EC2 Spot Instance Interruption Warning'] },
+      pattern: { source: ['aws.ec2'], 'detail-type': types.spotInterruption },
     },
-    { name: 'rebalance', pattern: { source: ['aws.ec2'], 'detail-type': ['EC2 Instance Rebalance Recommendation'] } },
+    { name: 'rebalance', pattern: { source: ['aws.ec2'], 'detail-type': types.rebalance } },
     {
       name: 'auto-scaling',
       pattern: {
         source: ['aws.autoscaling'],
-        'detail-type': [...autoScaling, ...terminations],
+        'detail-type': types.autoScaling,
         detail: { AutoScalingGroupName: groups },
       },
     },
@@ -44,7 +44,7 @@ function eventRules(
       pattern: {
         source: [names.eventSource],
         resources: [names.tables.workers],
-        'detail-type': ['Worker Ready', 'Camera Released', 'Worker Drained'],
+        'detail-type': types.worker,
         detail: { fleet: fleets },
       },
     },

@@ -5,6 +5,7 @@
  * Invariant: whatever could not be handled ends in a queue that an alarm watches; nothing is lost in silence.
  */
 import type { ResourceNames } from '../../core/names.ts';
+import { rowStreamMapping } from '../../functions/triggers.ts';
 import { chosenNamesOf } from '../fleet/task.ts';
 import { lambdaFunction } from '../lambda-function.ts';
 import type { PolicyStatement } from '../policy-statement.ts';
@@ -13,12 +14,6 @@ import type { Settings } from '../settings.ts';
 import { capacityEvents } from './capacity-events.ts';
 import { loopPermissions } from './permissions.ts';
 
-/** Settings of the stream mapping; local/stage.ts maps the local stream alike, and a test compares them. */
-export const streamMapping = {
-  batchSize: 100,
-  maximumRetryAttempts: 5,
-  maximumRecordAgeInSeconds: 3_600,
-};
 const queueRetentionDays = 14;
 
 export type ControlSurroundings = { accountId: string; names: ResourceNames; tables: Registry['tables'] };
@@ -83,8 +78,7 @@ export function control(settings: Settings, { accountId, names, tables }: Contro
     eventSourceArn: tables.cameras.nodes.table.streamArn,
     functionName: cameraChanged.function.arn,
     startingPosition: 'TRIM_HORIZON',
-    ...streamMapping,
-    bisectBatchOnFunctionError: true,
+    ...rowStreamMapping,
     functionResponseTypes: ['ReportBatchItemFailures'],
     destinationConfig: { onFailure: { destinationArn: rowsQueue.arn } },
   });

@@ -4,10 +4,11 @@
  * SUCCESSFUL heartbeat was SENT — control counts from what the item says, which is never later than that. A worker
  * therefore stops by itself (15 s) well before control gives its cameras away (25 s).
  */
+import { heartbeatIntervalMs, workerFencesAfterMs } from '../../core/fleet-state.ts';
+
 export type LeaseLimits = { intervalMs: number; fenceAfterMs: number };
 
-/** Design: heartbeat every 3 s, fence after 15 s. */
-export const leaseLimits: LeaseLimits = { intervalMs: 3_000, fenceAfterMs: 15_000 };
+export const leaseLimits: LeaseLimits = { intervalMs: heartbeatIntervalMs, fenceAfterMs: workerFencesAfterMs };
 
 export class Lease {
   readonly #limits: LeaseLimits;
