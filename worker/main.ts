@@ -17,8 +17,13 @@ function fail(error: unknown): never {
 process.on('unhandledRejection', fail);
 process.on('uncaughtException', fail);
 
+// What is asked for while the worker starts is done once it has: a process that exits while its threads load native code
+// dies of a signal. A second signal still ends it at once.
+let askedWhileStarting: (() => void) | null = null;
 /** Nobody is left to drain for. */
-let leave = () => process.exit(0);
+let leave = () => {
+  askedWhileStarting = () => leave();
+};
 
 try {
   const environment = parseWorkerEnvironment(process.env);
@@ -29,7 +34,9 @@ try {
     process.stdin.once('error', () => leave());
   }
   let isAsked = false;
-  let stop = (_reason: string) => process.exit(0);
+  let stop = (reason: string) => {
+    askedWhileStarting = () => stop(reason);
+  };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       if (isAsked) process.exit(1);
@@ -47,16 +54,15 @@ try {
       clearInterval(keepAlive);
       process.exit(0);
     }, fail);
-    return undefined as never;
   };
   // Threads that are inside native code when the process exits crash it: they are closed first, within a limit.
   leave = () => {
     const exit = () => process.exit(0);
     setTimeout(exit, leaveTimeoutMs);
     worker.abandon().then(exit, exit);
-    return undefined as never;
   };
   void worker.fatal.then(fail);
+  (askedWhileStarting as (() => void) | null)?.();
 } catch (error) {
   fail(error);
 }
