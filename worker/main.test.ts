@@ -1,6 +1,7 @@
 /** The process entry: exit codes and last words. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { watch } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -63,6 +64,16 @@ test('SIGTERM drains, decode thread and all, and exits with 0', async () => {
   const { code, stderr } = await exited;
   expect(stderr).toContain('camera stopped');
   expect(code).toBe(0);
+});
+
+test('SIGTERM while its threads still load ends it in order too', async () => {
+  const watcher = watch(folder);
+  const { child, exited } = run({ ...standalone(), CACHE_FOLDER: path.join(folder, 'cache-of-the-starting') });
+  // The inference thread makes it on its way to the model; the decode thread is loading meanwhile.
+  for (let name = ''; name !== 'cache-of-the-starting'; ) [, name] = await once(watcher, 'change');
+  watcher.close();
+  child.kill('SIGTERM');
+  expect((await exited).code).toBe(0);
 });
 
 test('a worker ends when the pipe of its parent does', async () => {
