@@ -8,24 +8,22 @@ import os from 'node:os';
 import { Registry } from 'prom-client';
 import { type AwsClients, awsClients } from '../aws/clients.ts';
 import { ecsAgent, type TaskIdentity } from '../aws/ecs-agent.ts';
-import { controlLink } from '../aws/heartbeat.ts';
 import { kinesisVideoMedia, type MediaSource } from '../aws/media.ts';
 import type { ResultStore } from '../aws/results.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import type { KvsInferError } from '../core/errors.ts';
-import { resourceNames } from '../core/names.ts';
 import type { WorkerEnvironment } from './environment.ts';
 import { DeliveryQueue } from './publish/delivery-queue.ts';
 import { type PublishGate, RecordPublisher } from './publish/record-publisher.ts';
 import { resultDestination } from './publish/result-destination.ts';
 import { CameraSupervisor } from './runtime/camera-supervisor.ts';
-import { FleetMember } from './runtime/fleet-member.ts';
+import type { FleetMember } from './runtime/fleet-member.ts';
 import { type Health, startHttpServer, type WorkerHttpServer } from './runtime/http-server.ts';
+import { joinFleet } from './runtime/join-fleet.ts';
 import { jsonLog, type Log } from './runtime/log.ts';
 import { LoopDelay } from './runtime/loop-delay.ts';
 import { WorkerMetrics } from './runtime/metrics.ts';
 import { type LoadedModel, ModelPool } from './runtime/model-pool.ts';
-import { TaskProtection } from './runtime/task-protection.ts';
 import { workerGauges } from './runtime/worker-gauges.ts';
 import { workerHealth } from './runtime/worker-health.ts';
 import { startDecodeHere, startDecodeThread } from './session/decode-link.ts';
@@ -184,7 +182,12 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
   try {
     http = await startHttpServer({ ...environment.http, health, registry: metrics.registry });
     if (environment.control !== null) {
-      member = fleetMember(environment.control);
+      member = joinFleet(environment.control, {
+        ...{ environment, clients, clock, log, supervisor, agent, identity, workerId, startedAtMs },
+        mainModel: () => main,
+        onHeartbeat: (outcome) => metrics.heartbeat(outcome),
+        onFenced: () => publisher.gateChanged(),
+      });
       member.start();
     }
     const cameras =
@@ -210,39 +213,6 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     }
     const inferencesPerSecond = client.measuredInferencesPerSecond;
     log.info('ready', { provider, model: model.name, precision: model.precision, inferencesPerSecond });
-  }
-
-  function fleetMember(control: NonNullable<WorkerEnvironment['control']>): FleetMember {
-    const { stage, fleet, accountId } = control;
-    const names = resourceNames(stage, accountId, control.names);
-    return new FleetMember({
-      clock,
-      log,
-      supervisor,
-      protection: new TaskProtection(agent, clock, log),
-      control: controlLink(clients, {
-        fleet,
-        workerId,
-        workersTable: names.tables.workers,
-        cameraStatesTable: names.tables.cameraStates,
-        eventSource: names.eventSource,
-      }),
-      describe: () => {
-        const measured = main?.client.measuredInferencesPerSecond;
-        const limit = environment.inferencesPerSecondLimit ?? Number.POSITIVE_INFINITY;
-        const { firstInferenceAtMs } = supervisor;
-        return {
-          schemaVersion: 1,
-          startedAtMs,
-          ...(identity === null ? {} : identityFields(identity)),
-          ...(main === null ? {} : { provider: main.client.provider }),
-          ...(measured === undefined ? {} : { capacityInferencesPerSecond: Math.min(measured, limit) }),
-          ...(firstInferenceAtMs === undefined ? {} : { firstInferenceAtMs }),
-        };
-      },
-      onHeartbeat: (outcome) => metrics.heartbeat(outcome),
-      onFenced: () => publisher.gateChanged(),
-    });
   }
 
   let stopping: Promise<void> | null = null;
@@ -287,13 +257,4 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
 
 function clientOptions({ region, endpoint }: WorkerEnvironment): { region: string; endpoint?: string } {
   return { region, ...(endpoint === undefined ? {} : { endpoint }) };
-}
-
-function identityFields({ taskArn, containerInstanceArn, instanceId, revision }: TaskIdentity) {
-  return {
-    taskArn,
-    ...(containerInstanceArn === undefined ? {} : { containerInstanceArn }),
-    ...(instanceId === undefined ? {} : { instanceId }),
-    ...(revision === undefined ? {} : { revision }),
-  };
 }
