@@ -188,13 +188,23 @@ test('health, readiness and metrics are served', async () => {
   const get = (path: string) => fetch(`http://127.0.0.1:${worker.httpPort}${path}`);
   const health = await get('/healthz');
   expect(health.status).toBe(200);
-  expect(await health.json()).toMatchObject({ status: 'ok', provider: 'cpu', cameras: 1, lifecycle: 'ready' });
+  expect(await health.json()).toMatchObject({
+    ...{ status: 'ok', provider: 'cpu', lifecycle: 'ready' },
+    models: [{ model: 'default', sha256: expect.stringMatching(/^[0-9a-f]{64}$/) }],
+    cameras: [{ cameraId: 'dock-1', state: 'running', frames: { captured: expect.any(Number) } }],
+  });
   expect((await get('/readyz')).status).toBe(200);
   expect((await get('/nothing')).status).toBe(404);
   const metrics = await (await get('/metrics')).text();
   expect(metrics).toMatch(/kvs_infer_frames_total\{outcome="inferred"\} [1-9]/);
   expect(metrics).toMatch(/kvs_infer_records_total\{outcome="published"\} [1-9]/);
-  expect(metrics).toMatch(/kvs_infer_model_info\{provider="cpu",model="default",sha256="[0-9a-f]{64}"\} 1/);
+  expect(metrics).toMatch(/kvs_infer_model_info\{.*provider="cpu".*sha256="[0-9a-f]{64}"\} 1/);
+  expect(metrics).toMatch(/kvs_infer_camera_lag_seconds\{camera="dock-1"\} [0-9.]+/);
+  expect(metrics).toMatch(/kvs_infer_published_lag_seconds_count [1-9]/);
+  expect(metrics).toMatch(/process_cpu_seconds_total [0-9.]+/);
+  worker.supervisor.stop('dock-1', true, 'a test');
+  await rig.step(1_100);
+  expect(await (await get('/metrics')).text()).not.toContain('camera="dock-1"');
 });
 
 test('a promised GPU that is absent fails the health check', async () => {

@@ -18,6 +18,7 @@ import { type PublishGate, RecordPublisher } from './publish/record-publisher.ts
 import { resultDestination } from './publish/result-destination.ts';
 import { CameraSupervisor } from './runtime/camera-supervisor.ts';
 import type { FleetMember } from './runtime/fleet-member.ts';
+import { GpuWatch } from './runtime/gpu-reading.ts';
 import { type Health, startHttpServer, type WorkerHttpServer } from './runtime/http-server.ts';
 import { joinFleet } from './runtime/join-fleet.ts';
 import { jsonLog, type Log } from './runtime/log.ts';
@@ -97,7 +98,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     gate,
     clock,
     random,
-    onPublished: (count) => metrics.records('published', count),
+    onPublished: (stored) => metrics.published(stored, clock.nowMs()),
     onDiscarded: (reason, count) => metrics.records(reason, count),
     onRetry: (error) => log.warn('records could not be put; they are sent again', { error }),
   });
@@ -151,12 +152,13 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
 
   const loopDelay = new LoopDelay(clock);
   let main: LoadedModel | null = null;
-  const health = () =>
-    workerHealth({ environment, workerId, member, main, models, cameras: supervisor.running().size });
+  let gpu: GpuWatch | null = null;
+  const health = () => workerHealth({ environment, workerId, member, main, models, supervisor });
   const gauges = () =>
     workerGauges({
       ...{ supervisor, models, publisher, deliveries },
       mainLoopDelayP99Ms: loopDelay.p99Ms,
+      gpu: gpu?.reading ?? null,
       isFenced: member?.isFenced() ?? false,
     });
 
@@ -164,6 +166,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
   let standalone: StandaloneSchedule | null = null;
   const closeAll = async (end: 'told' | 'untold' = 'told') => {
     loopDelay.stop();
+    gpu?.stop();
     if (end === 'told') await member?.close();
     else {
       member?.abandon();
@@ -194,6 +197,9 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
       environment.configFile === undefined ? null : await readStandaloneCameras(environment.configFile, log);
     main = await models.get(defaultModel);
     reportModel(main);
+    if (main.client.provider === 'cuda') {
+      gpu = new GpuWatch(clock, (reason) => log.warn('the GPU cannot be read; its metrics are missing', { reason }));
+    }
     member?.ready();
     if (cameras !== null) {
       standalone = new StandaloneSchedule(cameras, supervisor, clock);
@@ -206,7 +212,6 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
 
   function reportModel({ client }: LoadedModel): void {
     const { provider, model } = client;
-    metrics.build({ provider, model: model.name, sha256: model.sha256 });
     for (const failure of client.providerFailures) log.error('a provider could not be had', { ...failure });
     if (provider === 'cuda' && client.halfPrecisionRefused !== null) {
       log.warn('the GPU runs the model in full precision', { model: model.name, reason: client.halfPrecisionRefused });

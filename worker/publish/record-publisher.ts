@@ -28,12 +28,13 @@ export type PublisherOptions = {
   gate: PublishGate;
   clock: Clock;
   random: () => number;
-  onPublished?(count: number): void;
+  /** Stored records, with the time at which what they tell of was captured. */
+  onPublished?(stored: readonly { capturedAtMs: number }[]): void;
   onDiscarded?(reason: DiscardReason, count: number): void;
   onRetry?(error: unknown): void;
 };
 
-type Buffered = { cameraId: string; epoch: number; data: Uint8Array; bytes: number };
+type Buffered = { cameraId: string; epoch: number; capturedAtMs: number; data: Uint8Array; bytes: number };
 
 export class RecordPublisher {
   readonly #options: PublisherOptions;
@@ -69,7 +70,8 @@ export class RecordPublisher {
       this.#discard('too-large', 1);
       return;
     }
-    this.#buffer.push({ cameraId: record.cameraId, epoch: record.epoch, data, bytes });
+    const capturedAtMs = Date.parse(record.schema === 'kvs-infer/frame@1' ? record.capturedAt : record.at);
+    this.#buffer.push({ cameraId: record.cameraId, epoch: record.epoch, capturedAtMs, data, bytes });
     this.#bufferedBytes += bytes;
     while (this.#buffer.length > bufferedRecordsMax || this.#bufferedBytes > bufferedBytesMax) {
       const oldest = this.#buffer.shift();
@@ -135,7 +137,10 @@ export class RecordPublisher {
     }
     const stored = batch.length - failed.length;
     this.published += stored;
-    if (stored > 0) this.#options.onPublished?.(stored);
+    if (stored > 0) {
+      const failedOnes = new Set(failed);
+      this.#options.onPublished?.(batch.filter((record) => !failedOnes.has(record)));
+    }
     // Back to the front in their order, so that nothing of their camera overtakes them from here on.
     this.#buffer.unshift(...failed);
     for (const record of failed) this.#bufferedBytes += record.bytes;

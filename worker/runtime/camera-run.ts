@@ -29,6 +29,8 @@ export class CameraRun {
   framesInferred = 0;
   firstInferenceAtMs: number | undefined;
   lastInferenceAtMs: number | undefined;
+  /** Of the newest frame, from its producer time to its inference; null before the first. */
+  lagMs: number | null = null;
   isStopping = false;
   readonly #clock: Clock;
   readonly #metrics: WorkerMetrics;
@@ -132,6 +134,7 @@ export class CameraRun {
     this.framesInferred += 1;
     this.firstInferenceAtMs ??= nowMs;
     this.lastInferenceAtMs = nowMs;
+    this.lagMs = nowMs - frame.capturedAtMs;
     this.#rate.count(this.#clock.monotonicMs());
     this.#settle('inferred', inferred.buffer);
     // The frame is settled: what goes wrong from here on concerns its results alone.

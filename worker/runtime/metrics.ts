@@ -1,22 +1,22 @@
 /**
  * What /metrics says, in a registry that is handed in: two workers in one process never share numbers.
- * Invariant: labels come from small fixed sets, never from cameras or tracks, so that the number of series is bounded.
+ * Invariant: labels come from small fixed sets or from what runs here now, cameras and models; a camera's series end with
+ * it, so that their number stays bounded.
  */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { dropReasons, type FrameCounts } from '../session/frame-ledger.ts';
 import type { InferredFrame } from './inference-scheduler.ts';
+import { type RunningGauges, registerRunningGauges } from './running-gauges.ts';
 
 const stageSeconds = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5];
 const lagSeconds = [0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20, 60];
 
-export type Gauges = {
-  cameras: Record<string, number>;
+export type Gauges = RunningGauges & {
   publisherRecords: number;
   deliveries: number;
   inferenceQueue: number;
   mainLoopDelayP99Ms: number;
   decodeLoopDelayP99Ms: number;
-  millisBehindNowMax: number;
   isFenced: boolean;
 };
 
@@ -25,6 +25,7 @@ export class WorkerMetrics {
   readonly #frames;
   readonly #stage;
   readonly #lag;
+  readonly #publishedLag;
   readonly #batch;
   readonly #records;
   readonly #deliveries;
@@ -51,6 +52,12 @@ export class WorkerMetrics {
     this.#lag = new Histogram({
       name: `${prefix}lag_seconds`,
       help: 'From the producer time of a frame to its results',
+      buckets: lagSeconds,
+      registers,
+    });
+    this.#publishedLag = new Histogram({
+      name: `${prefix}published_lag_seconds`,
+      help: 'From the producer time of a frame to its record being stored in the result stream',
       buckets: lagSeconds,
       registers,
     });
@@ -126,22 +133,17 @@ export class WorkerMetrics {
     this.#records.inc({ outcome }, count);
   }
 
+  published(stored: readonly { capturedAtMs: number }[], nowMs: number): void {
+    this.records('published', stored.length);
+    for (const { capturedAtMs } of stored) this.#publishedLag.observe(Math.max(0, nowMs - capturedAtMs) / 1_000);
+  }
+
   delivery(kind: string, outcome: string): void {
     this.#deliveries.inc({ kind, outcome });
   }
 
   heartbeat(outcome: 'succeeded' | 'failed' | 'fenced'): void {
     this.#heartbeats.inc({ outcome });
-  }
-
-  /** One gauge that is constantly 1 and says in labels what runs. */
-  build(labels: { provider: string; model: string; sha256: string }): void {
-    new Gauge({
-      name: 'kvs_infer_model_info',
-      help: 'The default model and where it runs',
-      labelNames: ['provider', 'model', 'sha256'],
-      registers: [this.registry],
-    }).set(labels, 1);
   }
 
   #registerGauges(prefix: string, gauges: () => Gauges): void {
@@ -156,11 +158,6 @@ export class WorkerMetrics {
         'Largest event-loop delay of the decode threads',
         (v) => v.decodeLoopDelayP99Ms / 1_000,
       ],
-      [
-        'behind_live_edge_seconds',
-        'Largest distance of a camera from the live edge',
-        (v) => v.millisBehindNowMax / 1_000,
-      ],
       ['fenced', '1 while the lease is lost and nothing is published', (v) => (v.isFenced ? 1 : 0)],
     ];
     for (const [name, help, read] of simple) {
@@ -173,15 +170,6 @@ export class WorkerMetrics {
         },
       });
     }
-    new Gauge({
-      name: `${prefix}cameras`,
-      help: 'Cameras of this worker by state',
-      labelNames: ['state'],
-      registers,
-      collect() {
-        this.reset();
-        for (const [state, count] of Object.entries(gauges().cameras)) this.set({ state }, count);
-      },
-    });
+    registerRunningGauges(prefix, this.registry, gauges);
   }
 }

@@ -4,8 +4,10 @@
 import type { DeliveryQueue } from '../publish/delivery-queue.ts';
 import type { RecordPublisher } from '../publish/record-publisher.ts';
 import type { CameraSupervisor } from './camera-supervisor.ts';
+import type { GpuReading } from './gpu-reading.ts';
 import type { Gauges } from './metrics.ts';
-import type { ModelPool } from './model-pool.ts';
+import type { LoadedModel, ModelPool } from './model-pool.ts';
+import type { ModelGauges } from './running-gauges.ts';
 
 export function workerGauges(worker: {
   supervisor: CameraSupervisor;
@@ -13,23 +15,27 @@ export function workerGauges(worker: {
   publisher: RecordPublisher;
   deliveries: DeliveryQueue;
   mainLoopDelayP99Ms: number;
+  gpu: GpuReading | null;
   isFenced: boolean;
 }): Gauges {
-  const { supervisor, models, publisher, deliveries, mainLoopDelayP99Ms, isFenced } = worker;
-  const cameras: Record<string, number> = {};
-  let millisBehindNowMax = 0;
-  for (const { state } of Object.values(supervisor.heartbeat())) cameras[state] = (cameras[state] ?? 0) + 1;
-  for (const { report } of supervisor.runs()) {
-    millisBehindNowMax = Math.max(millisBehindNowMax, report?.millisBehindNow ?? 0);
-  }
+  const { supervisor, models, publisher, deliveries, mainLoopDelayP99Ms, gpu, isFenced } = worker;
+  const cameras = [...supervisor.runs()].map((run) => {
+    const { state, fps } = run.heartbeat();
+    return { cameraId: run.cameraId, state, fps, lagMs: run.lagMs, behindMs: run.report?.millisBehindNow ?? null };
+  });
   return {
     cameras,
+    models: [...models.loaded].map(([name, model]) => modelGauges(name, model)),
+    gpu,
     publisherRecords: publisher.size,
     deliveries: deliveries.size,
     inferenceQueue: [...models.loaded.values()].reduce((sum, { scheduler }) => sum + scheduler.queued, 0),
     mainLoopDelayP99Ms,
     decodeLoopDelayP99Ms: supervisor.decodeLoopDelayP99Ms,
-    millisBehindNowMax,
     isFenced,
   };
+}
+
+export function modelGauges(name: string, { client }: LoadedModel): ModelGauges {
+  return { model: name, provider: client.provider, precision: client.model.precision, sha256: client.model.sha256 };
 }

@@ -3,9 +3,11 @@
  * loads and until the first heartbeat has arrived.
  */
 import type { WorkerEnvironment } from '../environment.ts';
+import type { CameraSupervisor } from './camera-supervisor.ts';
 import type { FleetMember } from './fleet-member.ts';
 import type { Health } from './http-server.ts';
 import type { LoadedModel, ModelPool } from './model-pool.ts';
+import { modelGauges } from './worker-gauges.ts';
 
 export function workerHealth(worker: {
   environment: Pick<WorkerEnvironment, 'providers'>;
@@ -14,10 +16,10 @@ export function workerHealth(worker: {
   member: Pick<FleetMember, 'hasLostLease' | 'isFenced' | 'lifecycle'> | null;
   /** Null until the default model is ready. */
   main: LoadedModel | null;
-  models: Pick<ModelPool, 'dead'>;
-  cameras: number;
+  models: Pick<ModelPool, 'dead' | 'loaded'>;
+  supervisor: Pick<CameraSupervisor, 'runs'>;
 }): Health {
-  const { environment, member, main, models } = worker;
+  const { environment, member, main, models, supervisor } = worker;
   const problems: string[] = [];
   for (const [name, error] of models.dead) problems.push(`the inference thread of "${name}" is dead: ${error.message}`);
   if (member?.hasLostLease() === true) problems.push('the lease is lost: no heartbeat for 15 s, nothing is published');
@@ -36,9 +38,15 @@ export function workerHealth(worker: {
     about: {
       workerId: worker.workerId,
       lifecycle: member?.lifecycle ?? 'standalone',
-      cameras: worker.cameras,
       provider: main?.client.provider ?? null,
-      model: main?.client.model.name ?? null,
+      models: [...models.loaded].map(([name, model]) => ({
+        ...modelGauges(name, model),
+        inferencesPerSecond: model.client.measuredInferencesPerSecond,
+      })),
+      cameras: [...supervisor.runs()].map((run) => {
+        const { state, reason, fps } = run.heartbeat();
+        return { cameraId: run.cameraId, state, reason, fps, lagMs: run.lagMs, frames: run.report?.frames ?? null };
+      }),
     },
   };
 }

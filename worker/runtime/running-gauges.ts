@@ -1,0 +1,84 @@
+/**
+ * Gauges whose series come and go: one per camera and model that runs here, the process and its GPU.
+ * Invariant: each is set anew whenever somebody asks, so that nothing is told of what has stopped.
+ */
+import { Counter, Gauge, type Registry } from 'prom-client';
+import type { GpuReading } from './gpu-reading.ts';
+
+/** What runs here now, one entry per camera. */
+export type CameraGauges = {
+  cameraId: string;
+  state: string;
+  fps: number;
+  /** Newest frame: from its producer time to its results; null before the first. */
+  lagMs: number | null;
+  /** Distance from the live edge; null before the first fragment. */
+  behindMs: number | null;
+};
+export type ModelGauges = { model: string; provider: string; precision: string; sha256: string };
+export type RunningGauges = {
+  cameras: readonly CameraGauges[];
+  models: readonly ModelGauges[];
+  /** Null where there is no GPU, or before it was first asked. */
+  gpu: GpuReading | null;
+};
+
+type Series = [labels: Record<string, string>, value: number | null];
+
+export function registerRunningGauges(prefix: string, registry: Registry, running: () => RunningGauges): void {
+  const gauge = (name: string, help: string, labelNames: string[], series: () => Series[]) => {
+    new Gauge({
+      name,
+      help,
+      labelNames,
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const [labels, value] of series()) if (value !== null) this.set(labels, value);
+      },
+    });
+  };
+  const ofCamera = (name: string, help: string, value: (camera: CameraGauges) => number | null) =>
+    gauge(prefix + name, help, ['camera'], () =>
+      running().cameras.map((camera): Series => [{ camera: camera.cameraId }, value(camera)]),
+    );
+  ofCamera('camera_lag_seconds', 'Newest frame: from its producer time to its results', ({ lagMs }) => seconds(lagMs));
+  ofCamera('camera_behind_live_edge_seconds', 'Distance from the live edge', ({ behindMs }) => seconds(behindMs));
+  ofCamera('camera_inferences_per_second', 'Inferences per second over the last 10 s', ({ fps }) => fps);
+  gauge(`${prefix}cameras`, 'Cameras of this worker by state', ['state'], () => {
+    const byState = new Map<string, number>();
+    for (const { state } of running().cameras) byState.set(state, (byState.get(state) ?? 0) + 1);
+    return [...byState].map(([state, count]): Series => [{ state }, count]);
+  });
+  gauge(`${prefix}model_info`, 'Loaded models and where they run', ['provider', 'model', 'precision', 'sha256'], () =>
+    running().models.map((model): Series => [{ ...model }, 1]),
+  );
+  gauge(`${prefix}gpu_memory_bytes`, 'Memory of the GPU', ['kind'], () => {
+    const { gpu } = running();
+    if (gpu === null) return [];
+    return [
+      [{ kind: 'used' }, gpu.memoryUsedBytes],
+      [{ kind: 'total' }, gpu.memoryTotalBytes],
+    ];
+  });
+  gauge(`${prefix}gpu_load_ratio`, 'Share of the last second in which the GPU was busy', [], () => {
+    const { gpu } = running();
+    return gpu === null ? [] : [[{}, gpu.loadRatio]];
+  });
+  // The names that Prometheus' own client libraries give these two.
+  new Counter({
+    name: 'process_cpu_seconds_total',
+    help: 'CPU time of all threads',
+    registers: [registry],
+    collect() {
+      const { user, system } = process.cpuUsage();
+      this.reset();
+      this.inc((user + system) / 1e6);
+    },
+  });
+  gauge('process_resident_memory_bytes', 'Resident memory', [], () => [[{}, process.memoryUsage.rss()]]);
+}
+
+function seconds(milliseconds: number | null): number | null {
+  return milliseconds === null ? null : milliseconds / 1_000;
+}
