@@ -88,6 +88,13 @@ export const cameraRowSchema = z.strictObject({
       confidence: unit.default(0.35),
       iou: unit.default(0.5),
       classes: classList.default([]),
+      motionGate: z
+        .strictObject({
+          enabled: z.boolean().default(false),
+          maxSkipMs: z.int().min(200).max(60_000).default(5_000),
+          sensitivity: unit.default(0.5),
+        })
+        .prefault({}),
     })
     .prefault({}),
   regions: z.array(region).max(50).default([]),

@@ -27,7 +27,14 @@ function camera(cameraId: string, windows: { days?: Weekday[]; start: string; en
     enabled: true,
     priority: 50,
     schedule,
-    detect: { model: 'default', fps, confidence: 0.35, iou: 0.5, classes: [] },
+    detect: {
+      model: 'default',
+      fps,
+      confidence: 0.35,
+      iou: 0.5,
+      classes: [],
+      motionGate: { enabled: false, maxSkipMs: 5_000, sensitivity: 0.5 },
+    },
   };
 }
 const always = (cameraId: string, fps = 5): CostedCamera => ({ ...camera(cameraId, [], fps), schedule: 'always' });

@@ -73,6 +73,7 @@ export class CameraResults {
     const { confidence, iou } = this.#camera.detect;
     const kept = suppress(candidates, { confidence, iou, classIds: this.#classIds });
     const found = this.#inRegions(toDetections(kept, this.#model.labels, frame.letterbox));
+    if (frame.stillUntilMs !== null) this.#tracker.stoodStill(frame.stillUntilMs);
     const { detections, entered, exited } = this.#tracker.update(frame, found);
     const enteredIds = new Set(entered.map((track) => track.trackId));
     for (const detection of detections) {

@@ -17,6 +17,7 @@ function frameAt(milliseconds: number): IntakeFrame {
     width: 1,
     height: 1,
     letterbox: { ...letterbox, width: 1, height: 1 },
+    stillUntilMs: null,
   };
 }
 function sighting(trackId: string, score: number): Detection {

@@ -2,12 +2,14 @@
  * One run of one camera on main: from its assignment to its last record. Joins the decode host, the model and the results.
  * Invariant: a run is started once and stopped once; `stopped` resolves only when its frames are all settled.
  */
+import type { Camera } from '../../core/camera.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { KvsInferError } from '../../core/errors.ts';
 import type { Assignment, RunningCamera, RunningCameraState } from '../../core/fleet-state.ts';
 import type { CameraResults } from '../publish/camera-results.ts';
 import type { DecodeLink } from '../session/decode-link.ts';
 import type { FromDecodeHost, IntakeReport, CameraRun as RunName } from '../session/messages.ts';
+import type { MotionGateSettings } from '../session/motion-gate.ts';
 import type { InferredFrame } from './inference-scheduler.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import type { LoadedModel } from './model-pool.ts';
@@ -28,7 +30,6 @@ export class CameraRun {
   report: IntakeReport | null = null;
   framesInferred = 0;
   firstInferenceAtMs: number | undefined;
-  lastInferenceAtMs: number | undefined;
   /** Of the newest frame, from its producer time to its inference; null before the first. */
   lagMs: number | null = null;
   isStopping = false;
@@ -38,6 +39,7 @@ export class CameraRun {
   readonly #onModelLost: () => void;
   readonly #onResultsFailed: (error: unknown) => void;
   #model: LoadedModel | null = null;
+  #lastInferredAtMs: number | undefined;
   #resolveStopped: (report: IntakeReport | null) => void = () => {};
 
   constructor(
@@ -70,6 +72,12 @@ export class CameraRun {
     return this.assignment.camera.cameraId;
   }
 
+  /** When it was last known what the camera shows: by an inference, or because the motion gate saw no change. */
+  get lastInferenceAtMs(): number | undefined {
+    if (this.#lastInferredAtMs === undefined) return undefined;
+    return Math.max(this.#lastInferredAtMs, this.report?.lastStillAtMs ?? 0);
+  }
+
   begin(model: LoadedModel, results: CameraResults): void {
     this.#model = model;
     this.results = results;
@@ -81,6 +89,7 @@ export class CameraRun {
       settings: {
         streamName: camera.streamName,
         fps: camera.detect.fps,
+        motionGate: motionGateSettings(camera),
         keepPictures: camera.snapshots.on !== 'never' && camera.snapshots.maxPerMinute > 0,
         input: { width: model.client.model.inputWidth, height: model.client.model.inputHeight },
         resumeAfter: resumeAfter ?? null,
@@ -133,7 +142,7 @@ export class CameraRun {
     this.#metrics.inference(inferred, nowMs - frame.readyAtMs);
     this.framesInferred += 1;
     this.firstInferenceAtMs ??= nowMs;
-    this.lastInferenceAtMs = nowMs;
+    this.#lastInferredAtMs = nowMs;
     this.lagMs = nowMs - frame.capturedAtMs;
     this.#rate.count(this.#clock.monotonicMs());
     this.#settle('inferred', inferred.buffer);
@@ -188,4 +197,14 @@ export class CameraRun {
     }
     return { state, reason };
   }
+}
+
+/** After motion, frames are inferred until every track has been confirmed or missed for long enough to end. */
+function motionGateSettings({ detect, smoothing }: Camera): MotionGateSettings | null {
+  // An assignment that a former version of control wrote has none.
+  const gate = detect.motionGate as Camera['detect']['motionGate'] | undefined;
+  if (gate?.enabled !== true) return null;
+  const { maxSkipMs, sensitivity } = gate;
+  const framesMs = ((smoothing.minHits + 1) * 1_000) / detect.fps;
+  return { maxSkipMs, sensitivity, holdMs: Math.max(framesMs, smoothing.maxMissMs + 1_000 / detect.fps) };
 }

@@ -1,21 +1,18 @@
 /**
- * One camera from fragments to letterboxed frames: decides frame by frame what is decoded and what is sent to the
- * detector. Overload policy: one frame at the detector, one waiting, and the newest frame takes the waiting place.
- * Invariant: every frame that arrives is settled once in the ledger; at most two frame buffers and `picturesMax`
- * pictures exist per camera; no frame that a former session or owner handled is sent again.
+ * One camera from fragments to decoded frames: decides frame by frame what is handled, what is decoded, and where a later
+ * session goes on. What becomes of the pictures is in detector-slot.ts.
+ * Invariant: every frame that arrives is settled once in the ledger; no frame that a former session or owner handled is
+ * sent again.
  */
 import type { Checkpoint } from '../../core/fleet-state.ts';
-import { letterboxGeometry } from '../decode/letterbox.ts';
 import type { I420 } from '../decode/picture-scaler.ts';
 import type { Fragment, FragmentEvent } from '../demux/fragment-reader.ts';
-import { DecodeChain, type DecodedPicture } from './decode-chain.ts';
+import { DecodeChain } from './decode-chain.ts';
+import { DetectorSlot } from './detector-slot.ts';
+import { FrameChoice } from './frame-choice.ts';
 import { type DropReason, FrameLedger } from './frame-ledger.ts';
 import { type HandledMark, isHandledFragment } from './handled-fragments.ts';
 import type { CameraIntakeSettings, FrameName, IntakeFrame } from './messages.ts';
-import { FrameSampler, KeyframePace } from './sampler.ts';
-
-/** In flight, waiting, just inferred, and one more for a snapshot that is asked for late. */
-const picturesMax = 4;
 
 export type IntakePorts = {
   nowMs: () => number;
@@ -25,20 +22,13 @@ export type IntakePorts = {
   mediaFault(code: string, message: string): void;
 };
 
-type WaitingFrame = { frame: IntakeFrame; buffer: ArrayBuffer };
-
 export class CameraIntake {
   readonly ledger = new FrameLedger();
   readonly #settings: CameraIntakeSettings;
   readonly #ports: IntakePorts;
-  readonly #sampler: FrameSampler;
-  readonly #keyframes: KeyframePace;
+  readonly #choice: FrameChoice;
   readonly #decoding: DecodeChain;
-  readonly #spareBuffers: ArrayBuffer[] = [];
-  readonly #pictures = new Map<string, I420>();
-  #waiting: WaitingFrame | null = null;
-  readonly #roomWaiters: (() => void)[] = [];
-  #isDetectorBusy = false;
+  readonly #slot: DetectorSlot;
   #isStopped = false;
 
   #fragment: { info: Fragment; treatment: 'handle' | 'repeated' | 'before-assignment' } | null = null;
@@ -54,10 +44,15 @@ export class CameraIntake {
   constructor(settings: CameraIntakeSettings, ports: IntakePorts) {
     this.#settings = settings;
     this.#ports = ports;
-    this.#sampler = new FrameSampler(settings.fps);
-    this.#keyframes = new KeyframePace(settings.fps);
+    this.#choice = new FrameChoice(settings.fps);
+    this.#slot = new DetectorSlot(settings, {
+      nowMs: ports.nowMs,
+      sendFrame: ports.sendFrame,
+      drop: (reason) => this.#drop(reason),
+    });
     this.#decoding = new DecodeChain({
-      picture: (picture, wanted) => this.#place(picture, wanted),
+      picture: (picture, wanted) =>
+        this.#slot.place(picture, wanted, () => ports.monotonicMs() - this.#decodeStartedMs),
       lost: () => this.#drop('decode-failed'),
       fault: ports.mediaFault,
     });
@@ -125,53 +120,52 @@ export class CameraIntake {
     }
   }
 
+  /** @param fps frames per second that overload leaves this camera; its own rate when there is no overload. */
+  usePace(fps: number): void {
+    this.#choice.useGranted(fps);
+  }
+
   /** The detector gave the frame back. @param buffer null when it was lost with the detector. */
   settled(outcome: 'inferred' | DropReason, buffer: ArrayBuffer | null): void {
     if (outcome === 'inferred') this.ledger.inferred();
     else this.ledger.dropped(outcome);
-    this.#isDetectorBusy = false;
-    if (buffer !== null) this.#spareBuffers.push(buffer);
-    const waiting = this.#waiting;
-    this.#waiting = null;
-    this.#tellRoom();
-    if (waiting === null) return;
-    if (this.#isStopped) this.#drop('stopped');
-    else this.#send(waiting);
+    this.#slot.settled(outcome === 'inferred', buffer);
   }
 
   /** One frame is at the detector and one waits: the next wanted one would take its place. */
   get isFull(): boolean {
-    return this.#waiting !== null;
+    return this.#slot.isFull;
   }
 
   /** Resolves when the waiting frame has gone to the detector, or the camera has stopped. */
   room(): Promise<void> {
-    if (!this.isFull) return Promise.resolve();
-    return new Promise((resolve) => this.#roomWaiters.push(resolve));
+    return this.#slot.room();
   }
 
   get isDetectorBusy(): boolean {
-    return this.#isDetectorBusy;
+    return this.#slot.isBusy;
+  }
+
+  /** Wall-clock time at which the motion gate last left out a frame. */
+  get lastStillAtMs(): number | null {
+    return this.#slot.lastStillAtMs;
   }
 
   picture(name: FrameName): I420 | null {
-    return this.#pictures.get(pictureKey(name)) ?? null;
+    return this.#slot.picture(name);
   }
 
   /** Takes no more frames. The one at the detector is still to be settled. */
   stop(): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
-    if (this.#waiting !== null) this.#drop('stopped');
-    this.#waiting = null;
-    this.#tellRoom();
+    this.#slot.stop();
     this.#decoding.close(() => this.#drop('stopped'));
   }
 
   /** Lets go of the pixels; call when the last frame is settled. */
   release(): void {
-    this.#pictures.clear();
-    this.#spareBuffers.length = 0;
+    this.#slot.release();
   }
 
   /**
@@ -216,15 +210,15 @@ export class CameraIntake {
       partial !== null && (event.frameIndex <= partial.frameIndex || event.timestampMs <= partial.producerTimestampMs);
     this.#lastFrameIndex = Math.max(this.#lastFrameIndex, event.frameIndex, isRepeated ? partial.frameIndex : -1);
     if (!isRepeated) this.#handledUpToMs = Math.max(this.#handledUpToMs ?? event.timestampMs, event.timestampMs);
-    if (event.keyframe) this.#keyframes.keyframeSeen(event.timestampMs);
-    const keyframesOnly = this.#keyframes.keyframesSuffice();
+    if (event.keyframe) this.#choice.keyframeSeen(event.timestampMs);
+    const { keyframesOnly } = this.#choice;
+    const verdict = isRepeated ? 'repeated' : this.#choice.of(event.timestampMs, event.keyframe);
+    const isWanted = verdict === 'infer';
+    if (!isWanted) this.#drop(verdict);
     if (keyframesOnly && !event.keyframe) {
       this.#decoding.skipped();
-      this.#drop(isRepeated ? 'repeated' : 'sampling');
       return;
     }
-    const isWanted = !isRepeated && this.#sampler.take(event.timestampMs);
-    if (!isWanted) this.#drop(isRepeated ? 'repeated' : 'sampling');
     this.#decodeStartedMs = this.#ports.monotonicMs();
     this.#decoding.packet(
       event,
@@ -233,50 +227,7 @@ export class CameraIntake {
     );
   }
 
-  #place(picture: DecodedPicture, name: FrameName): void {
-    const { input } = this.#settings;
-    const waiting = this.#waiting;
-    const buffer = waiting?.buffer ?? this.#spareBuffers.pop() ?? new ArrayBuffer(input.width * input.height * 3);
-    if (waiting !== null) {
-      this.#pictures.delete(pictureKey(waiting.frame));
-      this.#drop('overload');
-    }
-    const letterbox = letterboxGeometry(picture.width, picture.height, input.width, input.height);
-    picture.letterboxInto(new Uint8Array(buffer), letterbox);
-    if (this.#settings.keepPictures) this.#keepPicture(name, picture.toI420());
-    const frame: IntakeFrame = {
-      ...name,
-      capturedAtMs: picture.timestampMs,
-      readyAtMs: this.#ports.nowMs(),
-      decodeMs: this.#ports.monotonicMs() - this.#decodeStartedMs,
-      width: picture.width,
-      height: picture.height,
-      letterbox,
-    };
-    if (this.#isDetectorBusy) this.#waiting = { frame, buffer };
-    else this.#send({ frame, buffer });
-  }
-
-  #send({ frame, buffer }: WaitingFrame): void {
-    this.#isDetectorBusy = true;
-    this.#ports.sendFrame(frame, buffer);
-  }
-
-  #keepPicture(name: FrameName, picture: I420): void {
-    this.#pictures.set(pictureKey(name), picture);
-    const oldest = this.#pictures.keys().next().value;
-    if (this.#pictures.size > picturesMax && oldest !== undefined) this.#pictures.delete(oldest);
-  }
-
-  #tellRoom(): void {
-    for (const resolve of this.#roomWaiters.splice(0)) resolve();
-  }
-
   #drop(reason: DropReason): void {
     this.ledger.dropped(reason);
   }
-}
-
-function pictureKey(name: FrameName): string {
-  return `${name.fragmentNumber}/${name.frameIndex}`;
 }

@@ -27,6 +27,7 @@ function rig(settings: Partial<CameraIntakeSettings> = {}, refusals: KvsInferErr
     {
       streamName: 'dock-1',
       fps: 10,
+      motionGate: null,
       keepPictures: false,
       input: { width: 64, height: 48 },
       resumeAfter: null,

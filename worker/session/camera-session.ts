@@ -99,7 +99,14 @@ export class CameraSession {
       this.#dependencies.clock.monotonicMs(),
       this.intake.ledger.counts(),
       this.intake.checkpoint(),
+      this.intake.lastStillAtMs,
     );
+  }
+
+  /** @param fps what overload leaves the camera; its own rate when there is no overload. */
+  usePace(fps: number): void {
+    this.intake.usePace(fps);
+    this.#health.useFps(fps);
   }
 
   picture(frame: FrameName) {

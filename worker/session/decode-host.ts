@@ -66,6 +66,9 @@ export function runDecodeHost(port: HostPort, options: Omit<SessionDependencies,
         });
         return;
       }
+      case 'pace':
+        cameras.get(message.run)?.session.usePace(message.fps);
+        return;
       case 'frame-settled': {
         const camera = cameras.get(message.run);
         if (camera === undefined) return;

@@ -4,6 +4,8 @@
  */
 export const dropReasons = [
   'sampling',
+  'pace',
+  'static',
   'overload',
   'decode-failed',
   'inference-failed',
@@ -15,6 +17,8 @@ export const dropReasons = [
 ] as const;
 /**
  * - sampling: not wanted at the camera's fps
+ * - pace: wanted at the camera's fps, but not at the lower one that overload leaves it
+ * - static: the motion gate saw nothing change since the frame that was inferred last
  * - overload: a newer frame took its place while the detector was busy
  * - decode-failed: the decoder gave no picture for it
  * - inference-failed: the detector refused it or died

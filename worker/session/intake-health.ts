@@ -19,7 +19,7 @@ const overloadShareMax = 0.3;
 const errorCodesMax = 32;
 
 export class IntakeHealth {
-  readonly #fps: number;
+  #fps: number;
   readonly #startedMs: number;
   #lastMediaMs: number | null = null;
   #lastMediaAtMs: number | null = null;
@@ -73,16 +73,27 @@ export class IntakeHealth {
   }
 
   tick(_nowMs: number, frames: FrameCounts): void {
-    this.#window.push({ inferred: frames.inferred, overload: frames.dropped.overload ?? 0 });
+    this.#window.push({ inferred: watchedFrames(frames), overload: frames.dropped.overload ?? 0 });
     if (this.#window.length > windowTicks) this.#window.shift();
   }
 
-  report(nowMs: number, frames: FrameCounts, checkpoint: Checkpoint | null): IntakeReport {
+  /** The rate that is wanted from now on: less than the camera's own while it is paced. */
+  useFps(fps: number): void {
+    this.#fps = fps;
+  }
+
+  report(
+    nowMs: number,
+    frames: FrameCounts,
+    checkpoint: Checkpoint | null,
+    lastStillAtMs: number | null,
+  ): IntakeReport {
     return {
       ...this.#state(nowMs, frames),
       frames,
       checkpoint,
       lastMediaAtMs: this.#lastMediaAtMs,
+      lastStillAtMs,
       millisBehindNow: this.#millisBehindNow,
       sessions: { ...this.#sessions },
       mediaErrors: { ...this.#mediaErrors },
@@ -102,8 +113,8 @@ export class IntakeHealth {
     const oldest = this.#window[0];
     if (oldest !== undefined) {
       const overload = (frames.dropped.overload ?? 0) - oldest.overload;
-      const wanted = overload + frames.inferred - oldest.inferred;
-      const inferred = frames.inferred - oldest.inferred;
+      const inferred = watchedFrames(frames) - oldest.inferred;
+      const wanted = overload + inferred;
       const isShort = inferred < (1 - overloadShareMax) * this.#fps * (this.#window.length - 1);
       if (isShort && overload >= 3 && overload / wanted > overloadShareMax) {
         return {
@@ -118,4 +129,9 @@ export class IntakeHealth {
     }
     return { state: 'running', reason: 'media flows' };
   }
+}
+
+/** A frame in which nothing has changed is known without the detector. */
+function watchedFrames({ inferred, dropped }: FrameCounts): number {
+  return inferred + (dropped.static ?? 0);
 }

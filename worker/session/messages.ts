@@ -7,6 +7,7 @@
 import type { Checkpoint } from '../../core/fleet-state.ts';
 import type { Letterbox } from '../decode/letterbox.ts';
 import type { DropReason, FrameCounts } from './frame-ledger.ts';
+import type { MotionGateSettings } from './motion-gate.ts';
 
 /** One run of one camera: `cameraId#epoch#run`. A restarted camera is a new run, so late messages find nobody. */
 export type CameraRun = string;
@@ -17,6 +18,8 @@ export type FrameName = { fragmentNumber: string; frameIndex: number };
 export type CameraIntakeSettings = {
   streamName: string;
   fps: number;
+  /** Leaves out frames in which nothing has changed; null: every frame is inferred. */
+  motionGate: MotionGateSettings | null;
   /** Keep the last full-resolution pictures, for snapshots. */
   keepPictures: boolean;
   /** The model's input in pixels. */
@@ -39,6 +42,8 @@ export type IntakeFrame = FrameName & {
   width: number;
   height: number;
   letterbox: Letterbox;
+  /** Since the last frame that was sent the picture stood still until this producer time; null: not known to. */
+  stillUntilMs: number | null;
 };
 
 export type IntakeState = 'starting' | 'running' | 'silent' | 'degraded' | 'failing';
@@ -49,6 +54,8 @@ export type IntakeReport = {
   frames: FrameCounts;
   checkpoint: Checkpoint | null;
   lastMediaAtMs: number | null;
+  /** Wall-clock time at which the motion gate last found that nothing had changed: as good as an inference. */
+  lastStillAtMs: number | null;
   millisBehindNow: number | null;
   /** GetMedia sessions opened, ended for any reason, and given up for being too far behind the live edge. */
   sessions: { opened: number; ended: number; skippedToNow: number };
@@ -61,6 +68,8 @@ export type SnapshotBox = { box: [number, number, number, number]; label: string
 export type ToDecodeHost =
   | { type: 'start'; run: CameraRun; settings: CameraIntakeSettings }
   | { type: 'stop'; run: CameraRun }
+  /** Frames per second that overload leaves the camera; its own rate when there is none. */
+  | { type: 'pace'; run: CameraRun; fps: number }
   | { type: 'frame-settled'; run: CameraRun; outcome: 'inferred' | DropReason; buffer: ArrayBuffer | null }
   | { type: 'snapshot'; request: number; run: CameraRun; frame: FrameName; boxes: SnapshotBox[] }
   | { type: 'close' };

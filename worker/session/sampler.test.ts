@@ -42,13 +42,24 @@ test('a producer whose clock jumps back is sampled on', () => {
   expect(sampler.take(1_200)).toBe(true);
 });
 
+test('a change of rate counts from when the last frame was due and never gives an extra one', () => {
+  const sampler = new FrameSampler(5);
+  expect(sampler.take(0)).toBe(true);
+  sampler.useFps(1);
+  expect([200, 400, 800].map((atMs) => sampler.take(atMs))).toEqual([false, false, false]);
+  sampler.useFps(2);
+  expect(sampler.take(500)).toBe(true);
+  sampler.useFps(5);
+  expect([600, 640, 700].map((atMs) => sampler.take(atMs))).toEqual([false, false, true]);
+});
+
 test('keyframes suffice only when they come as often as frames are wanted', () => {
   const paceOf = (fps: number, intervalMs: number) => {
-    const pace = new KeyframePace(fps);
+    const pace = new KeyframePace();
     pace.keyframeSeen(1_000);
-    expect(pace.keyframesSuffice()).toBe(false);
+    expect(pace.keyframesSuffice(fps)).toBe(false);
     pace.keyframeSeen(1_000 + intervalMs);
-    return pace.keyframesSuffice();
+    return pace.keyframesSuffice(fps);
   };
   expect(paceOf(1, 1_000)).toBe(true);
   expect(paceOf(0.5, 1_000)).toBe(true);

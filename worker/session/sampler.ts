@@ -11,11 +11,18 @@ const earlyMaxMs = 10;
 const reorderMaxMs = 2_000;
 
 export class FrameSampler {
-  readonly #intervalMs: number;
+  #intervalMs: number;
   #nextDueMs: number | null = null;
 
   constructor(fps: number) {
     this.#intervalMs = 1_000 / fps;
+  }
+
+  /** Another rate, counted from when the last frame was due: a change of rate gives no extra frame. */
+  useFps(fps: number): void {
+    const intervalMs = 1_000 / fps;
+    if (this.#nextDueMs !== null) this.#nextDueMs += intervalMs - this.#intervalMs;
+    this.#intervalMs = intervalMs;
   }
 
   /** @returns true when the frame of this producer time is to be inferred. */
@@ -39,13 +46,8 @@ export class FrameSampler {
  * Invariant: says yes only when keyframes alone come at least as often as frames are wanted.
  */
 export class KeyframePace {
-  readonly #wantedIntervalMs: number;
   #lastKeyframeMs: number | null = null;
   #keyframeIntervalMs: number | null = null;
-
-  constructor(fps: number) {
-    this.#wantedIntervalMs = 1_000 / fps;
-  }
 
   keyframeSeen(timestampMs: number): void {
     const last = this.#lastKeyframeMs;
@@ -53,9 +55,8 @@ export class KeyframePace {
     this.#keyframeIntervalMs = last === null || timestampMs <= last ? null : timestampMs - last;
   }
 
-  keyframesSuffice(): boolean {
-    return (
-      this.#keyframeIntervalMs !== null && this.#keyframeIntervalMs <= this.#wantedIntervalMs * (1 + earlyShare / 5)
-    );
+  /** @param fps frames wanted per second. */
+  keyframesSuffice(fps: number): boolean {
+    return this.#keyframeIntervalMs !== null && this.#keyframeIntervalMs <= (1_000 / fps) * (1 + earlyShare / 5);
   }
 }

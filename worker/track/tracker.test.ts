@@ -190,3 +190,27 @@ test('memory stays bounded when every frame is noise', () => {
   }
   expect(told).toBe(600);
 });
+
+describe('a picture that stands still', () => {
+  const at = (frameIndex: number) => ({ fragmentNumber: 'f', frameIndex, capturedAtMs: frameIndex * 200 });
+
+  test('what was seen stays the same track, however long nothing was looked at', () => {
+    const tracker = new Tracker(options);
+    run(tracker, [[detection(0.1, 0.5)], [detection(0.12, 0.5)], [detection(0.14, 0.5)]]);
+    tracker.stoodStill(60_000);
+    const { detections, entered, exited } = tracker.update(at(301), [detection(0.14, 0.5)]);
+    expect(detections[0]?.trackId).toBe('f-0-0');
+    expect([entered, exited]).toEqual([[], []]);
+    expect(tracker.activeTracks[0]).toMatchObject({ firstSeenAtMs: 0, lastSeenAtMs: 60_200 });
+  });
+
+  test('what was missed before is missed no longer than its frames tell, and was not seen meanwhile', () => {
+    const tracker = new Tracker(options);
+    const seen = Array.from({ length: 3 }, () => [detection(0.1, 0.5)]);
+    run(tracker, [...seen, [], []]);
+    tracker.stoodStill(10_000);
+    expect(tracker.update(at(51), [])).toMatchObject({ exited: [] });
+    const { exited } = tracker.update(at(54), []);
+    expect(exited[0]).toMatchObject({ trackId: 'f-0-0', lastSeenAtMs: 400 });
+  });
+});

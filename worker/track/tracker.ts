@@ -40,6 +40,8 @@ type Following = Track & {
   sightings: Sighting[];
   /** Shift of the box's centre per millisecond. */
   velocity: [number, number];
+  /** Time since it was last seen in which no frame was looked at because nothing moved: no miss. */
+  unwatchedMs: number;
 };
 
 /** A frame holds at most 300 candidates (model-graph.ts); beyond twice that, the longest unseen are forgotten. */
@@ -100,6 +102,21 @@ export class Tracker {
     return { detections: seen, entered, exited };
   }
 
+  /**
+   * From the last frame until `untilMs` nothing in the picture changed, and no frame was looked at: what was seen is still
+   * there, and what was missed is not missed any longer.
+   */
+  stoodStill(untilMs: number): void {
+    const lastFrameAtMs = this.#lastFrameAtMs;
+    if (!Number.isFinite(lastFrameAtMs) || untilMs <= lastFrameAtMs) return;
+    for (const track of this.#tracks) {
+      if (track.lastSeenAtMs === lastFrameAtMs) track.lastSeenAtMs = untilMs;
+      else track.unwatchedMs += untilMs - lastFrameAtMs;
+      track.velocity = [0, 0];
+    }
+    this.#lastFrameAtMs = untilMs;
+  }
+
   /** Ends every track; returns those that were told. */
   close(): Track[] {
     const tracks = this.activeTracks;
@@ -111,7 +128,9 @@ export class Tracker {
   /** Tracks unseen for too long; all of them when the producer's clock went back further than that. */
   #leave(atMs: number): Track[] {
     if (atMs < this.#lastFrameAtMs - this.#options.maxMissMs) return this.close();
-    const gone = this.#tracks.filter((track) => atMs - track.lastSeenAtMs > this.#options.maxMissMs);
+    const gone = this.#tracks.filter(
+      (track) => atMs - track.lastSeenAtMs - track.unwatchedMs > this.#options.maxMissMs,
+    );
     if (gone.length > 0) this.#tracks = this.#tracks.filter((track) => !gone.includes(track));
     return gone.filter((track) => track.confirmed).map(published);
   }
@@ -160,6 +179,7 @@ function newTrack(trackId: string, detection: Detection, atMs: number): Followin
     confirmed: false,
     sightings: [],
     velocity: [0, 0],
+    unwatchedMs: 0,
   };
 }
 
@@ -174,6 +194,7 @@ function move(track: Following, detection: Detection, atMs: number): void {
     track.lastSeenAtMs = atMs;
   }
   track.box = [...detection.box];
+  track.unwatchedMs = 0;
   track.hits += 1;
 }
 

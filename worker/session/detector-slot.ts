@@ -1,0 +1,163 @@
+/**
+ * What one camera has at the detector: one frame there, one waiting, and the newest takes the waiting place. Holds the
+ * pixels too: buffers that go round, and the last full-resolution pictures for snapshots.
+ * Invariant: every picture that is placed is sent once or dropped once; at most two frame buffers (three with a motion
+ * gate) and `picturesMax` pictures exist.
+ */
+import { type Letterbox, letterboxGeometry } from '../decode/letterbox.ts';
+import type { I420 } from '../decode/picture-scaler.ts';
+import type { DecodedPicture } from './decode-chain.ts';
+import type { DropReason } from './frame-ledger.ts';
+import type { CameraIntakeSettings, FrameName, IntakeFrame } from './messages.ts';
+import { MotionGate } from './motion-gate.ts';
+
+/** In flight, waiting, just inferred, and one more for a snapshot that is asked for late. */
+const picturesMax = 4;
+
+export type DetectorSlotPorts = {
+  nowMs: () => number;
+  sendFrame(frame: IntakeFrame, buffer: ArrayBuffer): void;
+  drop(reason: DropReason): void;
+};
+
+type WaitingFrame = { frame: IntakeFrame; buffer: ArrayBuffer };
+
+export class DetectorSlot {
+  readonly #settings: Pick<CameraIntakeSettings, 'input' | 'keepPictures'>;
+  readonly #ports: DetectorSlotPorts;
+  readonly #motion: MotionGate | null;
+  readonly #spareBuffers: ArrayBuffer[] = [];
+  readonly #pictures = new Map<string, I420>();
+  #waiting: WaitingFrame | null = null;
+  readonly #roomWaiters: (() => void)[] = [];
+  #isBusy = false;
+  #isStopped = false;
+  /** Producer time of the newest frame that the motion gate left out after the last one that it passed. */
+  #stillUntilMs: number | null = null;
+  /** Wall-clock time at which it last did so. */
+  lastStillAtMs: number | null = null;
+
+  constructor(settings: Pick<CameraIntakeSettings, 'input' | 'keepPictures' | 'motionGate'>, ports: DetectorSlotPorts) {
+    this.#settings = settings;
+    this.#ports = ports;
+    this.#motion = settings.motionGate === null ? null : new MotionGate(settings.motionGate, settings.input);
+  }
+
+  /** A frame of this camera is at the detector. */
+  get isBusy(): boolean {
+    return this.#isBusy;
+  }
+
+  /** One frame is at the detector and one waits: the next would take its place. */
+  get isFull(): boolean {
+    return this.#waiting !== null;
+  }
+
+  /** Resolves when the waiting frame has gone to the detector, or the camera has stopped. */
+  room(): Promise<void> {
+    if (!this.isFull) return Promise.resolve();
+    return new Promise((resolve) => this.#roomWaiters.push(resolve));
+  }
+
+  /** @param decodeMs from handing the packet to the decoder until now. */
+  place(picture: DecodedPicture, name: FrameName, decodeMs: () => number): void {
+    const { input } = this.#settings;
+    const letterbox = letterboxGeometry(picture.width, picture.height, input.width, input.height);
+    const buffer = this.#letterboxed(picture, letterbox);
+    if (buffer === null) return;
+    const waiting = this.#waiting;
+    // Seen from the frame that the detector had last: before a frame that gave way, not after it.
+    const stillUntilMs = waiting === null ? this.#stillUntilMs : waiting.frame.stillUntilMs;
+    this.#stillUntilMs = null;
+    if (waiting !== null) {
+      this.#pictures.delete(pictureKey(waiting.frame));
+      if (waiting.buffer !== buffer) this.#spareBuffers.push(waiting.buffer);
+      this.#ports.drop('overload');
+    }
+    if (this.#settings.keepPictures) this.#keepPicture(name, picture.toI420());
+    const frame: IntakeFrame = {
+      ...name,
+      capturedAtMs: picture.timestampMs,
+      readyAtMs: this.#ports.nowMs(),
+      decodeMs: decodeMs(),
+      width: picture.width,
+      height: picture.height,
+      letterbox,
+      stillUntilMs,
+    };
+    if (this.#isBusy) this.#waiting = { frame, buffer };
+    else this.#send({ frame, buffer });
+  }
+
+  /**
+   * The detector gave the frame back.
+   * @param wasInferred false: it never saw it, and the motion gate must not compare with it.
+   * @param buffer null when it was lost with the detector.
+   */
+  settled(wasInferred: boolean, buffer: ArrayBuffer | null): void {
+    if (!wasInferred) this.#motion?.reset();
+    this.#isBusy = false;
+    if (buffer !== null) this.#spareBuffers.push(buffer);
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    this.#tellRoom();
+    if (waiting === null) return;
+    if (this.#isStopped) this.#ports.drop('stopped');
+    else this.#send(waiting);
+  }
+
+  picture(name: FrameName): I420 | null {
+    return this.#pictures.get(pictureKey(name)) ?? null;
+  }
+
+  /** Nothing more is sent. The frame at the detector is still to be settled. */
+  stop(): void {
+    this.#isStopped = true;
+    if (this.#waiting !== null) this.#ports.drop('stopped');
+    this.#waiting = null;
+    this.#tellRoom();
+  }
+
+  /** Lets go of the pixels; call when the last frame is settled. */
+  release(): void {
+    this.#pictures.clear();
+    this.#spareBuffers.length = 0;
+  }
+
+  /** The picture in a buffer of the model's input; null when the motion gate left it out. */
+  #letterboxed(picture: DecodedPicture, letterbox: Letterbox): ArrayBuffer | null {
+    const motion = this.#motion;
+    // Without a gate the picture takes the waiting one's place for certain, and may be written over it.
+    const buffer =
+      (motion === null ? this.#waiting?.buffer : undefined) ??
+      this.#spareBuffers.pop() ??
+      new ArrayBuffer(letterbox.inputWidth * letterbox.inputHeight * 3);
+    const pixels = new Uint8Array(buffer);
+    picture.letterboxInto(pixels, letterbox);
+    if (motion?.isStill(pixels, picture.timestampMs) !== true) return buffer;
+    this.#spareBuffers.push(buffer);
+    this.#stillUntilMs = picture.timestampMs;
+    this.lastStillAtMs = this.#ports.nowMs();
+    this.#ports.drop('static');
+    return null;
+  }
+
+  #send({ frame, buffer }: WaitingFrame): void {
+    this.#isBusy = true;
+    this.#ports.sendFrame(frame, buffer);
+  }
+
+  #keepPicture(name: FrameName, picture: I420): void {
+    this.#pictures.set(pictureKey(name), picture);
+    const oldest = this.#pictures.keys().next().value;
+    if (this.#pictures.size > picturesMax && oldest !== undefined) this.#pictures.delete(oldest);
+  }
+
+  #tellRoom(): void {
+    for (const resolve of this.#roomWaiters.splice(0)) resolve();
+  }
+}
+
+function pictureKey(name: FrameName): string {
+  return `${name.fragmentNumber}/${name.frameIndex}`;
+}

@@ -1,0 +1,102 @@
+/**
+ * Does this frame show anything that the last inferred one did not? Compares the mean brightness of cells of the
+ * letterboxed picture with those of the frame that was passed on last, so that slow change adds up until it counts.
+ * Invariant: of a camera's frames none is held back for `maxSkipMs` of producer time after one that was passed, nor
+ * while it moved within `holdMs`: tracks that begin or end are settled before anything is held back.
+ */
+
+export type MotionGateSettings = {
+  maxSkipMs: number;
+  /** 0..1; the higher, the smaller a change counts. */
+  sensitivity: number;
+  /** How long frames are passed on after the last motion. */
+  holdMs: number;
+};
+
+/** A person 40 m away is some 8 × 20 pixels of 640 × 384: several cells. */
+const CELL_PIXELS = 8;
+/** Every second pixel of every second row: 16 samples a cell halve the noise of the sensor twice. */
+const SAMPLE_STEP = 2;
+const SAMPLES_PER_CELL = (CELL_PIXELS / SAMPLE_STEP) ** 2;
+/** Cells that must have changed: one alone is noise or a blinking lamp. */
+const CELLS_MIN = 2;
+/** Levels of 0..255 by which a cell changes at least, at sensitivity 0 and at 1. bench/motion-gate.ts has what they cost. */
+const THRESHOLD_INSENSITIVE = 24;
+const THRESHOLD_SENSITIVE = 3;
+
+export class MotionGate {
+  readonly #settings: MotionGateSettings;
+  readonly #rowBytes: number;
+  readonly #columns: number;
+  readonly #rows: number;
+  readonly #threshold: number;
+  /** Cell means of the frame passed on last, and room for those of the one that is judged. */
+  #reference: Float32Array;
+  #current: Float32Array;
+  #passedAtMs: number | null = null;
+  #movedAtMs = Number.NEGATIVE_INFINITY;
+
+  /** @param input size of the letterboxed picture in pixels. */
+  constructor(settings: MotionGateSettings, input: { width: number; height: number }) {
+    this.#settings = settings;
+    this.#rowBytes = input.width * 3;
+    this.#columns = Math.floor(input.width / CELL_PIXELS);
+    this.#rows = Math.floor(input.height / CELL_PIXELS);
+    this.#threshold = THRESHOLD_INSENSITIVE + (THRESHOLD_SENSITIVE - THRESHOLD_INSENSITIVE) * settings.sensitivity;
+    this.#reference = new Float32Array(this.#columns * this.#rows);
+    this.#current = new Float32Array(this.#columns * this.#rows);
+  }
+
+  /**
+   * @param pixels width × height × 3 bytes of RGB.
+   * @param atMs producer time.
+   * @returns true when the frame may be left out; otherwise it is what later frames are compared with.
+   */
+  isStill(pixels: Uint8Array, atMs: number): boolean {
+    this.#measure(pixels);
+    const passedAtMs = this.#passedAtMs;
+    const elapsedMs = passedAtMs === null ? Number.POSITIVE_INFINITY : atMs - passedAtMs;
+    const isComparable = elapsedMs >= 0 && passedAtMs !== null;
+    const hasMoved = !isComparable || this.#changedCells() >= CELLS_MIN;
+    if (hasMoved) this.#movedAtMs = atMs;
+    if (!hasMoved && elapsedMs < this.#settings.maxSkipMs && atMs - this.#movedAtMs >= this.#settings.holdMs)
+      return true;
+    [this.#reference, this.#current] = [this.#current, this.#reference];
+    this.#passedAtMs = atMs;
+    return false;
+  }
+
+  /** The frame that was passed on was never inferred: the next one is, whatever it shows. */
+  reset(): void {
+    this.#passedAtMs = null;
+  }
+
+  #measure(pixels: Uint8Array): void {
+    const rowBytes = this.#rowBytes;
+    const cells = this.#current;
+    for (let row = 0; row < this.#rows; row += 1) {
+      for (let column = 0; column < this.#columns; column += 1) {
+        const corner = row * CELL_PIXELS * rowBytes + column * CELL_PIXELS * 3;
+        let sum = 0;
+        for (let y = 0; y < CELL_PIXELS; y += SAMPLE_STEP) {
+          let at = corner + y * rowBytes;
+          for (let x = 0; x < CELL_PIXELS; x += SAMPLE_STEP) {
+            // Luma by quarters: green counts double. Close enough to BT.601, and integers.
+            sum += (pixels[at] as number) + 2 * (pixels[at + 1] as number) + (pixels[at + 2] as number);
+            at += 3 * SAMPLE_STEP;
+          }
+        }
+        cells[row * this.#columns + column] = sum / (4 * SAMPLES_PER_CELL);
+      }
+    }
+  }
+
+  #changedCells(): number {
+    const [reference, current] = [this.#reference, this.#current];
+    let changed = 0;
+    for (let cell = 0; cell < current.length && changed < CELLS_MIN; cell += 1) {
+      if (Math.abs((current[cell] as number) - (reference[cell] as number)) > this.#threshold) changed += 1;
+    }
+    return changed;
+  }
+}
