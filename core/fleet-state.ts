@@ -78,6 +78,8 @@ export type RunningCamera = {
   reason: string;
   /** Inferences per second over the last 10 s. */
   fps: number;
+  /** Frames per second that overload leaves the camera; absent when it has its own rate. */
+  grantedFps?: number;
   framesInferred: number;
   detections: number;
   tracks: number;

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { heartbeatIntervalMs } from '../core/fleet-state.ts';
 import { frameRecordSchema, trackRecordSchema } from '../core/records.ts';
 import { rigAssignment, rigCamera, startWorkerRig, type WorkerRig } from './worker-rig.test-factory.ts';
 
@@ -86,8 +87,9 @@ test('a camera taken off the list is given back with its checkpoint, and its suc
 
 test('a new epoch restarts the camera, and nothing of the old epoch is published after it', async () => {
   const { worker } = await watching();
-  const nowMs = rig.clock.nowMs();
-  await rig.assign('worker-1', [rigAssignment(rigCamera(), { epoch: 5, assignedAtMs: nowMs })]);
+  // The old epoch ends with the next heartbeat; the new owner's time begins after it.
+  const assignedAtMs = rig.clock.nowMs() + heartbeatIntervalMs;
+  await rig.assign('worker-1', [rigAssignment(rigCamera(), { epoch: 5, assignedAtMs })]);
   await rig.until('the new epoch publishes', async () => (await rig.records()).some(({ epoch }) => epoch === 5));
   const epochs = (await rig.records()).map(({ epoch }) => Number(epoch));
   expect(epochs).toEqual([...epochs].sort((a, b) => a - b));

@@ -24,7 +24,8 @@ import { joinFleet } from './runtime/join-fleet.ts';
 import { jsonLog, type Log } from './runtime/log.ts';
 import { LoopDelay } from './runtime/loop-delay.ts';
 import { WorkerMetrics } from './runtime/metrics.ts';
-import { type LoadedModel, ModelPool } from './runtime/model-pool.ts';
+import { type LoadedModel, ModelPool, type ModelPoolSettings } from './runtime/model-pool.ts';
+import { OverloadControl } from './runtime/overload-control.ts';
 import { workerGauges } from './runtime/worker-gauges.ts';
 import { workerHealth } from './runtime/worker-health.ts';
 import { startDecodeHere, startDecodeThread } from './session/decode-link.ts';
@@ -43,6 +44,8 @@ export type StartWorkerOptions = {
   clients?: AwsClients;
   /** Replaces Kinesis Video Streams, and keeps decoding in this process. */
   media?: MediaSource;
+  /** Replaces the inference thread of each model. */
+  startInference?: ModelPoolSettings['startInference'];
   /** Replaces where results go. */
   store?: Partial<ResultStore>;
   log?: Log;
@@ -115,6 +118,8 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     cacheFolder: environment.cacheFolder,
     providers: environment.providers,
     intraOpThreads: environment.inferenceThreads,
+    clock,
+    ...(options.startInference === undefined ? {} : { startInference: options.startInference }),
   });
   const supervisor = new CameraSupervisor(
     {
@@ -150,13 +155,15 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     );
   }
 
+  const overload = new OverloadControl(clock, () => supervisor.runs(), models.load);
+  overload.start();
   const loopDelay = new LoopDelay(clock);
   let main: LoadedModel | null = null;
   let gpu: GpuWatch | null = null;
   const health = () => workerHealth({ environment, workerId, member, main, models, supervisor });
   const gauges = () =>
     workerGauges({
-      ...{ supervisor, models, publisher, deliveries },
+      ...{ supervisor, models, publisher, deliveries, overload },
       mainLoopDelayP99Ms: loopDelay.p99Ms,
       gpu: gpu?.reading ?? null,
       isFenced: member?.isFenced() ?? false,
@@ -166,6 +173,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
   let standalone: StandaloneSchedule | null = null;
   const closeAll = async (end: 'told' | 'untold' = 'told') => {
     loopDelay.stop();
+    overload.stop();
     gpu?.stop();
     if (end === 'told') await member?.close();
     else {

@@ -10,11 +10,17 @@ import type { CameraResults } from '../publish/camera-results.ts';
 import type { DecodeLink } from '../session/decode-link.ts';
 import type { FromDecodeHost, IntakeReport, CameraRun as RunName } from '../session/messages.ts';
 import type { MotionGateSettings } from '../session/motion-gate.ts';
+import { priorityWeight } from './fair-share.ts';
 import type { InferredFrame } from './inference-scheduler.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import type { LoadedModel } from './model-pool.ts';
 import { RateMeter } from './rate-meter.ts';
 import { WatchedHours } from './watched-hours.ts';
+
+/** A frame that was ready for so long when it was inferred came late. */
+const lateAfterMs = 500;
+/** A camera that gets nearly all its frames is not degraded. */
+const degradedBelow = 0.95;
 
 type FrameMessage = Extract<FromDecodeHost, { type: 'frame' }>;
 
@@ -29,6 +35,9 @@ export class CameraRun {
   failure: KvsInferError | null = null;
   report: IntakeReport | null = null;
   framesInferred = 0;
+  #framesLate = 0;
+  /** Frames per second that overload leaves this camera. */
+  #grantedFps: number;
   firstInferenceAtMs: number | undefined;
   /** Of the newest frame, from its producer time to its inference; null before the first. */
   lagMs: number | null = null;
@@ -58,6 +67,7 @@ export class CameraRun {
     this.#onResultsFailed = context.onResultsFailed;
     this.name = name;
     this.assignment = assignment;
+    this.#grantedFps = assignment.camera.detect.fps;
     this.hours = new WatchedHours(assignment.camera);
     this.link = link;
     this.#clock = clock;
@@ -76,6 +86,41 @@ export class CameraRun {
   get lastInferenceAtMs(): number | undefined {
     if (this.#lastInferredAtMs === undefined) return undefined;
     return Math.max(this.#lastInferredAtMs, this.report?.lastStillAtMs ?? 0);
+  }
+
+  get wantedFps(): number {
+    return this.assignment.camera.detect.fps;
+  }
+
+  get grantedFps(): number {
+    return this.#grantedFps;
+  }
+
+  /** Detector time of one frame; 0 while the model loads. */
+  get costMs(): number {
+    return this.#model?.scheduler.costMs ?? 0;
+  }
+
+  /** Frames come, and may ask for the detector. */
+  get hasMedia(): boolean {
+    return this.#model !== null && (this.report?.state === 'running' || this.report?.state === 'degraded');
+  }
+
+  /** Since the run began: inferred, lost to or delayed by a busy detector, and left out by the motion gate. */
+  get frameCounts(): { inferred: number; strained: number; still: number } {
+    const dropped = this.report?.frames.dropped;
+    return {
+      inferred: this.framesInferred,
+      strained: (dropped?.overload ?? 0) + this.#framesLate,
+      still: dropped?.static ?? 0,
+    };
+  }
+
+  /** @param fps frames per second that overload leaves this camera; its own rate when there is none. */
+  pace(fps: number): void {
+    if (fps === this.#grantedFps || this.isStopping) return;
+    this.#grantedFps = fps;
+    this.link.send({ type: 'pace', run: this.name, fps });
   }
 
   begin(model: LoadedModel, results: CameraResults): void {
@@ -126,9 +171,10 @@ export class CameraRun {
       this.#settle('off-schedule', buffer);
       return;
     }
-    let inferred: InferredFrame;
+    let inferred: InferredFrame | null;
     try {
-      inferred = await model.scheduler.submit(buffer);
+      const weight = priorityWeight(this.assignment.camera.priority);
+      inferred = await model.scheduler.submit(buffer, { run: this.name, weight });
     } catch (error) {
       this.#metrics.inferenceFailed();
       this.#settle('inference-failed', null);
@@ -138,7 +184,12 @@ export class CameraRun {
       }
       return;
     }
+    if (inferred === null) {
+      this.#settle('overload', null);
+      return;
+    }
     const nowMs = this.#clock.nowMs();
+    if (nowMs - frame.readyAtMs > lateAfterMs) this.#framesLate += 1;
     this.#metrics.inference(inferred, nowMs - frame.readyAtMs);
     this.framesInferred += 1;
     this.firstInferenceAtMs ??= nowMs;
@@ -164,6 +215,7 @@ export class CameraRun {
       state,
       reason,
       fps: this.#rate.perSecond(this.#clock.monotonicMs()),
+      ...(this.#grantedFps < this.wantedFps ? { grantedFps: this.#grantedFps } : {}),
       framesInferred: this.framesInferred,
       detections: results?.detections ?? 0,
       tracks: results?.tracks ?? 0,
@@ -175,7 +227,7 @@ export class CameraRun {
     };
   }
 
-  #settle(outcome: 'inferred' | 'inference-failed' | 'off-schedule', buffer: ArrayBuffer | null): void {
+  #settle(outcome: 'inferred' | 'inference-failed' | 'off-schedule' | 'overload', buffer: ArrayBuffer | null): void {
     this.link.send({ type: 'frame-settled', run: this.name, outcome, buffer }, buffer === null ? [] : [buffer]);
   }
 
@@ -190,6 +242,13 @@ export class CameraRun {
     const { state, reason } = this.report ?? { state: 'starting' as const, reason: 'opening the stream' };
     if (state === 'running' && this.framesInferred === 0) {
       return { state: 'starting', reason: 'media flows; waiting for the first inference' };
+    }
+    if (state === 'running' && this.#grantedFps < degradedBelow * this.wantedFps) {
+      const granted = Math.round(this.#grantedFps * 100) / 100;
+      return {
+        state: 'degraded',
+        reason: `gets ${granted} of ${this.wantedFps} frames/s: the detector is short, and the lowest priority gives way first`,
+      };
     }
     const unknown = this.results?.unknownClasses ?? [];
     if (state === 'running' && unknown.length > 0) {

@@ -1,14 +1,13 @@
 /**
- * Frames of many cameras into batches for one detector. First come, first served — and since a camera has at most one
- * frame here at a time, that is a fair round robin.
- * Invariant: every submitted frame settles once; the queue is bounded by the number of cameras; a batch is never larger
- * than what the detector was warmed up for.
+ * Frames of many cameras into batches for one detector: the batcher decides, this carries it out with promises and a timer.
+ * Invariant: every submitted frame settles once; at most one frame per camera waits; a batch is never larger than what the
+ * detector was warmed up for.
  */
+import type { Clock } from '../../core/clock.ts';
 import type { InferenceClient } from '../detect/inference-client.ts';
 import type { Candidate } from '../detect/nms.ts';
-
-/** One batch running and one ready behind it: the detector never waits for main. */
-const batchesInFlightMax = 2;
+import { Batcher } from './batcher.ts';
+import type { DeviceLoad } from './device-load.ts';
 
 export type InferredFrame = {
   candidates: Candidate[];
@@ -19,55 +18,77 @@ export type InferredFrame = {
   batchSize: number;
 };
 
+/** Whose frame it is. */
+export type Submitter = {
+  /** A run of a camera. */
+  run: string;
+  /** As of `priorityWeight`. */
+  weight: number;
+};
+
 type Job = {
   buffer: ArrayBuffer;
   submittedMs: number;
-  resolve: (frame: InferredFrame) => void;
+  resolve: (frame: InferredFrame | null) => void;
   reject: (error: unknown) => void;
 };
 
 export class InferenceScheduler {
   readonly #detector: Pick<InferenceClient, 'detect'>;
-  readonly #batchSizeMax: number;
-  readonly #monotonicMs: () => number;
-  readonly #queue: Job[] = [];
-  #inFlight = 0;
+  readonly #clock: Clock;
+  readonly #load: DeviceLoad;
+  readonly #batcher: Batcher<Job>;
+  /** Detector time of one frame in the best batch, as measured at the start. */
+  readonly costMs: number;
+  #cancelWake = () => {};
 
-  constructor(detector: Pick<InferenceClient, 'detect'>, batchSizeMax: number, monotonicMs = () => performance.now()) {
+  constructor(
+    detector: Pick<InferenceClient, 'detect' | 'batchTimings' | 'measuredInferencesPerSecond'>,
+    { clock, load }: { clock: Clock; load: DeviceLoad },
+  ) {
     this.#detector = detector;
-    this.#batchSizeMax = Math.max(1, batchSizeMax);
-    this.#monotonicMs = monotonicMs;
+    this.#clock = clock;
+    this.#load = load;
+    this.#batcher = new Batcher(
+      detector.batchTimings.map(({ batchSize, medianMs }) => ({ size: batchSize, runMs: medianMs })),
+    );
+    this.costMs = 1_000 / detector.measuredInferencesPerSecond;
   }
 
   /** Frames waiting, those at the detector not included. */
   get queued(): number {
-    return this.#queue.length;
+    return this.#batcher.waiting;
   }
 
-  get isBusy(): boolean {
-    return this.#inFlight > 0 || this.#queue.length > 0;
-  }
-
-  /** @throws KvsInferError when the batch failed; the buffer is lost then. */
-  submit(buffer: ArrayBuffer): Promise<InferredFrame> {
+  /**
+   * @returns null when a newer frame of the same run took its place: its buffer is lost.
+   * @throws KvsInferError when the batch failed; the buffer is lost then.
+   */
+  submit(buffer: ArrayBuffer, { run, weight }: Submitter): Promise<InferredFrame | null> {
     return new Promise((resolve, reject) => {
-      this.#queue.push({ buffer, submittedMs: this.#monotonicMs(), resolve, reject });
+      const job = { buffer, submittedMs: this.#clock.monotonicMs(), resolve, reject };
+      this.#batcher.offer(run, weight, job)?.resolve(null);
       this.#pump();
     });
   }
 
   #pump(): void {
-    while (this.#inFlight < batchesInFlightMax && this.#queue.length > 0) {
-      const batch = this.#queue.splice(0, this.#batchSizeMax);
-      this.#inFlight += 1;
+    this.#cancelWake();
+    const nowMs = this.#clock.monotonicMs();
+    for (let batch = this.#batcher.signal(nowMs); batch !== null; batch = this.#batcher.signal(nowMs)) {
+      this.#load.begin(nowMs);
       void this.#run(batch);
     }
+    const { wakeAtMs } = this.#batcher;
+    this.#cancelWake = wakeAtMs === null ? () => {} : this.#clock.setTimer(wakeAtMs - nowMs, () => this.#pump());
   }
 
   async #run(batch: Job[]): Promise<void> {
-    const sentMs = this.#monotonicMs();
+    const sentMs = this.#clock.monotonicMs();
+    let workMs = 0;
     try {
       const { candidates, buffers, inferenceMs } = await this.#detector.detect(batch.map(({ buffer }) => buffer));
+      workMs = batch.length * this.costMs;
       for (const [index, job] of batch.entries()) {
         job.resolve({
           candidates: candidates[index] ?? [],
@@ -80,7 +101,9 @@ export class InferenceScheduler {
     } catch (error) {
       for (const job of batch) job.reject(error);
     } finally {
-      this.#inFlight -= 1;
+      const nowMs = this.#clock.monotonicMs();
+      this.#load.end(nowMs, workMs);
+      this.#batcher.finished(nowMs);
       this.#pump();
     }
   }

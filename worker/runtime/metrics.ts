@@ -6,6 +6,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { dropReasons, type FrameCounts } from '../session/frame-ledger.ts';
 import type { InferredFrame } from './inference-scheduler.ts';
+import type { OverloadState } from './overload-control.ts';
 import { type RunningGauges, registerRunningGauges } from './running-gauges.ts';
 
 const stageSeconds = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5];
@@ -15,6 +16,7 @@ export type Gauges = RunningGauges & {
   publisherRecords: number;
   deliveries: number;
   inferenceQueue: number;
+  overload: OverloadState;
   mainLoopDelayP99Ms: number;
   decodeLoopDelayP99Ms: number;
   isFenced: boolean;
@@ -152,6 +154,13 @@ export class WorkerMetrics {
       ['publisher_buffered_records', 'Records waiting for the result stream', (v) => v.publisherRecords],
       ['deliveries_queued', 'Pictures and track items waiting', (v) => v.deliveries],
       ['inference_queued_frames', 'Frames waiting for a detector', (v) => v.inferenceQueue],
+      [
+        'detector_busy_ratio',
+        'Share of the last second in which the detector had a batch',
+        (v) => v.overload.busyShare,
+      ],
+      ['wanted_frames_per_second', 'Rates of the cameras that send media', (v) => v.overload.wantedFps],
+      ['granted_frames_per_second', 'What overload leaves them of it', (v) => v.overload.grantedFps],
       ['main_loop_delay_p99_seconds', 'Event-loop delay of main', (v) => v.mainLoopDelayP99Ms / 1_000],
       [
         'decode_loop_delay_p99_seconds',

@@ -4,9 +4,12 @@
  * again when one of them asks later; the number of models is bounded, because each holds memory on the device.
  */
 import path from 'node:path';
+import type { Clock } from '../../core/clock.ts';
 import { KvsInferError } from '../../core/errors.ts';
 import type { Provider } from '../detect/detector.ts';
 import { InferenceClient } from '../detect/inference-client.ts';
+import type { InferenceSettings } from '../detect/inference-messages.ts';
+import { DeviceLoad } from './device-load.ts';
 import { InferenceScheduler } from './inference-scheduler.ts';
 
 /** A g4dn's 16 GB hold a handful of detectors with their workspaces. */
@@ -18,10 +21,15 @@ export type ModelPoolSettings = {
   cacheFolder: string;
   providers: readonly Provider[];
   intraOpThreads: number;
+  clock: Clock;
+  /** Replaces the inference thread. */
+  startInference?: (settings: InferenceSettings) => Promise<InferenceClient>;
 };
 
 export class ModelPool {
   readonly #settings: ModelPoolSettings;
+  /** All models of a worker run on one device. */
+  readonly load = new DeviceLoad();
   readonly #models = new Map<string, Promise<LoadedModel>>();
   readonly #loaded = new Map<string, LoadedModel>();
   /** Models whose thread died and has not come back yet, with the reason. */
@@ -58,8 +66,9 @@ export class ModelPool {
     return this.#dead;
   }
 
+  /** A batch is in an inference thread. */
   get isBusy(): boolean {
-    return [...this.#loaded.values()].some(({ scheduler }) => scheduler.isBusy);
+    return [...this.#loaded.values()].some(({ client }) => client.pendingBatches > 0);
   }
 
   async close(): Promise<void> {
@@ -69,10 +78,9 @@ export class ModelPool {
   }
 
   async #load(name: string): Promise<LoadedModel> {
-    const { modelsFolder, ...settings } = this.#settings;
-    const client = await InferenceClient.start({ modelPath: path.join(modelsFolder, `${name}.onnx`), ...settings });
-    const batchSizeMax = Math.max(1, ...client.batchTimings.map(({ batchSize }) => batchSize));
-    const model = { client, scheduler: new InferenceScheduler(client, batchSizeMax) };
+    const { modelsFolder, clock, startInference = InferenceClient.start, ...settings } = this.#settings;
+    const client = await startInference({ modelPath: path.join(modelsFolder, `${name}.onnx`), ...settings });
+    const model = { client, scheduler: new InferenceScheduler(client, { clock, load: this.load }) };
     this.#loaded.set(name, model);
     this.#dead.delete(name);
     void client.ended.then((error) => {

@@ -7,6 +7,7 @@ import type { CameraSupervisor } from './camera-supervisor.ts';
 import type { GpuReading } from './gpu-reading.ts';
 import type { Gauges } from './metrics.ts';
 import type { LoadedModel, ModelPool } from './model-pool.ts';
+import type { OverloadControl } from './overload-control.ts';
 import type { ModelGauges } from './running-gauges.ts';
 
 export function workerGauges(worker: {
@@ -14,11 +15,12 @@ export function workerGauges(worker: {
   models: ModelPool;
   publisher: RecordPublisher;
   deliveries: DeliveryQueue;
+  overload: Pick<OverloadControl, 'state'>;
   mainLoopDelayP99Ms: number;
   gpu: GpuReading | null;
   isFenced: boolean;
 }): Gauges {
-  const { supervisor, models, publisher, deliveries, mainLoopDelayP99Ms, gpu, isFenced } = worker;
+  const { supervisor, models, publisher, deliveries, overload, mainLoopDelayP99Ms, gpu, isFenced } = worker;
   const cameras = [...supervisor.runs()].map((run) => {
     const { state, fps } = run.heartbeat();
     return { cameraId: run.cameraId, state, fps, lagMs: run.lagMs, behindMs: run.report?.millisBehindNow ?? null };
@@ -30,6 +32,7 @@ export function workerGauges(worker: {
     publisherRecords: publisher.size,
     deliveries: deliveries.size,
     inferenceQueue: [...models.loaded.values()].reduce((sum, { scheduler }) => sum + scheduler.queued, 0),
+    overload: overload.state,
     mainLoopDelayP99Ms,
     decodeLoopDelayP99Ms: supervisor.decodeLoopDelayP99Ms,
     isFenced,
