@@ -65,11 +65,11 @@ export function microsecondsPer(pieces: number, piece: string): Scale {
 export class Bench {
   readonly figures: Figure[] = [];
   readonly skipped: string[] = [];
-  readonly #isQuick: boolean;
+  readonly isQuick: boolean;
 
   /** @param isQuick one run each: it shows that a benchmark works, and its figures mean nothing. */
   constructor(isQuick: boolean) {
-    this.#isQuick = isQuick;
+    this.isQuick = isQuick;
   }
 
   async measure(what: string, scale: Scale, once: () => unknown, settings: Settings = {}): Promise<void> {
@@ -81,8 +81,8 @@ export class Bench {
     const { budgetMs = BUDGET_DEFAULT_MS, goalAtMost } = settings;
     for (const { once } of alternatives) await once();
     const values: number[][] = alternatives.map(() => []);
-    const endsAtMs = performance.now() + (this.#isQuick ? 0 : budgetMs);
-    const runsMin = this.#isQuick ? 1 : RUNS_MIN;
+    const endsAtMs = performance.now() + (this.isQuick ? 0 : budgetMs);
+    const runsMin = this.isQuick ? 1 : RUNS_MIN;
     for (let run = 0; run < RUNS_MAX && (run < runsMin || performance.now() < endsAtMs); run += 1) {
       for (const [index, { once }] of alternatives.entries()) {
         const startedMs = performance.now();
@@ -91,17 +91,21 @@ export class Bench {
       }
     }
     alternatives.forEach(({ what }, index) => {
-      const figure = summarise(what, scale.unit, values[index] ?? []);
-      if (goalAtMost !== undefined) {
-        figure.goal = { text: `at most ${goalAtMost} ${scale.unit}`, met: figure.median <= goalAtMost };
-      }
-      this.figures.push(figure);
+      this.told(what, scale.unit, values[index] ?? [], goalAtMost === undefined ? {} : { atMost: goalAtMost });
     });
     const [first, ...others] = alternatives;
     others.forEach(({ what }, index) => {
-      const ratios = (values[index + 1] ?? []).map((value, run) => value / (values[0]?.[run] ?? Number.NaN));
-      this.figures.push(summarise(`${what}, against: ${first?.what}`, '×', ratios));
+      this.told(`${what}, against: ${first?.what}`, '×', ratiosOf(values[index + 1] ?? [], values[0] ?? []));
     });
+  }
+
+  /** Figures that were taken elsewhere, e.g. from a process that ran for a while: one value per run. */
+  told(what: string, unit: string, values: readonly number[], goal?: { atMost?: number; atLeast?: number }): void {
+    const figure = summarise(what, unit, values);
+    const { atMost, atLeast } = goal ?? {};
+    if (atMost !== undefined) figure.goal = { text: `at most ${atMost} ${unit}`, met: figure.median <= atMost };
+    if (atLeast !== undefined) figure.goal = { text: `at least ${atLeast} ${unit}`, met: figure.median >= atLeast };
+    this.figures.push(figure);
   }
 
   skip(reason: string): void {
@@ -122,6 +126,11 @@ export async function runBenchmark(benchmark: Benchmark, isQuick = false): Promi
   const tookMs = Math.round(performance.now() - startedMs);
   const { name, claim } = benchmark;
   return { name, claim, tookMs, figures: bench.figures, skipped: bench.skipped, failure };
+}
+
+/** Run by run, so that what slowed both down does not count. */
+export function ratiosOf(values: readonly number[], against: readonly number[]): number[] {
+  return values.map((value, run) => value / (against[run] ?? Number.NaN));
 }
 
 function summarise(what: string, unit: string, values: readonly number[]): Figure {

@@ -9,6 +9,8 @@ import { formatError } from '../core/errors.ts';
 import { type Benchmark, type BenchmarkResult, runBenchmark } from './benchmark.ts';
 import { calendar } from './calendar.ts';
 import { cameraRows } from './camera-rows.ts';
+import { camerasSustained } from './cameras-sustained.ts';
+import { costPerCamera } from './cost-per-camera.ts';
 import { decode } from './decode.ts';
 import { demux } from './demux.ts';
 import { detector } from './detector.ts';
@@ -19,6 +21,8 @@ import { circumstances, describeRun, record, report } from './report.ts';
 
 const benchmarks: readonly Benchmark[] = [
   demux,
+  costPerCamera,
+  camerasSustained,
   decode,
   detector,
   nmsAndTracker,

@@ -14,7 +14,7 @@ import type { FrameTruth } from './truth.ts';
 /** Raised whenever the generator draws something else for the same settings. */
 export const GENERATOR_VERSION = 1;
 
-export type SceneClipSettings = SceneSettings & { fps?: number; bitsPerSecond?: number };
+export type SceneClipSettings = SceneSettings & Partial<Pick<ClipFormat, 'fps' | 'bitsPerSecond' | 'profile'>>;
 export type SceneClip = {
   name: string;
   mkvPath: string;
@@ -52,6 +52,7 @@ export function clipFormat(settings: SceneClipSettings): ClipFormat {
     fps: settings.fps ?? DEFAULT_FPS,
     keyframeEverySeconds: KEYFRAME_EVERY_SECONDS,
     bitsPerSecond: settings.bitsPerSecond ?? DEFAULT_BITS_PER_SECOND,
+    ...(settings.profile === undefined ? {} : { profile: settings.profile }),
   };
 }
 
