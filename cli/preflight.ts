@@ -7,6 +7,7 @@ import type { Command } from 'commander';
 import type { AccountProbe } from '../aws/preflight.ts';
 import { formatError, KvsInferError } from '../core/errors.ts';
 import { interfaceEndpoints } from '../stacks/endpoint-services.ts';
+import { ecsGpuImageParameter } from '../stacks/instance-types.ts';
 import type { Settings } from '../stacks/settings.ts';
 import { checkLines } from './check-lines.ts';
 import { deploymentSettings } from './deployment-settings.ts';
@@ -24,9 +25,6 @@ import {
   vpcCheck,
   zonesCheck,
 } from './preflight-checks.ts';
-
-/** The same parameter as the launch template's (stacks/fleet/capacity.ts). */
-export const gpuImageParameter = '/aws/service/ecs/optimized-ami/amazon-linux-2023/gpu/recommended/image_id';
 
 const credentialsFix =
   'log in (aws sso login, aws configure, or AWS_PROFILE), and let the role call sts:GetCallerIdentity';
@@ -105,7 +103,7 @@ async function accountChecks(probe: AccountProbe, settings: Settings): Promise<C
         ),
       ),
       asked('ecs-gpu-image', allow('ssm:GetParameter'), async () =>
-        imageParameterCheck(gpuImageParameter, await probe.parameter(gpuImageParameter)),
+        imageParameterCheck(ecsGpuImageParameter, await probe.parameter(ecsGpuImageParameter)),
       ),
       asked('endpoint-services', allow('ec2:DescribeVpcEndpointServices'), async () =>
         endpointServicesCheck(settings, wanted, await probe.endpointServices()),

@@ -23,6 +23,12 @@ const shapes = new Map<string, InstanceShape>(
   ),
 );
 
+/**
+ * SSM parameter with the image that they boot: ECS's GPU-optimised one on Amazon Linux 2023 (Amazon Linux 2 is out of
+ * support).
+ */
+export const ecsGpuImageParameter = '/aws/service/ecs/optimized-ami/amazon-linux-2023/gpu/recommended/image_id';
+
 /** Types of the same families that carry several GPUs: known, and refused with a better reason than "unknown". */
 const severalGpus = /^(g4dn|g5|g6|g6e)\.(12xlarge|24xlarge|48xlarge|metal)$/;
 

@@ -4,12 +4,11 @@
  * Invariant: a redeploy never changes the number of instances, and nothing but the control loop (or EC2 itself) ends one.
  */
 import { capacityProviderName, fleetResourceNames, type ResourceNames } from '../../core/names.ts';
+import { ecsGpuImageParameter } from '../instance-types.ts';
 import type { Settings } from '../settings.ts';
 import { gpuMetricsScript } from './gpu-metrics.ts';
 import { userData } from './user-data.ts';
 
-/** The ECS GPU-optimised AMI on Amazon Linux 2023 (Amazon Linux 2 is out of support). */
-export const amiParameter = '/aws/service/ecs/optimized-ami/amazon-linux-2023/gpu/recommended/image_id';
 /** A rollout at 200 % wants every worker twice for a while; the control loop's own maximum still holds otherwise. */
 const rolloutFactor = 2;
 
@@ -25,9 +24,9 @@ export type InstanceSettings = {
   models: readonly { name: string; sha256: string }[];
 };
 
-/** One for all fleets: they differ in number, not in kind. */
-export function launchTemplate(settings: Settings, given: InstanceSettings) {
-  const name = `kvs-infer-${settings.stage}-gpu`;
+/** One per fleet: its instances report their GPU under the fleet's name. */
+function launchTemplate(settings: Settings, fleet: string, given: InstanceSettings) {
+  const name = `kvs-infer-${settings.stage}-${fleet}-gpu`;
   const script = given.modelsBucket.apply(
     (modelsBucket) =>
       userData({
@@ -35,12 +34,18 @@ export function launchTemplate(settings: Settings, given: InstanceSettings) {
         region: settings.region,
         modelsBucket,
         models: given.models.map(({ name: model, sha256 }) => ({ name: model, sha256 })),
-      }) + gpuMetricsScript({ namespace: given.names.metricNamespace, stage: settings.stage, region: settings.region }),
+      }) +
+      gpuMetricsScript({
+        namespace: given.names.metricNamespace,
+        stage: settings.stage,
+        fleet,
+        region: settings.region,
+      }),
   );
   const tags = { Name: name, 'kvs-infer:stage': settings.stage };
-  return new aws.ec2.LaunchTemplate('GpuLaunchTemplate', {
+  return new aws.ec2.LaunchTemplate(`LaunchTemplate-${fleet}`, {
     name,
-    imageId: aws.ssm.getParameterOutput({ name: amiParameter }).value,
+    imageId: aws.ssm.getParameterOutput({ name: ecsGpuImageParameter }).value,
     instanceType: settings.capacity.instanceTypes[0],
     iamInstanceProfile: { arn: given.instanceProfileArn },
     // Tasks have network interfaces of their own and cannot reach the metadata service over one hop.
@@ -79,13 +84,9 @@ function encoded(script: string): string {
   return Buffer.from(script).toString('base64');
 }
 
-export function fleetCapacity(
-  settings: Settings,
-  fleet: string,
-  template: aws.ec2.LaunchTemplate,
-  given: InstanceSettings,
-) {
+export function fleetCapacity(settings: Settings, fleet: string, given: InstanceSettings) {
   const { capacity } = settings;
+  const template = launchTemplate(settings, fleet, given);
   const { autoScalingGroup } = fleetResourceNames(settings.stage, fleet);
   const group = new aws.autoscaling.Group(
     `Group-${fleet}`,

@@ -7,7 +7,7 @@ import type { ResourceNames } from '../../core/names.ts';
 import type { Network } from '../network.ts';
 import type { Settings } from '../settings.ts';
 import type { Model, Storage } from '../storage.ts';
-import { fleetCapacity, type InstanceSettings, launchTemplate } from './capacity.ts';
+import { fleetCapacity, type InstanceSettings } from './capacity.ts';
 import { pulledRepository, repository, workerImage } from './image.ts';
 import { executionRole, instanceRole, taskRole } from './roles.ts';
 import { fleetService, taskDefinition } from './task.ts';
@@ -48,8 +48,7 @@ export function fleet(settings: Settings, { accountId, names, net, store, models
     modelsBucket: store.modelsBucket.name,
     models,
   };
-  const template = launchTemplate(settings, instances);
-  const capacities = settings.fleets.map((name) => ({ name, ...fleetCapacity(settings, name, template, instances) }));
+  const capacities = settings.fleets.map((name) => ({ name, ...fleetCapacity(settings, name, instances) }));
   const attached = new aws.ecs.ClusterCapacityProviders('ClusterCapacityProviders', {
     clusterName: cluster.name,
     capacityProviders: capacities.map(({ provider }) => provider.name),

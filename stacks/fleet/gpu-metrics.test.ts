@@ -31,11 +31,11 @@ function bash(script: string): Promise<{ code: number; stdout: string }> {
 
 const install = () =>
   bash(
-    `root='${root}'; say() { echo "say $*"; }\n${gpuMetricsScript({ namespace: 'KvsInfer', stage: 'test', region: 'eu-west-1' })}`,
+    `root='${root}'; say() { echo "say $*"; }\n${gpuMetricsScript({ namespace: 'KvsInfer', stage: 'test', fleet: 'docks', region: 'eu-west-1' })}`,
   );
 
 describe('GPU metrics of an instance', () => {
-  it('are reported every minute, one number each, under the stage', async () => {
+  it('are reported every minute, one number each, under its stage and fleet', async () => {
     await program('systemctl', `echo "$*" >> '${root}/systemctl'`);
     expect(await install()).toEqual({ code: 0, stdout: '' });
     expect(await readFile(path.join(root, 'systemctl'), 'utf8')).toBe(
@@ -58,7 +58,10 @@ describe('GPU metrics of an instance', () => {
       '--namespace',
       'KvsInfer',
     ]);
-    const Dimensions = [{ Name: 'stage', Value: 'test' }];
+    const Dimensions = [
+      { Name: 'stage', Value: 'test' },
+      { Name: 'fleet', Value: 'docks' },
+    ];
     expect(JSON.parse(reported[7] ?? '')).toEqual([
       { MetricName: 'GpuLoadPercent', Value: 37, Dimensions, Unit: 'Percent' },
       { MetricName: 'GpuMemoryPercent', Value: 25, Dimensions, Unit: 'Percent' },

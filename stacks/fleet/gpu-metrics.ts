@@ -5,9 +5,10 @@
  */
 export const gpuMetrics = { load: 'GpuLoadPercent', memory: 'GpuMemoryPercent' } as const;
 
-export function gpuMetricsScript(settings: { namespace: string; stage: string; region: string }): string {
-  const { namespace, stage, region } = settings;
-  const dimensions = `"Dimensions":[{"Name":"stage","Value":"${stage}"}],"Unit":"Percent"`;
+export type GpuMetricsSettings = { namespace: string; stage: string; fleet: string; region: string };
+
+export function gpuMetricsScript({ namespace, stage, fleet, region }: GpuMetricsSettings): string {
+  const dimensions = `"Dimensions":[{"Name":"stage","Value":"${stage}"},{"Name":"fleet","Value":"${fleet}"}],"Unit":"Percent"`;
   return `
 # GPU metrics, once a minute (stacks/fleet/gpu-metrics.ts).
 install -d "$root/usr/local/bin" "$root/etc/systemd/system"

@@ -190,20 +190,21 @@ export function fleetAlarms(
 
 export type EcsNames = { cluster: $util.Input<string>; service: $util.Input<string> };
 
-export function gpuAlarms(namespace: string, stage: string): Alarm[] {
-  const gpu = (name: string): Metric => ({ namespace, name, dimensions: { stage }, statistic: 'Maximum' });
+/** Per fleet, on what its instances report (stacks/fleet/gpu-metrics.ts). */
+export function gpuAlarms(fleet: string, namespace: string, stage: string): Alarm[] {
+  const gpu = (name: string): Metric => ({ namespace, name, dimensions: { stage, fleet }, statistic: 'Maximum' });
   const high = { periodSeconds: 60, periods: 10, when: 'above', silence: 'notBreaching' } as const;
   return [
     {
       ...high,
-      name: 'gpu-memory-high',
+      name: `${fleet}-gpu-memory-high`,
       meaning: 'The memory of a GPU is more than 90 % full for 10 minutes: fewer models per worker, or a larger type.',
       threshold: 90,
       value: gpu(gpuMetrics.memory),
     },
     {
       ...high,
-      name: 'gpu-load-high',
+      name: `${fleet}-gpu-load-high`,
       meaning:
         'A GPU is more than 95 % busy for 10 minutes: the target utilisation is passed; look at measured capacity.',
       threshold: 95,

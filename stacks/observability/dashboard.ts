@@ -59,8 +59,15 @@ export function dashboardBody({ settings, names, dimensionsOf, ecsOf, functions 
     ],
     [
       'GPU load and memory (busiest instance, %)',
-      Object.values(gpuMetrics).map(
-        (metric): Line => [names.metricNamespace, metric, 'stage', stage, { stat: 'Maximum' }],
+      eachFleet((fleet) =>
+        Object.values(gpuMetrics).map(
+          (metric): Line => [
+            names.metricNamespace,
+            metric,
+            ...['stage', stage, 'fleet', fleet],
+            { label: `${fleet} ${metric}`, stat: 'Maximum' },
+          ],
+        ),
       ),
     ],
     [

@@ -33,8 +33,10 @@ export function observability(settings: Settings, { names, accountId, net, gpus,
       'row-failures': loop.rowsQueue.nodes.queue.name,
       'event-failures': loop.eventsQueue.nodes.queue.name,
     }),
-    ...settings.fleets.flatMap((name) => fleetAlarms(name, names.metricNamespace, dimensionsOf(name), ecsOf(name))),
-    ...gpuAlarms(names.metricNamespace, stage),
+    ...settings.fleets.flatMap((name) => [
+      ...fleetAlarms(name, names.metricNamespace, dimensionsOf(name), ecsOf(name)),
+      ...gpuAlarms(name, names.metricNamespace, stage),
+    ]),
     ...(nat === null
       ? []
       : natAlarms(

@@ -3,6 +3,7 @@
  * Invariant: answers are made of the inputs alone, so the same code and settings give the same graph; the account is
  * AWS's documentation account.
  */
+import { ecsGpuImageParameter } from '../instance-types.ts';
 import type { Inputs } from './graph.ts';
 
 export const accountId = '123456789012';
@@ -88,7 +89,12 @@ export const providerFunctions: Record<string, (inputs: Inputs) => Inputs> = {
     id: `rtb-of-${inputs.subnetId}`,
     routeTableId: `rtb-of-${inputs.subnetId}`,
   }),
-  'aws:ssm/getParameter:getParameter': (inputs) => ({ ...inputs, id: inputs.name, value: 'ami-0123456789abcdef0' }),
+  'aws:ssm/getParameter:getParameter': (inputs) => ({
+    ...inputs,
+    id: inputs.name,
+    // An image only for the parameter of one: any other is found out by its value.
+    value: inputs.name === ecsGpuImageParameter ? 'ami-0123456789abcdef0' : `the value of ${inputs.name}`,
+  }),
   'aws:ec2/getAmi:getAmi': (inputs) => ({ ...inputs, id: 'ami-0fedcba9876543210', imageId: 'ami-0fedcba9876543210' }),
   'aws:ecr/getAuthorizationToken:getAuthorizationToken': () => ({
     id: region(),

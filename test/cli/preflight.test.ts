@@ -3,7 +3,6 @@
  * can be wrong alone, with its fix. The same questions are put to moto, where that is installed.
  */
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import {
   AssociateRouteTableCommand,
   CreateRouteTableCommand,
@@ -13,7 +12,6 @@ import {
 } from '@aws-sdk/client-ec2';
 import { afterEach, describe, expect, it } from 'vitest';
 import { accountProbe } from '../../aws/preflight.ts';
-import { gpuImageParameter } from '../../cli/preflight.ts';
 import type { Check } from '../../cli/preflight-checks.ts';
 import { clientOptions, region as contractRegion, describeContract } from '../contract/targets.ts';
 import { type Account, completeAccount, region, startAccount } from './account-stand-in.ts';
@@ -168,11 +166,6 @@ describe('kvs-infer preflight', () => {
     await folder.write('.env', '');
     expect(check('settings')?.found).toContain('network endpoints, 0 to 20 workers');
     expect(check('quota-spot')?.found).toContain('20 workers need 56');
-  });
-
-  it('looks for the image that the instances boot from', () => {
-    const capacity = readFileSync(new URL('../../stacks/fleet/capacity.ts', import.meta.url), 'utf8');
-    expect(capacity).toContain(`'${gpuImageParameter}'`);
   });
 });
 

@@ -27,8 +27,8 @@ describe.skipIf(!isSynthesised)('alarms', () => {
     ['default-cpu-high', { metricName: 'CPUUtilization', threshold: 90 }],
     ['default-memory-high', { metricName: 'MemoryUtilization', threshold: 90 }],
     ['default-running-below-desired', { evaluationPeriods: 10, threshold: 0 }],
-    ['gpu-memory-high', { metricName: 'GpuMemoryPercent', threshold: 90 }],
-    ['gpu-load-high', { metricName: 'GpuLoadPercent', threshold: 95 }],
+    ['default-gpu-memory-high', { metricName: 'GpuMemoryPercent', threshold: 90 }],
+    ['default-gpu-load-high', { metricName: 'GpuLoadPercent', threshold: 95 }],
     ['nat-bytes-high-1', { metricName: 'BytesInFromDestination', period: 3_600 }],
     ['nat-bytes-high-2', { metricName: 'BytesInFromDestination', period: 3_600 }],
   ])('%s', (name, expected) => {
@@ -64,16 +64,46 @@ describe.skipIf(!isSynthesised)('alarms', () => {
         expect(reported, name).toContain(counted);
         expect(dimensions, name).toEqual(
           metricName.startsWith('Gpu')
-            ? { stage: 'test' }
+            ? { stage: 'test', fleet: 'default' }
             : { service: 'kvs-infer-control', stage: 'test', fleet: 'default' },
         );
       }
     }
   });
 
+  it('each has its row of meaning, first look and fix in docs/operate.md', () => {
+    const guide = readFileSync(new URL('../../docs/operate.md', import.meta.url), 'utf8');
+    const rows = new Map(
+      guide.split('\n').flatMap((line): [string, string[]][] => {
+        const [, name, ...cells] = line.split(/(?<!\\)\|/).map((cell) => cell.trim());
+        return name?.startsWith('`') ? [[name.slice(1, -1), cells.slice(0, -1)]] : [];
+      }),
+    );
+    for (const name of Object.keys(alarmsOf(graphOf('test')))) {
+      const kind = name
+        .replace('kvs-infer-test-', '')
+        .replace(/^default-/, '<fleet>-')
+        .replace(/^errors-.*/, 'errors-<function>')
+        .replace(/^nat-bytes-high-\d+$/, 'nat-bytes-high-<n>');
+      const cells = rows.get(kind);
+      expect(cells, kind).toHaveLength(3);
+      expect(
+        cells?.every((cell) => cell.length > 10),
+        kind,
+      ).toBe(true);
+    }
+  });
+
   it('each fleet has its own, and a VPC of somebody else has no NAT of ours to watch', () => {
     const names = Object.keys(alarmsOf(graphOf('chosen')));
-    for (const fleet of ['default', 'docks']) expect(names).toContain(`kvs-infer-production-${fleet}-camera-blind`);
+    for (const fleet of ['default', 'docks']) {
+      expect(names).toContain(`kvs-infer-production-${fleet}-camera-blind`);
+      const gpu = alarmsOf(graphOf('chosen'))[`kvs-infer-production-${fleet}-gpu-load-high`];
+      expect(gpu?.dimensions).toEqual({ stage: 'production', fleet });
+      const { inputs } = graphOf('chosen').one('aws:ec2/launchTemplate:LaunchTemplate', `LaunchTemplate-${fleet}`);
+      expect(inputs.name).toBe(`kvs-infer-production-${fleet}-gpu`);
+      expect(Buffer.from(inputs.userData, 'base64').toString()).toContain(`{"Name":"fleet","Value":"${fleet}"}`);
+    }
     expect(Object.keys(alarmsOf(graphOf('existingNat'))).filter((name) => name.includes('nat-'))).toEqual([]);
     expect(alarmsOf(graphOf('natInstance'))['kvs-infer-test-nat-bytes-high-2']).toMatchObject({
       metricName: 'NetworkIn',
@@ -102,7 +132,7 @@ describe.skipIf(!isSynthesised)('logs and dashboard', () => {
     for (const words of [
       'docks WorkersServing',
       'CamerasBlind',
-      'GpuLoadPercent',
+      'docks GpuLoadPercent',
       'kvs-infer-production-reconcile',
       'detections',
     ]) {
