@@ -122,8 +122,8 @@ export class ClipRun {
     const place = picture.context;
     if (place === undefined || this.#sampler?.take(picture.timestampMs) === false) return;
     const startedMs = performance.now();
-    const { inputWidth, inputHeight } = this.#client.model;
-    const geometry = letterboxGeometry(picture.width, picture.height, inputWidth, inputHeight);
+    const { inputWidth, inputHeight, padding } = this.#client.model;
+    const geometry = letterboxGeometry(picture.width, picture.height, inputWidth, inputHeight, padding);
     const buffer = this.#freeBuffers.pop() ?? new ArrayBuffer(inputWidth * inputHeight * 3);
     picture.letterboxInto(new Uint8Array(buffer), geometry);
     this.#sampled.push({ place, capturedAtMs: Math.round(picture.timestampMs), geometry, buffer });

@@ -33,7 +33,7 @@ export function modelCommand(program: Command): void {
   model
     .command('check')
     .description('prepare, run and time an ONNX detector as a worker would')
-    .argument('<m.onnx>', 'a YOLOv8 or YOLO11 detector exported to ONNX')
+    .argument('<m.onnx>', 'a YOLOv8, YOLO11 or YOLOX detector exported to ONNX')
     .option('--labels <file>', "class names, one per line or a YAML/JSON list (default: the model's own)")
     .option('--json', 'print one JSON document')
     .addHelpText('after', '\nExample:\n  $ kvs-infer model check yolo11n.onnx')

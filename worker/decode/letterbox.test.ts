@@ -17,6 +17,12 @@ describe('letterbox geometry', () => {
     expect(letterboxGeometry(sourceWidth, sourceHeight, inputWidth, inputHeight)).toMatchObject(expected);
   });
 
+  it('puts the grey to the right and below where a model wants it there', () => {
+    const geometry = letterboxGeometry(1920, 1080, 640, 384, 'bottom-right');
+    expect(geometry).toMatchObject({ width: 640, height: 360, padX: 0, padY: 0 });
+    expect(unletterboxBox([0, 0, 320, 180], geometry)).toEqual([0, 0, 0.5, 0.5]);
+  });
+
   it('lies inside the input and touches it on one axis', () => {
     fc.assert(
       fc.property(side, side, side, side, (sourceWidth, sourceHeight, inputWidth, inputHeight) => {

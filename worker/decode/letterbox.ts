@@ -1,5 +1,5 @@
 /**
- * Where a picture lies inside the detector's input: scaled without distortion, centred, the rest grey. The same numbers
+ * Where a picture lies inside the detector's input: scaled without distortion, centred or in the corner, the rest grey. The same numbers
  * take a detected box back to fractions of the picture, so they are made once, here.
  * Invariant: unletterboxBox(letterboxed box) is the box, up to rounding of the scaled size to whole pixels.
  */
@@ -25,18 +25,23 @@ export type Letterbox = {
 /** `[x1, y1, x2, y2]` */
 export type Box = [x1: number, y1: number, x2: number, y2: number];
 
+/** Where the grey goes: around the picture, as Ultralytics centres it, or to its right and below, as YOLOX was trained. */
+export type LetterboxPadding = 'around' | 'bottom-right';
+
 /** All sizes in pixels, at least 1. */
 export function letterboxGeometry(
   sourceWidth: number,
   sourceHeight: number,
   inputWidth: number,
   inputHeight: number,
+  padding: LetterboxPadding = 'around',
 ): Letterbox {
   const scale = Math.min(inputWidth / sourceWidth, inputHeight / sourceHeight);
   const width = Math.min(inputWidth, Math.max(1, Math.round(sourceWidth * scale)));
   const height = Math.min(inputHeight, Math.max(1, Math.round(sourceHeight * scale)));
-  const padX = Math.floor((inputWidth - width) / 2);
-  const padY = Math.floor((inputHeight - height) / 2);
+  const before = padding === 'around' ? 0.5 : 0;
+  const padX = Math.floor((inputWidth - width) * before);
+  const padY = Math.floor((inputHeight - height) * before);
   return { sourceWidth, sourceHeight, inputWidth, inputHeight, scale, padX, padY, width, height };
 }
 

@@ -4,10 +4,10 @@
  * Written as a stock YOLOv8 export would be, in all the variants that those come in.
  */
 import onnxProto from 'onnx-proto';
+import { float, int, int64, ints, modelOf, node, value } from './onnx-parts.test-factory.ts';
 
 const { onnx } = onnxProto;
 type ModelProto = InstanceType<typeof onnx.ModelProto>;
-type Attribute = Parameters<typeof onnx.AttributeProto.create>[0];
 
 export const BLOCK_SIZE = 8;
 
@@ -32,7 +32,6 @@ export type BlockModelOptions = {
 export function blockModel(options: BlockModelOptions = {}): ModelProto {
   const { width = 64, height = 32, freeSize = false, batch = 1, precision = 'float32', opset = 17 } = options;
   const { transposed = false, metadata = { task: 'detect', names: "{0: 'red', 1: 'green', 2: 'blue'}" } } = options;
-  const elemType = precision === 'float16' ? 10 : 1;
   const columns = width / BLOCK_SIZE;
   const anchors = columns * (height / BLOCK_SIZE);
   const boxes = [0, 1, 2, 3].flatMap((field) =>
@@ -41,49 +40,16 @@ export function blockModel(options: BlockModelOptions = {}): ModelProto {
       return field < 2 ? centre * BLOCK_SIZE + BLOCK_SIZE / 2 : BLOCK_SIZE;
     }),
   );
-  const float = (name: string, dims: number[], values: number[]) =>
-    onnx.TensorProto.create({
-      name,
-      dims,
-      dataType: elemType,
-      rawData: new Uint8Array(precision === 'float16' ? float16Bytes(values) : new Float32Array(values).buffer),
-    });
-  const int64 = (name: string, values: number[]) =>
-    onnx.TensorProto.create({
-      name,
-      dims: [values.length],
-      dataType: 7,
-      rawData: new Uint8Array(new BigInt64Array(values.map(BigInt)).buffer),
-    });
-  const node = (opType: string, input: string[], output: string, attribute: Attribute[] = []) =>
-    onnx.NodeProto.create({
-      opType,
-      name: output,
-      input,
-      output: [output],
-      attribute: attribute.map((a) => onnx.AttributeProto.create(a)),
-    });
-  const ints = (name: string, values: number[]): Attribute => ({ name, type: 7, ints: values });
-  const value = (name: string, dims: (number | string)[]) =>
-    onnx.ValueInfoProto.create({
-      name,
-      type: {
-        tensorType: {
-          elemType,
-          shape: { dim: dims.map((dim) => (typeof dim === 'number' ? { dimValue: dim } : { dimParam: dim })) },
-        },
-      },
-    });
   const frames = batch === 'dynamic' ? 'batch' : batch;
   const anchorDim = freeSize || options.freeAnchors ? 'anchors' : anchors;
-  const graph = onnx.GraphProto.create({
+  const graph = {
     name: 'blocks',
-    input: [value('images', [frames, 3, freeSize ? 'height' : height, freeSize ? 'width' : width])],
-    output: [value('output0', transposed ? [frames, anchorDim, 7] : [frames, 7, anchorDim])],
+    input: [value('images', [frames, 3, freeSize ? 'height' : height, freeSize ? 'width' : width], precision)],
+    output: [value('output0', transposed ? [frames, anchorDim, 7] : [frames, 7, anchorDim], precision)],
     initializer: [
-      float('boxes', [1, 4, anchors], boxes),
-      float('zero', [1], [0]),
-      float('factor', [1], [options.scoreFactor ?? 1]),
+      float('boxes', [1, 4, anchors], boxes, precision),
+      float('zero', [1], [0], precision),
+      float('factor', [1], [options.scoreFactor ?? 1], precision),
       int64('flat', [0, 3, -1]),
       int64('first', [0]),
       int64('second', [1]),
@@ -99,17 +65,11 @@ export function blockModel(options: BlockModelOptions = {}): ModelProto {
       node('Slice', ['colours', 'first', 'second', 'second'], 'one_row'),
       node('Mul', ['one_row', 'zero'], 'zero_row'),
       node('Add', ['zero_row', 'boxes'], 'all_boxes'),
-      node('Concat', ['all_boxes', 'scores'], transposed ? 'planar' : 'output0', [{ name: 'axis', type: 2, i: 1 }]),
+      node('Concat', ['all_boxes', 'scores'], transposed ? 'planar' : 'output0', [int('axis', 1)]),
       ...(transposed ? [node('Transpose', ['planar'], 'output0', [ints('perm', [0, 2, 1])])] : []),
     ],
-  });
-  return onnx.ModelProto.create({
-    irVersion: 8,
-    producerName: 'kvs-infer tests',
-    opsetImport: [{ domain: '', version: opset }],
-    graph,
-    metadataProps: Object.entries(metadata).map(([key, text]) => ({ key, value: text })),
-  });
+  };
+  return modelOf(graph, opset, metadata);
 }
 
 export function encodeModel(model: ModelProto): Uint8Array {
@@ -130,8 +90,4 @@ export function paintBlocks(width: number, height: number, blocks: Record<number
     }
   }
   return pixels;
-}
-
-function float16Bytes(values: number[]): ArrayBuffer {
-  return new Uint16Array(new Float16Array(values).buffer as ArrayBuffer).buffer;
 }

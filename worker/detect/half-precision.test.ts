@@ -6,11 +6,12 @@ import fc from 'fast-check';
 import onnxProto from 'onnx-proto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { blockModel, encodeModel, paintBlocks } from './block-model.test-factory.ts';
+import { ONNX_FLOAT16, ONNX_FLOAT32 } from './declared-tensor.ts';
 import { Detector } from './detector.ts';
 import { differenceOf, prepareHalfModel } from './half-model.ts';
 import { convertToHalfPrecision, halfPrecisionObstacle } from './half-precision.ts';
 import type { GraphProto } from './model-file.ts';
-import { ONNX_FLOAT16, ONNX_FLOAT32, recogniseLayout } from './model-layout.ts';
+import { recogniseLayout } from './model-layout.ts';
 import type { Candidate } from './nms.ts';
 import { prepareModel } from './prepare-model.ts';
 

@@ -5,8 +5,9 @@
  * Invariant: a graph is converted as a whole or not at all; what is not known to work in float16 is an obstacle.
  */
 import onnxProto from 'onnx-proto';
+import { ONNX_FLOAT16, ONNX_FLOAT32 } from './declared-tensor.ts';
 import type { GraphProto, ModelProto } from './model-file.ts';
-import { type ModelLayout, ONNX_FLOAT16, ONNX_FLOAT32 } from './model-layout.ts';
+import type { ModelLayout } from './model-layout.ts';
 
 const { onnx } = onnxProto;
 type Tensor = InstanceType<typeof onnx.TensorProto>;

@@ -5,8 +5,9 @@
  * Invariant: the arithmetic of the model itself is untouched; every added name starts with `kvs_infer/`.
  */
 import onnxProto from 'onnx-proto';
+import { ONNX_FLOAT16, ONNX_FLOAT32, ONNX_INT64, ONNX_UINT8 } from './declared-tensor.ts';
 import type { GraphProto, ModelProto } from './model-file.ts';
-import { type ModelLayout, ONNX_FLOAT16, ONNX_FLOAT32, ONNX_INT64, ONNX_UINT8 } from './model-layout.ts';
+import type { ModelLayout } from './model-layout.ts';
 
 const { onnx } = onnxProto;
 type NodeProto = InstanceType<typeof onnx.NodeProto>;
@@ -17,7 +18,7 @@ export const CANDIDATES_MAX = 300;
 export const FRAMES_INPUT = 'kvs_infer/frames';
 export const CANDIDATES_OUTPUT = 'kvs_infer/candidates';
 /** Part of the cache key: raise it whenever this file changes what it writes. */
-export const GRAPH_VERSION = 1;
+export const GRAPH_VERSION = 2;
 
 /** From opset 18 ReduceMax takes its axes as an input. */
 const REDUCE_AXES_INPUT_OPSET = 18;
@@ -45,7 +46,16 @@ export function rewriteGraph(model: ModelProto, layout: ModelLayout): void {
 
 function prepend(builder: GraphBuilder, layout: ModelLayout): NodeProto[] {
   return builder.collect(() => {
-    const planar = builder.node('Transpose', [FRAMES_INPUT], { attributes: [ints('perm', [0, 3, 1, 2])] });
+    let planar = builder.node('Transpose', [FRAMES_INPUT], { attributes: [ints('perm', [0, 3, 1, 2])] });
+    if (layout.colours === 'bgr') {
+      const reversed = builder.int64('reversed', [2, 1, 0]);
+      planar = builder.node('Gather', [planar, reversed], { attributes: [int('axis', 1)] });
+    }
+    if (layout.pixelMax === 255) {
+      const type = layout.inputPrecision === 'float32' ? ONNX_FLOAT32 : ONNX_FLOAT16;
+      builder.node('Cast', [planar], { attributes: [int('to', type)], output: layout.inputName });
+      return;
+    }
     const float = builder.node('Cast', [planar], { attributes: [int('to', ONNX_FLOAT32)] });
     const scale = builder.float32('scale', 1 / 255);
     if (layout.inputPrecision === 'float32') {
@@ -73,14 +83,17 @@ function append(builder: GraphBuilder, layout: ModelLayout): void {
   const zero = builder.int64('zero', [0]);
   const one = builder.int64('one', [1]);
   const four = builder.int64('four', [4]);
-  const channels = builder.int64('channels', [4 + layout.labels.length]);
-  const boxes = builder.node('Slice', [output, zero, four, one]);
-  const scores = builder.node('Slice', [output, four, channels, one]);
+  const classesFrom = layout.objectness ? builder.int64('five', [5]) : four;
+  const channels = builder.int64('channels', [(layout.objectness ? 5 : 4) + layout.labels.length]);
+  const raw = builder.node('Slice', [output, zero, four, one]);
+  const boxes = layout.boxes === 'grid' ? decodeGrid(builder, raw, layout) : raw;
+  const scores = builder.node('Slice', [output, classesFrom, channels, one]);
   const keep = int('keepdims', 1);
-  const best =
+  let best =
     layout.opset >= REDUCE_AXES_INPUT_OPSET
       ? builder.node('ReduceMax', [scores, one], { attributes: [keep] })
       : builder.node('ReduceMax', [scores], { attributes: [ints('axes', [1]), keep] });
+  if (layout.objectness) best = builder.node('Mul', [best, builder.node('Slice', [output, four, classesFrom, one])]);
   const classIndex = builder.node('ArgMax', [scores], { attributes: [int('axis', 1), keep] });
   const classFloat = builder.node('Cast', [classIndex], { attributes: [int('to', ONNX_FLOAT32)] });
   const table = builder.node('Concat', [boxes, best, classFloat], { attributes: [int('axis', 1)] });
@@ -90,6 +103,33 @@ function append(builder: GraphBuilder, layout: ModelLayout): void {
   });
   const rows = builder.node('Expand', [`${top}/1`, builder.int64('rows', [1, 6, 1])]);
   builder.node('GatherElements', [table, rows], { attributes: [int('axis', 2)], output: CANDIDATES_OUTPUT });
+}
+
+/** YOLOX's own decoding: centre = (offset + cell) × stride, size = e^size × stride. */
+function decodeGrid(builder: GraphBuilder, boxes: string, layout: ModelLayout): string {
+  const cells: { x: number; y: number; stride: number }[] = [];
+  for (const stride of layout.strides) {
+    for (let y = 0; y < Math.floor(layout.inputHeight / stride); y += 1) {
+      for (let x = 0; x < Math.floor(layout.inputWidth / stride); x += 1) cells.push({ x, y, stride });
+    }
+  }
+  const corners = builder.floats(
+    'cells',
+    [1, 2, cells.length],
+    [...cells.map(({ x }) => x), ...cells.map(({ y }) => y)],
+  );
+  const strides = builder.floats(
+    'strides',
+    [1, 1, cells.length],
+    cells.map(({ stride }) => stride),
+  );
+  const axis = builder.int64('box_axis', [1]);
+  const middle = builder.int64('box_middle', [2]);
+  const offsets = builder.node('Slice', [boxes, builder.int64('box_start', [0]), middle, axis]);
+  const sizes = builder.node('Slice', [boxes, middle, builder.int64('box_end', [4]), axis]);
+  const centres = builder.node('Mul', [builder.node('Add', [offsets, corners]), strides]);
+  const extents = builder.node('Mul', [builder.node('Exp', [sizes]), strides]);
+  return builder.node('Concat', [centres, extents], { attributes: [int('axis', 1)] });
 }
 
 /** k of TopK: 300, or all anchors where there are fewer; found at run time when the export does not say. */
@@ -136,6 +176,11 @@ class GraphBuilder {
   int64(name: string, values: number[]): string {
     const rawData = new Uint8Array(new BigInt64Array(values.map(BigInt)).buffer);
     return this.#initializer({ name, dataType: ONNX_INT64, dims: [values.length], rawData });
+  }
+
+  floats(name: string, dims: number[], values: number[]): string {
+    const rawData = new Uint8Array(new Float32Array(values).buffer);
+    return this.#initializer({ name, dataType: ONNX_FLOAT32, dims, rawData });
   }
 
   float32(name: string, value: number): string {

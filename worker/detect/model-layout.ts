@@ -3,25 +3,12 @@
  * A layout is raw until recognised: the result is a complete ModelLayout or MODEL_UNUSABLE / MODEL_LABELS_MISMATCH
  * that says what was expected and what came. Pure; runs nothing.
  */
-import path from 'node:path';
-import { KvsInferError } from '../../core/errors.ts';
+import type { LetterboxPadding } from '../decode/letterbox.ts';
+import { ONNX_FLOAT16, ONNX_FLOAT32, type Refuse, shown, type Tensor, tensorOf } from './declared-tensor.ts';
+import type { ModelCard } from './model-card.ts';
 import { type GraphProto, type ModelProto, modelUnusable } from './model-file.ts';
 import { parsePythonNames } from './model-labels.ts';
-
-/** TensorProto.DataType numbers, from the ONNX specification. */
-export const ONNX_FLOAT32 = 1;
-export const ONNX_UINT8 = 2;
-export const ONNX_INT64 = 7;
-export const ONNX_FLOAT16 = 10;
-const typeNames: Record<number, string> = {
-  1: 'float32',
-  2: 'uint8',
-  3: 'int8',
-  6: 'int32',
-  7: 'int64',
-  10: 'float16',
-  11: 'double',
-};
+import { readOutput } from './output-layout.ts';
 
 /** GatherElements, which the selection of the best candidates needs, exists from opset 11. */
 const OPSET_MIN = 11;
@@ -31,13 +18,6 @@ export const DYNAMIC_SIZE_HEIGHT = 384;
 const INPUT_SIDE_MIN = 8;
 const INPUT_SIDE_MAX = 4096;
 const BATCH_MAX = 64;
-/** Rows of an export that holds its own NMS, when its metadata does not say so (Ultralytics' max_det). */
-const END_TO_END_ROWS = 300;
-/** Of a side that stands alone: more are anchors (1344 at 256×256), fewer may be channels (84 for COCO). */
-const UNLABELLED_CHANNELS_MAX = 1000;
-/** YOLOv8-seg adds this many channels per box. */
-const MASK_COEFFICIENTS = 32;
-
 export type ModelLayout = {
   inputName: string;
   inputPrecision: 'float32' | 'float16';
@@ -49,6 +29,17 @@ export type ModelLayout = {
   outputPrecision: 'float32' | 'float16';
   /** `[n, 4+classes, anchors]`, `[n, anchors, 4+classes]`, or `[n, rows, x1 y1 x2 y2 score class]`. */
   arrangement: 'channels-first' | 'anchors-first' | 'end-to-end';
+  /** YOLOX: an objectness score stands before those of the classes, and multiplies them. */
+  objectness: boolean;
+  /** `grid`: offsets and logarithms of sizes, relative to cells of `strides`; `unknown`: one of the two, only a run tells. */
+  boxes: BoxForm | 'unknown';
+  /** Of the grids that the anchors lie on, in their order; empty where nobody needs to know. */
+  strides: readonly number[];
+  colours: 'rgb' | 'bgr';
+  /** What 255 becomes in the model's input. */
+  pixelMax: 1 | 255;
+  /** Where the picture lies in the input. */
+  padding: LetterboxPadding;
   /** Boxes per frame; null when only a run can tell. */
   anchors: number | null;
   labels: string[];
@@ -56,19 +47,26 @@ export type ModelLayout = {
   opset: number;
 };
 
-type Tensor = { name: string; elementType: number; dims: (number | null)[] | null };
+export type BoxForm = 'pixels' | 'grid';
 
-const detectorExpected = 'a YOLOv8/YOLO11 detector: one image input, output [n, 4+classes, anchors] or its transpose';
+const detectorExpected =
+  'a YOLOv8/YOLO11 detector (one image input, output [n, 4+classes, anchors] or its transpose) or YOLOX ([n, anchors, 5+classes])';
 const detectorHint = 'export the detection variant, e.g. `yolo export model=yolo11n.pt format=onnx`';
 
 /**
- * @param fileLabels labels from a file, which win over the model's own.
+ * @param fileLabels labels from a file or a card, which win over the model's own.
+ * @param card what is known beside the graph.
  * @throws KvsInferError MODEL_UNUSABLE, MODEL_LABELS_MISMATCH
  */
-export function recogniseLayout(modelPath: string, model: ModelProto, fileLabels: string[] | null): ModelLayout {
+export function recogniseLayout(
+  modelPath: string,
+  model: ModelProto,
+  fileLabels: string[] | null,
+  card: ModelCard = {},
+): ModelLayout {
   const graph = model.graph as GraphProto;
   const metadata = new Map((model.metadataProps ?? []).map((entry) => [entry.key ?? '', entry.value ?? '']));
-  const refuse = (came: string, hint = detectorHint) => modelUnusable(modelPath, detectorExpected, came, hint);
+  const refuse: Refuse = (came, hint = detectorHint) => modelUnusable(modelPath, detectorExpected, came, hint);
 
   const task = metadata.get('task');
   if (task !== undefined && task !== 'detect') throw refuse(`a model for the task "${task}"`);
@@ -94,7 +92,11 @@ export function recogniseLayout(modelPath: string, model: ModelProto, fileLabels
   }
   const embedded = metadata.get('names');
   const labels = fileLabels ?? (embedded === undefined ? null : parsePythonNames(embedded));
-  const described = readOutput(modelPath, output, labels, fileLabels !== null, metadata, refuse);
+  const described = readOutput(output, {
+    ...{ modelPath, labels, labelsFromFile: fileLabels !== null, metadata, input: inputShape, refuse },
+    ...(card.layout === undefined ? {} : { family: card.layout === 'yolox' ? 'yolox' : 'yolov8' }),
+  });
+  const isYolox = described.objectness;
 
   return {
     ...inputShape,
@@ -102,6 +104,11 @@ export function recogniseLayout(modelPath: string, model: ModelProto, fileLabels
     outputName: output.name,
     outputPrecision: output.elementType === ONNX_FLOAT16 ? 'float16' : 'float32',
     ...described,
+    boxes: described.boxes === 'unknown' ? (card.boxes ?? 'unknown') : described.boxes,
+    // As YOLOX's own preprocessing: OpenCV's colour order, no scaling, the picture in the corner.
+    colours: card.colours ?? (isYolox ? 'bgr' : 'rgb'),
+    pixelMax: (card.pixels ?? (isYolox ? '0..255' : '0..1')) === '0..255' ? 255 : 1,
+    padding: isYolox ? 'bottom-right' : 'around',
     labels: labels ?? Array.from({ length: described.classes }, (_, id) => `class${id}`),
     labelsFrom: fileLabels !== null ? 'file' : labels !== null ? 'metadata' : 'numbered',
     opset,
@@ -110,7 +117,7 @@ export function recogniseLayout(modelPath: string, model: ModelProto, fileLabels
 
 function readInput(
   input: Tensor,
-  refuse: (came: string, hint?: string) => KvsInferError,
+  refuse: Refuse,
 ): Pick<ModelLayout, 'inputPrecision' | 'inputWidth' | 'inputHeight' | 'batch'> {
   const { dims } = input;
   const isFloat = input.elementType === ONNX_FLOAT32 || input.elementType === ONNX_FLOAT16;
@@ -134,104 +141,8 @@ function readInput(
   };
 }
 
-function readOutput(
-  modelPath: string,
-  output: Tensor,
-  labels: string[] | null,
-  labelsFromFile: boolean,
-  metadata: Map<string, string>,
-  refuse: (came: string, hint?: string) => KvsInferError,
-): Pick<ModelLayout, 'arrangement' | 'anchors'> & { classes: number } {
-  const isFloat = output.elementType === ONNX_FLOAT32 || output.elementType === ONNX_FLOAT16;
-  if (!isFloat || output.dims === null || output.dims.length !== 3) {
-    const kind = output.dims?.length === 2 ? ' (a classification model?)' : '';
-    throw refuse(`the output ${shown(output)}${kind}`);
-  }
-  const [, first = null, second = null] = output.dims;
-  const saysEndToEnd = metadata.get('end2end') === 'True' || /'nms':\s*True/.test(metadata.get('args') ?? '');
-  if (second === 6 && (saysEndToEnd || first === END_TO_END_ROWS)) {
-    if (labels === null) throw refuse(`${shown(output)} and no class names`, 'give the class names with a labels file');
-    return { arrangement: 'end-to-end', anchors: first, classes: labels.length };
-  }
-  const channels = labels === null ? null : 4 + labels.length;
-  if (channels !== null && first === channels) {
-    return { arrangement: 'channels-first', anchors: second, classes: channels - 4 };
-  }
-  if (channels !== null && second === channels) {
-    return { arrangement: 'anchors-first', anchors: first, classes: channels - 4 };
-  }
-  if (first === null && second === null) {
-    throw refuse(`the output ${shown(output)} of unknown size`, 'export with a fixed size, or simplify the model');
-  }
-  const sized = first ?? second ?? 0;
-  if (first === null || second === null) {
-    // Exports of free size often name only one side of the output, and not always the right one.
-    if (channels !== null && sized > channels + MASK_COEFFICIENTS) {
-      return {
-        arrangement: first === null ? 'channels-first' : 'anchors-first',
-        anchors: sized,
-        classes: channels - 4,
-      };
-    }
-    if (channels === null && sized > UNLABELLED_CHANNELS_MAX) {
-      throw refuse(`the output ${shown(output)} and no class names`, 'give the class names with a labels file');
-    }
-  }
-  // Without labels the shorter side holds the classes: anchors are hundreds to thousands.
-  const channelsFirst = second === null || (first !== null && first <= second);
-  const counted = (channelsFirst ? first : second) as number;
-  if (labels !== null) throw mismatch(modelPath, output, labels.length, labelsFromFile, counted, refuse);
-  if (counted < 5 || first === second) throw refuse(`the output ${shown(output)}`);
-  return {
-    arrangement: channelsFirst ? 'channels-first' : 'anchors-first',
-    anchors: channelsFirst ? second : first,
-    classes: counted - 4,
-  };
-}
-
-/** The model's own names are right, so another count means another head; a labels file is more likely wrong itself. */
-function mismatch(
-  modelPath: string,
-  output: Tensor,
-  labelCount: number,
-  labelsFromFile: boolean,
-  channels: number,
-  refuse: (came: string, hint?: string) => KvsInferError,
-): KvsInferError {
-  if (channels < 5) return refuse(`the output ${shown(output)}`);
-  const surplus = channels - 4 - labelCount;
-  const head =
-    surplus === MASK_COEFFICIENTS
-      ? 'a segmentation model'
-      : surplus === 1
-        ? 'a YOLOv5/YOLOX head with an objectness score, or an oriented-box head'
-        : null;
-  if (head !== null && !labelsFromFile) return refuse(`the output ${shown(output)}: ${head}`);
-  return new KvsInferError(
-    'MODEL_LABELS_MISMATCH',
-    `${path.basename(modelPath)}: expected ${channels - 4} labels for the output ${shown(output)}, got ${labelCount}`,
-    {
-      hint: `give the labels file that belongs to this model, one label per class${head === null ? '' : `; or is it ${head}?`}`,
-    },
-  );
-}
-
 function defaultOpset(model: ModelProto): number | null {
   const entry = (model.opsetImport ?? []).find(({ domain }) => !domain || domain === 'ai.onnx');
   const version = Number(entry?.version ?? Number.NaN);
   return Number.isSafeInteger(version) ? version : null;
-}
-
-function tensorOf(info: GraphProto['input'][number]): Tensor {
-  const type = info.type?.tensorType;
-  const dims = type?.shape?.dim?.map((dim) => {
-    const value = Number(dim.dimValue ?? 0);
-    return Number.isSafeInteger(value) && value > 0 ? value : null;
-  });
-  return { name: info.name ?? '', elementType: type?.elemType ?? 0, dims: dims ?? null };
-}
-
-function shown({ name, elementType, dims }: Tensor): string {
-  const type = typeNames[elementType] ?? `type ${elementType}`;
-  return `"${name.slice(0, 60)}" ${type} [${dims === null ? 'no shape' : dims.slice(0, 8).map((dim) => dim ?? '?')}]`;
 }

@@ -10,11 +10,14 @@ import path from 'node:path';
 import onnxProto from 'onnx-proto';
 import { z } from 'zod';
 import { KvsInferError } from '../../core/errors.ts';
+import { ONNX_FLOAT16 } from './declared-tensor.ts';
 import { convertToHalfPrecision, halfPrecisionObstacle } from './half-precision.ts';
+import { cardBeside, embeddedCard, type ModelCard } from './model-card.ts';
 import { type GraphProto, messageOf, modelUnusable, readModelFile } from './model-file.ts';
 import { CANDIDATES_MAX, GRAPH_VERSION, rewriteGraph } from './model-graph.ts';
 import { readLabelsFile } from './model-labels.ts';
-import { type ModelLayout, ONNX_FLOAT16, recogniseLayout } from './model-layout.ts';
+import { type ModelLayout, recogniseLayout } from './model-layout.ts';
+import { probeBoxForm } from './yolox-probe.ts';
 
 const preparedModelSchema = z.strictObject({
   /** The prepared ONNX file, in the cache folder. */
@@ -34,6 +37,10 @@ const preparedModelSchema = z.strictObject({
   batch: z.union([z.literal('dynamic'), z.int().min(1)]),
   /** `center`: cx, cy, width, height. `corners`: x1, y1, x2, y2. Input pixels in both. */
   boxForm: z.enum(['center', 'corners']),
+  /** As recognised; YOLO11 has the layout of YOLOv8. */
+  family: z.enum(['yolov8', 'yolox']),
+  /** Where frames are padded. */
+  padding: z.enum(['around', 'bottom-right']),
   candidatesMax: z.int().min(1),
 });
 
@@ -47,24 +54,43 @@ export type PrepareOptions = {
   cacheFolder: string;
   /** Wins over the names in the model. Without it, `<model>.labels.txt|yaml|json` beside the model is used if there. */
   labelsPath?: string;
+  /** What a person said of the model; wins over the card beside the model and the one within it, attribute by attribute. */
+  card?: ModelCard;
+  /** Refuses a file with another content: that of a catalogue's entry. */
+  expectedSha256?: string;
   /** Half precision for GPUs. A model that cannot be converted comes back as it is: `precision` says which. */
   halfPrecision?: boolean;
 };
 
-/** @throws KvsInferError MODEL_NOT_FOUND, MODEL_UNUSABLE, MODEL_LABELS_MISMATCH, MODEL_LABELS_UNREADABLE, MODEL_CACHE_UNWRITABLE */
+/**
+ * @throws KvsInferError MODEL_NOT_FOUND, MODEL_CHANGED, MODEL_UNUSABLE, MODEL_LABELS_MISMATCH, MODEL_LABELS_UNREADABLE,
+ * MODEL_CARD_INVALID, MODEL_CACHE_UNWRITABLE
+ */
 export async function prepareModel(modelPath: string, options: PrepareOptions): Promise<PreparedModel> {
   const { model, graph, sha256 } = await readModelFile(modelPath);
-  const labelsPath = options.labelsPath ?? (await labelsBeside(modelPath));
-  const fileLabels = labelsPath === null ? null : await readLabelsFile(labelsPath);
+  if (options.expectedSha256 !== undefined && options.expectedSha256 !== sha256)
+    throw modelChanged(modelPath, options.expectedSha256, sha256);
   const name = path.basename(modelPath).replace(/\.onnx$/i, '');
+  const card: ModelCard = {
+    ...embeddedCard(model, path.basename(modelPath)),
+    ...(await cardBeside(modelPath)),
+    ...options.card,
+  };
+  const labelsPath = options.labelsPath ?? (await labelsBeside(modelPath));
+  const fileLabels = labelsPath === null ? (card.labels ?? null) : await readLabelsFile(labelsPath);
 
-  const labelsKey = fileLabels === null ? '' : `-${sha256Of(Buffer.from(JSON.stringify(fileLabels))).slice(0, 8)}`;
+  const { layout: family, colours, pixels, boxes } = card;
+  const said = Object.values({ family, colours, pixels, boxes }).some((value) => value !== undefined);
+  const labelsKey = fileLabels === null ? '' : `-${shortHashOf(fileLabels)}`;
+  const cardKey = said ? `-card-${shortHashOf([family, colours, pixels, boxes])}` : '';
   const halfKey = options.halfPrecision ? '-half' : '';
-  const entryPath = path.join(options.cacheFolder, `${sha256.slice(0, 40)}-v${GRAPH_VERSION}${labelsKey}${halfKey}`);
+  const key = `${sha256.slice(0, 40)}-v${GRAPH_VERSION}${labelsKey}${cardKey}${halfKey}`;
+  const entryPath = path.join(options.cacheFolder, key);
   const cached = await readCacheEntry(entryPath);
   if (cached !== null && cached.sha256 === sha256) return { ...cached, name };
 
-  const layout = recogniseLayout(modelPath, model, fileLabels);
+  let layout = recogniseLayout(modelPath, model, fileLabels, card);
+  if (layout.boxes === 'unknown') layout = { ...layout, boxes: await probeBoxForm(modelPath, model, layout) };
   const converts =
     options.halfPrecision === true &&
     precisionOf(graph, layout) === 'float32' &&
@@ -88,6 +114,8 @@ export async function prepareModel(modelPath: string, options: PrepareOptions): 
     inputHeight: layout.inputHeight,
     precision,
     batch: layout.batch,
+    family: layout.objectness ? 'yolox' : 'yolov8',
+    padding: layout.padding,
     boxForm: layout.arrangement === 'end-to-end' ? 'corners' : 'center',
     candidatesMax: Math.min(CANDIDATES_MAX, layout.anchors ?? CANDIDATES_MAX),
   };
@@ -158,6 +186,19 @@ async function writeByRename(target: string, content: Uint8Array | string): Prom
     await rm(temporary, { force: true });
     throw error;
   }
+}
+
+function shortHashOf(value: unknown): string {
+  return sha256Of(Buffer.from(JSON.stringify(value))).slice(0, 8);
+}
+
+function modelChanged(modelPath: string, expected: string, came: string): KvsInferError {
+  const short = (sha256: string) => `sha256:${sha256.slice(0, 12)}`;
+  return new KvsInferError(
+    'MODEL_CHANGED',
+    `${path.basename(modelPath)}: expected the content ${short(expected)} that the catalogue has, got ${short(came)}`,
+    { hint: 'copy the right file there, or add this one with `kvs-infer model add --replace`' },
+  );
 }
 
 function sha256Of(bytes: Uint8Array): string {

@@ -20,7 +20,7 @@ function rig(given: { submit?: () => Promise<unknown>; results?: () => void }) {
     onResultsFailed: (error) => failures.push(error),
   });
   const submit = given.submit ?? (async () => ({ candidates: [], buffer: new ArrayBuffer(1) }));
-  const model = { scheduler: { submit }, client: { model: { inputWidth: 64, inputHeight: 48 } } };
+  const model = { scheduler: { submit }, client: { model: { inputWidth: 64, inputHeight: 48, padding: 'around' } } };
   run.begin(model as unknown as LoadedModel, { frame: given.results ?? (() => {}) } as unknown as CameraResults);
   const frame = async () => {
     const message = { frame: { capturedAtMs: Date.UTC(2026, 10, 24, 8) } as IntakeFrame, buffer: new ArrayBuffer(1) };

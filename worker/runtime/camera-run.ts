@@ -128,6 +128,7 @@ export class CameraRun {
     this.results = results;
     this.failure = null;
     const { camera, resumeAfter, assignedAtMs } = this.assignment;
+    const { inputWidth, inputHeight, padding } = model.client.model;
     this.link.send({
       type: 'start',
       run: this.name,
@@ -136,7 +137,7 @@ export class CameraRun {
         fps: camera.detect.fps,
         motionGate: motionGateSettings(camera),
         keepPictures: camera.snapshots.on !== 'never' && camera.snapshots.maxPerMinute > 0,
-        input: { width: model.client.model.inputWidth, height: model.client.model.inputHeight },
+        input: { width: inputWidth, height: inputHeight, padding },
         resumeAfter: resumeAfter ?? null,
         handleFromServerMs: assignedAtMs,
       },

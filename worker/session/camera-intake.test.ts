@@ -16,7 +16,7 @@ function rig(fps: number, motionGate: MotionGateSettings | null = null) {
       fps,
       motionGate,
       keepPictures: true,
-      input: { width: 64, height: 48 },
+      input: { width: 64, height: 48, padding: 'around' },
       resumeAfter: null,
       handleFromServerMs: 0,
     },

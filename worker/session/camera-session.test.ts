@@ -29,7 +29,7 @@ function rig(settings: Partial<CameraIntakeSettings> = {}, refusals: KvsInferErr
       fps: 10,
       motionGate: null,
       keepPictures: false,
-      input: { width: 64, height: 48 },
+      input: { width: 64, height: 48, padding: 'around' },
       resumeAfter: null,
       handleFromServerMs: 0,
       ...settings,

@@ -62,7 +62,7 @@ export class DetectorSlot {
   /** @param decodeMs from handing the packet to the decoder until now. */
   place(picture: DecodedPicture, name: FrameName, decodeMs: () => number): void {
     const { input } = this.#settings;
-    const letterbox = letterboxGeometry(picture.width, picture.height, input.width, input.height);
+    const letterbox = letterboxGeometry(picture.width, picture.height, input.width, input.height, input.padding);
     const buffer = this.#letterboxed(picture, letterbox);
     if (buffer === null) return;
     const waiting = this.#waiting;

@@ -5,7 +5,7 @@
  * nothing more is said of that camera.
  */
 import type { Checkpoint } from '../../core/fleet-state.ts';
-import type { Letterbox } from '../decode/letterbox.ts';
+import type { Letterbox, LetterboxPadding } from '../decode/letterbox.ts';
 import type { DropReason, FrameCounts } from './frame-ledger.ts';
 import type { MotionGateSettings } from './motion-gate.ts';
 
@@ -23,7 +23,7 @@ export type CameraIntakeSettings = {
   /** Keep the last full-resolution pictures, for snapshots. */
   keepPictures: boolean;
   /** The model's input in pixels. */
-  input: { width: number; height: number };
+  input: { width: number; height: number; padding: LetterboxPadding };
   resumeAfter: Checkpoint | null;
   /**
    * This owner's time begins here. Without `resumeAfter`, fragments with an older server timestamp are not handled (0 =
