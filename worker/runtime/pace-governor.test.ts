@@ -116,8 +116,8 @@ test('for any cameras and any course of capacity: within the limit, monotone in 
               if (a.priority > b.priority) expect(shares[i] as number).toBeGreaterThanOrEqual(shares[j] as number);
             }
           }
-          // Strain below 3 % is not seen, and an attempt by a tenth may be under way.
-          expect(lost).toBeLessThanOrEqual(0.12 * plant.capacity);
+          // Strain below 3 %, or half a frame a second, is not seen; and an attempt by a tenth may be under way.
+          expect(lost).toBeLessThanOrEqual(0.12 * plant.capacity + COST_MS);
           expect(granted).toBeGreaterThanOrEqual(0.8 * Math.min(wanted, plant.capacity));
         }
       },
