@@ -25,16 +25,17 @@ export function originalText({ publishedTotalUsd, publishedUsd, bills }: Origina
 export function forecastText(cost: CamerasCost | null): string {
   if (cost === null) return 'Give --cameras <file> or --stage <stage> for what their schedules will cost.';
   const { hours, onDemand, spot } = cost;
-  const table = tableOf(['your schedules', 'what', 'on demand', 'Spot']);
+  const table = tableOf(['your schedules', 'what', 'on demand', ...(spot === null ? [] : ['Spot'])]);
   for (const [index, line] of onDemand.lines.entries()) {
-    table.push([line.name, line.configuration, dollars(line.usd), spotAmount(spot, spot?.lines[index]?.usd)]);
+    const spotUsd = spot === null ? [] : [dollars(spot.lines[index]?.usd ?? 0)];
+    table.push([line.name, line.configuration, dollars(line.usd), ...spotUsd]);
   }
-  table.push(['total', '', dollars(onDemand.totalUsd), spotAmount(spot, spot?.totalUsd)]);
+  table.push(['total', '', dollars(onDemand.totalUsd), ...(spot === null ? [] : [dollars(spot.totalUsd)])]);
   const shown = (value: number) => Math.round(value * 10) / 10;
   return [
-    `${cost.cameras} cameras, ${cost.from} to ${cost.to} (${shown(hours.spanHours)} h), ${onDemand.region}, network ${cost.network}`,
+    `${counted(cost.cameras, 'camera')}, ${cost.from} to ${cost.to} (${shown(hours.spanHours)} h), ${onDemand.region}, network ${cost.network}`,
     `${shown(hours.cameraHours)} camera hours need ${shown(hours.instanceHours)} h of ${cost.instanceType}, ${hours.peakInstances} at most at once;`,
-    `always on, ${hours.peakInstances} instances would cost ${dollars(cost.alwaysOnGpuUsd)} for the GPUs alone.`,
+    `always on, ${counted(hours.peakInstances, 'instance')} would cost ${dollars(cost.alwaysOnGpuUsd)} for the GPUs alone.`,
     ...(hours.missingInstanceHours > 0
       ? [
           `--max-workers keeps back ${shown(hours.missingInstanceHours)} instance hours: cameras of low priority are shed.`,
@@ -47,7 +48,11 @@ export function forecastText(cost: CamerasCost | null): string {
   ].join('\n');
 }
 
-/** Prices without a confirming source, named once each. */
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** Prices without a confirming source, named once each under what stands in for it. */
 function priceNotes(bills: readonly Bill[]): string[] {
   const unverified = new Map<string, Charge & { region: string }>();
   for (const bill of bills) {
@@ -56,14 +61,12 @@ function priceNotes(bills: readonly Bill[]): string[] {
     }
   }
   if (unverified.size === 0) return [];
-  const notes = [...unverified.values()].map(
-    ({ region, price, usdPerUnit, source, asOf }) => `  ${region} ${price} ${usdPerUnit}: ${source} (${asOf})`,
-  );
+  const bySource = Map.groupBy(unverified.values(), ({ region, source, asOf }) => `${region}: ${source} (${asOf})`);
+  const notes = [...bySource].flatMap(([source, prices]) => [
+    `  ${source}`,
+    ...prices.map(({ price, usdPerUnit }) => `    ${price} ${usdPerUnit}`),
+  ]);
   return ['Not confirmed by a price list; override with --prices:', ...notes];
-}
-
-function spotAmount(spot: Bill | null, usd: number | undefined): string {
-  return spot === null || usd === undefined ? 'no price' : dollars(usd);
 }
 
 function dollars(usd: number): string {

@@ -30,6 +30,7 @@ import {
   storageCheck,
 } from './deployment-checks/surroundings-checks.ts';
 import { givenSettings } from './deployment-settings.ts';
+import { deploymentTable } from './deployment-table.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url)).replace(/\/$/, '');
 /** The replaced deployment's region, where the settings name none: the checks need some region, and no account. */
@@ -77,7 +78,7 @@ export function validateCommand(program: Command): void {
       const { region, results } = await validate(options.stage);
       const passed = results.every((result) => result.passed);
       const report = { passed, stage: options.stage, region, checks: results };
-      console.log(options.json ? JSON.stringify(report, null, 2) : describe(results));
+      console.log(options.json ? JSON.stringify(report, null, 2) : deploymentTable(results));
       if (!passed) process.exitCode = 1;
     });
 }
@@ -103,19 +104,4 @@ async function validate(stage: string): Promise<{ region: string; results: Check
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
-}
-
-/** A failed check shows what was expected of the items that failed; a passed one the values. */
-function describe(results: readonly CheckResult[]): string {
-  const width = Math.max(...results.flatMap(({ items }) => items.map((item) => item.what.length)));
-  const lines = results.flatMap(({ name, passed, items }) => [
-    `${passed ? 'passed' : 'FAILED'}  ${name}`,
-    ...items.map(
-      (item) =>
-        `  ${item.passed ? 'ok    ' : 'FAILED'}  ${item.what.padEnd(width)}  ${item.found}${item.passed ? '' : `  (expected: ${item.expected})`}`,
-    ),
-  ]);
-  const failed = results.filter((result) => !result.passed);
-  const names = failed.length === 0 ? '' : `: ${failed.map((result) => result.name).join(', ')}`;
-  return [...lines, `${results.length - failed.length} passed, ${failed.length} failed${names}`].join('\n');
 }

@@ -29,8 +29,8 @@ export type DeploymentCheck = { name: string; items: readonly Item[] };
 export type ItemResult = { what: string; expected: string; found: string; passed: boolean };
 export type CheckResult = { name: string; passed: boolean; items: ItemResult[] };
 
-/** Longer values are cut in the middle of nothing that matters: a policy, a list of names. */
-const foundMaxLength = 160;
+/** Longer values are cut: a policy, a list of names. */
+const foundMaxLength = 400;
 
 /** Exactly this value. */
 export function is(what: string, expected: unknown, read: Item['read']): Item {
@@ -60,8 +60,27 @@ export function runCheck({ name, items }: DeploymentCheck, subject: Subject): Ch
 }
 
 function shown(value: unknown): string {
-  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'nothing');
+  const text = inWords(value);
   return text.length <= foundMaxLength ? text : `${text.slice(0, foundMaxLength - 1)}…`;
+}
+
+/** `none` for an empty list, `a, b` for a longer one, `key value; key value` for an object. */
+function inWords(value: unknown): string {
+  if (Array.isArray(value)) return value.length === 0 ? 'none' : value.map(nested).join(', ');
+  if (typeof value === 'object' && value !== null) {
+    return Object.entries(value)
+      .map(([key, one]) => `${key} ${nested(one)}`)
+      .join('; ');
+  }
+  return value === undefined || value === '' ? 'nothing' : String(value);
+}
+
+function nested(value: unknown): string {
+  return typeof value === 'object' && value !== null && !isShort(value) ? `(${inWords(value)})` : inWords(value);
+}
+
+function isShort(value: object): boolean {
+  return Object.keys(value).length <= 1;
 }
 
 /** The inputs of the first resource of a type. */

@@ -8,7 +8,9 @@ import path from 'node:path';
 import { billOf } from '../../core/cost/bill.ts';
 import { originalDeployment, originalTotalUsd } from '../../core/cost/original-deployment.ts';
 import { priceTable } from '../../core/cost/prices.ts';
-import { settingNames } from '../../stacks/settings.ts';
+import { parseSettings, settingNames } from '../../stacks/settings.ts';
+import { type Bundle, bundleBytesMax, bundleFunctions } from '../../stacks/synthesis/bundles.ts';
+import type { Graph } from '../../stacks/synthesis/graph.ts';
 import { type DeploymentCheck, firstOf, holds, type Subject } from './item.ts';
 
 const text = ({ root }: Subject, file: string) => readFileSync(path.join(root, file), 'utf8');
@@ -42,6 +44,11 @@ export const docsCheck: DeploymentCheck = {
     chapter('high NAT cost', 'docs/troubleshoot.md', /high nat/i),
     chapter("service won't scale", 'docs/troubleshoot.md', /scale/i),
     chapter('health check failed', 'docs/troubleshoot.md', /health check/i),
+    chapter('roll back', 'docs/deploy.md', /roll back/i),
+    chapter('remove', 'docs/deploy.md', /remove/i),
+    chapter('monitoring', 'docs/operate.md', /^## alarms/i),
+    chapter('ECS Exec', 'docs/operate.md', /into a worker/i),
+    chapter('logs', 'docs/operate.md', /^## logs/i),
     chapter('cost', 'docs/cost.md', /cost/i),
     chapter('security', 'docs/security.md', /security/i),
   ],
@@ -71,8 +78,8 @@ export const deployCheck: DeploymentCheck = {
           'aws:ecs/taskDefinition:TaskDefinition',
           'aws:ec2/securityGroup:SecurityGroup',
           'aws:ecs/service:Service',
-        ].filter((type) => graph.all(type).length === 0),
-      (absent) => absent.length === 0,
+        ].map((type) => present(graph, type)),
+      (found) => found.every((one) => !one.startsWith('no ')),
     ),
     holds(
       'what it left manual',
@@ -83,8 +90,20 @@ export const deployCheck: DeploymentCheck = {
           'aws:ec2/vpcEndpoint:VpcEndpoint',
           'aws:autoscaling/group:Group',
           'aws:ecs/capacityProvider:CapacityProvider',
-        ].filter((type) => graph.all(type).length === 0),
-      (absent) => absent.length === 0,
+        ].map((type) => present(graph, type)),
+      (found) => found.every((one) => !one.startsWith('no ')),
+    ),
+    holds(
+      'function bundles',
+      `each smaller than ${bundleBytesMax / 1000} kB`,
+      ({ graph, settings, root }) =>
+        sizesOf(
+          root,
+          graph
+            .all('aws:lambda/function:Function')
+            .map(({ inputs }) => String(inputs.name).replace(`kvs-infer-${settings.stage}-`, '')),
+        ).map(({ name, bytes }) => `${name} ${Math.round(bytes / 1000)} kB`),
+      (found) => found.length > 0 && found.every((one) => Number(one.split(' ')[1]) < bundleBytesMax / 1000),
     ),
     holds(
       'before it starts',
@@ -95,24 +114,68 @@ export const deployCheck: DeploymentCheck = {
   ],
 };
 
+/** `vpc`, or `no vpc`, of `aws:ec2/vpc:Vpc`. */
+function present(graph: Graph, type: string): string {
+  const name = type.replace(/^.*\/|:.*$/g, '').replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+  return `${graph.all(type).length === 0 ? 'no ' : ''}${name}`;
+}
+
+const measured = new Map<string, Bundle[]>();
+
+/** Measured once: the sources do not change while a command runs. */
+function sizesOf(root: string, names: string[]): Bundle[] {
+  const key = [root, ...names].join();
+  const bundles = measured.get(key) ?? bundleFunctions(root, names);
+  measured.set(key, bundles);
+  return bundles;
+}
+
 export const settingsCheck: DeploymentCheck = {
   name: 'settings',
   items: [
     holds(
       '.env.example',
       'names every setting',
-      (subject) => settingNames.filter((name) => !new RegExp(`^#? ?${name}=`, 'm').test(text(subject, '.env.example'))),
-      (absent) => absent.length === 0,
+      (subject) => {
+        const file = text(subject, '.env.example');
+        const absent = settingNames.filter((name) => !new RegExp(`^#? ?${name}=`, 'm').test(file));
+        return absent.length === 0 ? `all ${settingNames.length}` : `without ${absent.join(', ')}`;
+      },
+      (found) => found.startsWith('all'),
+    ),
+    holds(
+      'AWS_REGION',
+      'required: its absence stops everything',
+      ({ settings }) => refusal({}, settings.stage),
+      (found) => found.includes('AWS_REGION is not set'),
+    ),
+    holds(
+      'wrong values',
+      'named all together, before anything is created',
+      ({ settings }) => refusal({ AWS_REGION: 'nowhere', MIN_WORKERS: '5', MAX_WORKERS: '2' }, settings.stage),
+      (found) => found.includes('AWS_REGION') && found.includes('MIN_WORKERS'),
     ),
     holds(
       'models',
       'exist in the repository',
       ({ settings, root }) =>
-        settings.models.filter(({ file }) => !existsSync(path.resolve(root, file))).map(({ file }) => file),
-      (absent) => absent.length === 0,
+        settings.models.map(
+          ({ name, file }) => `${name} ${file}${existsSync(path.resolve(root, file)) ? '' : ' is absent'}`,
+        ),
+      (found) => found.length > 0 && found.every((one) => !one.endsWith(' is absent')),
     ),
   ],
 };
+
+/** What `sst deploy` would say to these settings. */
+function refusal(settings: Record<string, string>, stage: string): string {
+  try {
+    parseSettings(settings, stage);
+    return 'accepted';
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
 
 export const costCheck: DeploymentCheck = {
   name: 'cost',

@@ -4,7 +4,7 @@
  */
 
 import type { Settings } from '../../stacks/settings.ts';
-import type { Inputs } from '../../stacks/synthesis/graph.ts';
+import type { Inputs, Resource } from '../../stacks/synthesis/graph.ts';
 import { allowing, type DeploymentCheck, holds, is, type Statement, type Subject, statementsOf } from './item.ts';
 
 const roleType = 'aws:iam/role:Role';
@@ -164,14 +164,17 @@ export const executionRoleCheck: DeploymentCheck = {
         found.every((one) => arnOf(subject, 'logs', 'log-group:/ecs/kvs-infer[a-z0-9-]*:\\*').test(one)),
     ),
     holds(
+      'secrets',
+      'those that the tasks inject, and no others',
+      (subject) => ({ injected: injectedSecrets(subject), readable: readableSecrets(executionRole(subject)) }),
+      ({ injected, readable }) => injected.toSorted().join() === readable.toSorted().join(),
+    ),
+    holds(
       'trust',
       'every role: one AWS service, never the account',
       ({ graph }) =>
-        graph
-          .all(roleType)
-          .map((role) => ({ role: role.name, trusts: JSON.stringify(principalsOf(role.inputs.assumeRolePolicy)) })),
-      (roles) =>
-        roles.length > 0 && roles.every(({ trusts }) => !trusts.includes(':root') && trusts.includes('amazonaws.com')),
+        graph.all(roleType).map((role) => `${role.name} ${principalsOf(role.inputs.assumeRolePolicy).join(' ')}`),
+      (roles) => roles.length > 0 && roles.every((one) => /^[A-Za-z-]+ [a-z0-9-]+\.amazonaws\.com$/.test(one)),
     ),
     holds(
       'wildcard actions',
@@ -195,9 +198,26 @@ export const executionRoleCheck: DeploymentCheck = {
   ],
 };
 
-function principalsOf(policy: unknown): unknown[] {
+const secretActions = ['secretsmanager:GetSecretValue', 'ssm:GetParameter', 'ssm:GetParameters', 'kms:Decrypt'];
+const readableSecrets = (role: Resource) => [...new Set(resourcesOf(allowing(role, ...secretActions)))];
+
+/** What the containers' `secrets` name. */
+function injectedSecrets({ graph }: Subject): string[] {
+  const containers = graph
+    .all('aws:ecs/taskDefinition:TaskDefinition')
+    .flatMap(({ inputs }) => JSON.parse(inputs.containerDefinitions) as Inputs[]);
+  if (containers.length === 0) throw new Error('there is no task definition');
+  return [...new Set(containers.flatMap(({ secrets = [] }) => (secrets as Inputs[]).map((one) => one.valueFrom)))];
+}
+
+/** `Service` principals by name; any other with its kind, which no role here may have. */
+function principalsOf(policy: unknown): string[] {
   const document = (typeof policy === 'string' ? JSON.parse(policy) : policy) as { Statement: Inputs[] };
-  return document.Statement.map((statement) => statement.Principal);
+  return document.Statement.flatMap((statement) =>
+    Object.entries(statement.Principal as Record<string, string | string[]>).flatMap(([kind, names]) =>
+      [names].flat().map((name) => (kind === 'Service' ? name : `${kind}:${name}`)),
+    ),
+  );
 }
 
 /** A chosen image may lie in another repository of ECR than ours. */

@@ -204,13 +204,13 @@ export const stagesCheck: DeploymentCheck = {
   name: 'stages',
   items: [
     holds(
-      'tables',
+      'table protection',
       'protected from deletion in production only',
       (subject) => tables(subject).map((table) => table.deletionProtectionEnabled as boolean),
       (found, { settings }) => found.length > 0 && found.every((one) => (one ?? false) === settings.isProduction),
     ),
     holds(
-      'repository',
+      'images go with the stage',
       'its images outlive it in production only',
       (subject) => Boolean(firstOf(subject, 'aws:ecr/repository:Repository').forceDelete),
       (forced, { settings }) => forced !== settings.isProduction,

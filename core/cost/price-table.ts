@@ -87,8 +87,15 @@ export function overridePrices(table: PriceTable, value: unknown, where: string)
 export function priceOf(table: PriceTable, region: string, name: PriceName): Price {
   const price = table[region]?.[name];
   if (price !== undefined) return price;
-  const regions = Object.keys(table).join(', ');
+  const known = Object.keys(table[region] ?? {});
+  const ofItsKind = known.filter((one) => ec2Price.test(one) && one.endsWith(name.slice(name.lastIndexOf('.'))));
+  const knows =
+    known.length === 0
+      ? `knows ${Object.keys(table).join(', ')}`
+      : ec2Price.test(name)
+        ? `knows there ${ofItsKind.map((one) => one.replace(/^ec2\.|\.[^.]*$/g, '')).join(', ')}`
+        : 'lacks it';
   throw new KvsInferError('PRICE_UNKNOWN', `no price "${name}" for ${region}`, {
-    hint: `the table knows ${regions}; give prices of your own with --prices`,
+    hint: `the table ${knows}; give prices of your own with --prices`,
   });
 }

@@ -14,6 +14,9 @@ const commands = [
   ['model', 'check'],
   ['clip'],
   ['demux'],
+  ['validate'],
+  ['preflight'],
+  ['cost'],
 ];
 
 describe.concurrent('help', () => {

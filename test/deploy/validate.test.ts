@@ -95,7 +95,7 @@ describe.skipIf(!isSynthesised)('the checks', () => {
         }),
     ],
     [
-      'ecs-task-definition: GPU: []',
+      'ecs-task-definition: GPU: none',
       task,
       (inputs) =>
         changeContainer(inputs, (one) => {
@@ -103,14 +103,14 @@ describe.skipIf(!isSynthesised)('the checks', () => {
         }),
     ],
     [
-      'ecs-service: desired count: [""]',
+      'ecs-service: desired count: nothing',
       'aws:ecs/service:Service',
       (_inputs, resource) => {
         resource.ignoreChanges = [];
       },
     ],
     [
-      'asg: desired capacity: [""]',
+      'asg: desired capacity: nothing',
       'aws:autoscaling/group:Group',
       (_inputs, resource) => {
         resource.ignoreChanges = [];
@@ -124,28 +124,52 @@ describe.skipIf(!isSynthesised)('the checks', () => {
       },
     ],
     [
-      'iam-execution-role: wildcard actions: ["s3:*"]',
+      'iam-execution-role: wildcard actions: s3:*',
       'aws:iam/role:Role',
       (inputs, { name }) => {
         if (name === 'TaskRole') addStatement(inputs, 's3:*', 'arn:aws:s3:::a/b');
       },
     ],
     [
-      'iam-execution-role: wildcard resources: ["s3:DeleteObject"]',
+      'iam-execution-role: wildcard resources: s3:DeleteObject',
       'aws:iam/role:Role',
       (inputs, { name }) => {
         if (name === 'InstanceRole') addStatement(inputs, 's3:DeleteObject', '*');
       },
     ],
     [
-      'iam-task-role: PutObjectAcl: ["TaskRole"]',
+      'iam-execution-role: secrets: injected none; readable arn:aws:ssm:eu-west-1:123456789012:parameter/a',
+      'aws:iam/role:Role',
+      (inputs, { name }) => {
+        if (name === 'ExecutionRole') {
+          addStatement(inputs, 'ssm:GetParameters', 'arn:aws:ssm:eu-west-1:123456789012:parameter/a');
+        }
+      },
+    ],
+    [
+      'iam-execution-role: trust: ExecutionRole AWS:arn:aws:iam::123456789012:root',
+      'aws:iam/role:Role',
+      (inputs, { name }) => {
+        const Principal = { AWS: 'arn:aws:iam::123456789012:root' };
+        if (name === 'ExecutionRole') inputs.assumeRolePolicy = JSON.stringify({ Statement: [{ Principal }] });
+      },
+    ],
+    [
+      'asg: image: the value of /another/parameter',
+      'aws:ec2/launchTemplate:LaunchTemplate',
+      (inputs) => {
+        inputs.imageId = 'the value of /another/parameter';
+      },
+    ],
+    [
+      'iam-task-role: PutObjectAcl: TaskRole',
       'aws:iam/role:Role',
       (inputs, { name }) => {
         if (name === 'TaskRole') addStatement(inputs, 's3:PutObjectAcl', 'arn:aws:s3:::a/b');
       },
     ],
     [
-      'network: way in: ["0.0.0.0/0"]',
+      'network: way in: 0.0.0.0/0',
       'aws:ec2/securityGroup:SecurityGroup',
       (inputs, { name }) => {
         if (name.startsWith('Worker')) inputs.ingress = [{ cidrBlocks: ['0.0.0.0/0'] }];
@@ -166,7 +190,7 @@ describe.skipIf(!isSynthesised)('the checks', () => {
       },
     ],
     [
-      'stages: tables',
+      'stages: table protection',
       'aws:dynamodb/table:Table',
       (inputs) => {
         inputs.deletionProtectionEnabled = false;
@@ -200,6 +224,17 @@ describe.skipIf(!isSynthesised)('kvs-infer validate', () => {
     expect(report.checks.every(({ items }) => items.length > 0 && items.every((item) => item.found !== ''))).toBe(true);
     expect(report.passed).toBe(report.checks.every((check) => check.passed));
     expect(exitCode).toBe(report.passed ? 0 : 1);
+  });
+
+  it('prints a table that fits, with the values, for people', async () => {
+    const { exitCode, stdout } = await kvsInfer(['validate', '--stage', 'test']);
+    expect(exitCode).toBe(0);
+    const lines = stdout.trimEnd().split('\n');
+    expect(Math.max(...lines.map((line) => line.length))).toBe(100);
+    expect(lines.at(-1)).toBe(`${deploymentChecks.length} passed, 0 failed`);
+    expect(stdout).toMatch(/│ ok +│ family +│ kvs-infer-test-default-gpu +│/);
+    expect(stdout).toMatch(/│ ok +│ port +│ 8080\/tcp +│/);
+    expect(stdout).toMatch(/│ ok +│ function bundles +│ [a-z-]+ \d+ kB/);
   });
 
   it('stops at a stage that makes illegal names', async () => {
