@@ -61,8 +61,15 @@ export function accountProbe(options: { region: string; endpoint?: string }) {
   const quotas = new ServiceQuotasClient(base);
 
   return {
-    async identity(): Promise<{ accountId: string; arn: string }> {
-      const answer = await awsCall('ask who these credentials are', () => sts.send(new GetCallerIdentityCommand({})));
+    /** Null: there are no credentials to ask with. */
+    async identity(): Promise<{ accountId: string; arn: string } | null> {
+      const answer = await awsCall('ask who these credentials are', () =>
+        sts.send(new GetCallerIdentityCommand({})).catch((error: unknown) => {
+          if (error instanceof Error && error.name === 'CredentialsProviderError') return null;
+          throw error;
+        }),
+      );
+      if (answer === null) return null;
       return { accountId: answer.Account ?? '', arn: answer.Arn ?? '' };
     },
 

@@ -80,8 +80,10 @@ async function preflight(stage: string): Promise<Check[]> {
 async function accountChecks(probe: AccountProbe, settings: Settings): Promise<Check[]> {
   const { network, capacity } = settings;
   const credentials = await asked('credentials', credentialsFix, async () => {
-    const { accountId, arn } = await probe.identity();
-    return passed('credentials', `account ${accountId}, ${arn}`);
+    const identity = await probe.identity();
+    return identity === null
+      ? failed('credentials', 'none: neither the environment nor a profile nor a role gives any', credentialsFix)
+      : passed('credentials', `account ${identity.accountId}, ${identity.arn}`);
   });
   if (credentials.status === 'failed') return [credentials, skipped('account', 'not asked: no credentials')];
   const wanted = interfaceEndpoints(network.mode).filter((service) => !network.endpointsPresent.includes(service));

@@ -26,9 +26,15 @@ export class KvsInferError extends Error {
   }
 }
 
-/** The line that the command line prints on stderr: `kvs-infer: CODE: what happened (what to do)`. */
+/**
+ * What the command line prints on stderr: `kvs-infer: CODE: what happened (what to do)`. A message of several lines gets
+ * its hint on a line of its own, because the last line is one of a list.
+ */
 export function formatError(error: unknown): string {
-  if (error instanceof KvsInferError) return `kvs-infer: ${error.code}: ${error.message} (${error.hint})`;
+  if (error instanceof KvsInferError) {
+    const gap = error.message.includes('\n') ? '\n' : ' ';
+    return `kvs-infer: ${error.code}: ${error.message}${gap}(${error.hint})`;
+  }
   const message = error instanceof Error ? error.message : String(error);
   return `kvs-infer: UNEXPECTED: ${message} (this is a bug in kvs-infer; run again with LOG_LEVEL=DEBUG and report it)`;
 }

@@ -39,7 +39,8 @@ export const ecsReservedMemoryMib = 512;
 /** What the task leaves free of what is registered, so that a new AMI with a larger kernel still places it. */
 const taskMarginMib = 256;
 
-export const knownInstanceTypes: readonly string[] = [...shapes.keys()];
+/** Every type that may be chosen, in words short enough for a message. */
+export const instanceTypeChoice = `${Object.keys(families).join(', ')}, each as ${Object.keys(sizes).join(', ')}`;
 
 export function shapeOf(type: string): InstanceShape | undefined {
   return shapes.get(type);

@@ -77,6 +77,14 @@ describe('settings', () => {
     expect(message.startsWith(`${message.split('\n').length - 1} wrong settings:`)).toBe(true);
   });
 
+  it('one is one, and an unknown type is answered with those that there are', () => {
+    const settings = { AWS_REGION: 'eu-west-1', INSTANCE_TYPES: 'p3.2xlarge' };
+    expect(refusal(settings)).toMatch(/^1 wrong setting:\n/);
+    expect(refusal(settings)).toContain(
+      'choose of g4dn, g5, g6, g6e, each as xlarge, 2xlarge, 4xlarge, 8xlarge, 16xlarge',
+    );
+  });
+
   it('subnets without a VPC, and the same subnet twice, are refused', () => {
     const PRIVATE_SUBNET_1 = 'subnet-0123456789abcdef0';
     expect(refusal({ ...region, PRIVATE_SUBNET_1 })).toContain('PRIVATE_SUBNET_1 without VPC_ID');

@@ -11,7 +11,7 @@ import { s3PrefixPattern } from '../core/names.ts';
 import { gatewayEndpoints, interfaceEndpoints } from './endpoint-services.ts';
 import {
   hasSeveralGpus,
-  knownInstanceTypes,
+  instanceTypeChoice,
   registeredCpuUnits,
   registeredMemoryMib,
   shapeOf,
@@ -172,9 +172,13 @@ export function parseSettings(environment: Readonly<Record<string, string | unde
   }
   problems.push(...networkProblems(value, given), ...capacityProblems(value));
   if (problems.length > 0) {
-    throw new KvsInferError('SETTINGS_INVALID', `${problems.length} wrong settings:\n  ${problems.join('\n  ')}`, {
-      hint: 'correct them in .env or the environment (.env.example explains each); nothing was created',
-    });
+    throw new KvsInferError(
+      'SETTINGS_INVALID',
+      `${problems.length} wrong setting${problems.length === 1 ? '' : 's'}:\n  ${problems.join('\n  ')}`,
+      {
+        hint: 'correct them in .env or the environment (.env.example explains each); nothing was created',
+      },
+    );
   }
   return settled(value as Required<typeof value>, stage);
 }
@@ -225,7 +229,7 @@ function capacityProblems(value: Values): string[] {
     problems.push(
       hasSeveralGpus(type)
         ? `INSTANCE_TYPES: ${type} has several GPUs, and a worker uses one (choose sizes up to 8xlarge or 16xlarge of that family)`
-        : `INSTANCE_TYPES: ${type} is unknown or has no GPU that the worker can use (choose of ${knownInstanceTypes.join(', ')})`,
+        : `INSTANCE_TYPES: ${type} is unknown or has no GPU that the worker can use (choose of ${instanceTypeChoice})`,
     );
   }
   const shapes = types.flatMap((type) => ({ type, shape: shapeOf(type) }));

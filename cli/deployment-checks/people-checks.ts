@@ -21,6 +21,10 @@ const watched: [what: string, pattern: RegExp][] = [
   ['ECS running less than desired', /running-below-desired/i],
   ['NAT bytes high', /nat-bytes/i],
 ];
+const ofAFleet = [
+  ...['reconcile-failed', 'wanted-over-running', 'window-missed', 'camera-blind', 'scheduled-but-silent'],
+  ...['live-but-unscheduled', 'running-below-desired', 'cpu-high', 'memory-high', 'gpu-memory-high', 'gpu-load-high'],
+];
 const alarms = ({ graph }: Subject) => graph.all('aws:cloudwatch/metricAlarm:MetricAlarm').map(({ inputs }) => inputs);
 
 export const alarmsCheck: DeploymentCheck = {
@@ -37,6 +41,18 @@ export const alarmsCheck: DeploymentCheck = {
         (names, { graph }) =>
           names.length > 0 || (what.startsWith('NAT') && graph.all('aws:ec2/natGateway:NatGateway').length === 0),
       ),
+    ),
+    holds(
+      'each fleet',
+      `all ${ofAFleet.length} that look at a fleet`,
+      (subject) => {
+        const names = new Set(alarms(subject).map((alarm) => alarm.name as string));
+        return subject.settings.fleets.map((fleet) => {
+          const absent = ofAFleet.filter((name) => !names.has(`kvs-infer-${subject.settings.stage}-${fleet}-${name}`));
+          return `${fleet} ${absent.length === 0 ? 'all' : `without ${absent.join(' ')}`}`;
+        });
+      },
+      (fleets) => fleets.length > 0 && fleets.every((one) => one.endsWith(' all')),
     ),
     holds(
       'topic',

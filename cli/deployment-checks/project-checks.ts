@@ -46,6 +46,16 @@ export const docsCheck: DeploymentCheck = {
     chapter('health check failed', 'docs/troubleshoot.md', /health check/i),
     chapter('roll back', 'docs/deploy.md', /roll back/i),
     chapter('remove', 'docs/deploy.md', /remove/i),
+    chapter('stages and regions', 'docs/deploy.md', /stages and more regions/i),
+    holds(
+      'CI/CD example',
+      'docs/deploy-workflow.yml: checks, validate, preflight, deploy',
+      (subject) =>
+        ['npm test', 'kvs-infer validate', 'kvs-infer preflight', 'sst deploy'].filter((command) =>
+          text(subject, 'docs/deploy-workflow.yml').includes(command),
+        ),
+      (commands) => commands.length === 4,
+    ),
     chapter('monitoring', 'docs/operate.md', /^## alarms/i),
     chapter('ECS Exec', 'docs/operate.md', /into a worker/i),
     chapter('logs', 'docs/operate.md', /^## logs/i),

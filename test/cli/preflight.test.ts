@@ -152,6 +152,17 @@ describe('kvs-infer preflight', () => {
     expect(nobody.check('account')?.status).toBe('skipped');
   });
 
+  it('says that there are no credentials, and not that they may too little', async () => {
+    const nobody = { AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '', AWS_EC2_METADATA_DISABLED: 'true' };
+    const { check } = await checksOf(preflight(completeAccount(), { ...nobody, HOME: folder.path('.') }));
+    expect(check('credentials')).toEqual({
+      name: 'credentials',
+      status: 'failed',
+      found: 'none: neither the environment nor a profile nor a role gives any',
+      fix: expect.stringContaining('aws sso login'),
+    });
+  });
+
   it('says that the settings are wrong before it asks anybody', async () => {
     const { check } = await checksOf(
       preflight(completeAccount(), { MIN_WORKERS: '5', MAX_WORKERS: '2', AWS_REGION: 'nowhere' }),
@@ -178,7 +189,7 @@ describeContract(
       const probe = accountProbe({ region: contractRegion, endpoint: target().endpoint });
       const ec2 = new EC2Client(clientOptions(target()));
       try {
-        expect((await probe.identity()).accountId).toMatch(/^\d{12}$/);
+        expect((await probe.identity())?.accountId).toMatch(/^\d{12}$/);
         const zones = await probe.zones();
         expect(zones.length).toBeGreaterThan(2);
         const offerings = await probe.offerings(['g4dn.xlarge', 'z9.nothing']);

@@ -162,6 +162,13 @@ describe.skipIf(!isSynthesised)('the checks', () => {
       },
     ],
     [
+      'alarms: each fleet: default without gpu-load-high',
+      'aws:cloudwatch/metricAlarm:MetricAlarm',
+      (inputs) => {
+        if (inputs.name === 'kvs-infer-production-default-gpu-load-high') inputs.name = 'another';
+      },
+    ],
+    [
       'iam-task-role: PutObjectAcl: TaskRole',
       'aws:iam/role:Role',
       (inputs, { name }) => {
