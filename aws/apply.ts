@@ -139,7 +139,11 @@ async function giveBack(
 ) {
   const { setTasks } = plan;
   if (setTasks !== null) {
-    const resized = await steps.try(order.tasks, `set the ECS service from ${plan.previous.tasks} to ${setTasks}`, () =>
+    const sentence =
+      setTasks === plan.previous.tasks
+        ? `told the ECS service again that it is to run ${setTasks} tasks: an instance has none`
+        : `set the ECS service from ${plan.previous.tasks} to ${setTasks}`;
+    const resized = await steps.try(order.tasks, sentence, () =>
       setServiceSize(clients, names.cluster, fleetResourceNames(stage, fleet.fleet).service, setTasks),
     );
     if (!resized) return;
@@ -159,9 +163,14 @@ async function drain(
   { plan, nowMs }: ControlDecision,
   steps: Steps,
 ) {
-  await inParallel(plan.drains, parallelWritesMax, ({ workerId, reason }) =>
-    steps.try(order.drain, `drains worker ${workerId}: ${reason}`, () =>
-      markDraining(clients, names.tables.workers, { fleet: fleet.fleet, workerId }, { sinceMs: nowMs, reason }),
+  await inParallel(plan.drains, parallelWritesMax, ({ workerId, ...drain }) =>
+    steps.try(order.drain, `drains worker ${workerId}: ${drain.reason}`, () =>
+      markDraining(clients, names.tables.workers, { fleet: fleet.fleet, workerId }, { sinceMs: nowMs, ...drain }),
+    ),
+  );
+  await inParallel(plan.stops, parallelWritesMax, ({ workerId, taskArn, reason }) =>
+    steps.try(order.drain, `stopped the task of worker ${workerId}: ${reason}`, () =>
+      stopTask(clients, names.cluster, taskArn, reason),
     ),
   );
 }

@@ -54,7 +54,14 @@ export async function readService(clients: AwsClients, cluster: string, name: st
   );
   const service = answer.services?.find((candidate) => candidate.status === undefined || candidate.status === 'ACTIVE');
   if (service === undefined) throw missing(`ECS service ${name}`);
-  return { desired: service.desiredCount ?? 0, running: service.runningCount ?? 0, pending: service.pendingCount ?? 0 };
+  const primary = service.deployments?.find((deployment) => deployment.status === 'PRIMARY');
+  const taskDefinition = (primary?.taskDefinition ?? service.taskDefinition)?.split('/').at(-1) ?? null;
+  return {
+    desired: service.desiredCount ?? 0,
+    running: service.runningCount ?? 0,
+    pending: service.pendingCount ?? 0,
+    taskDefinition,
+  };
 }
 
 /** All container instances of the cluster, whatever their fleet. */

@@ -46,7 +46,7 @@ export function markDraining(
   clients: AwsClients,
   table: string,
   key: WorkerKey,
-  drain: { sinceMs: number; reason: string },
+  drain: NonNullable<WorkerItem['drain']>,
 ): Promise<boolean> {
   return setOnWorker(clients, table, key, 'drain', drain, 'SET drain = if_not_exists(drain, :value)');
 }

@@ -120,7 +120,7 @@ export function freshFleet(workers: number): FleetObservation {
       max: workersPerFleetMax,
       instances: instances.map((instanceId) => ({ instanceId, lifecycleState: 'InService' })),
     },
-    service: { desired: workers, running: workers, pending: 0 },
+    service: { desired: workers, running: workers, pending: 0, taskDefinition: null },
     containerInstances: instances.map((instanceId) => ({ arn: `arn/${instanceId}`, instanceId, status: 'ACTIVE' })),
     streams: {
       statusByName: new Map(cameras.map(({ cameraId }) => [cameraId, 'ACTIVE'])),

@@ -127,7 +127,12 @@ export type WorkerItem = {
   running: Record<string, RunningCamera>;
   /** Control-written. */
   assignments?: Record<string, Assignment>;
-  drain?: { sinceMs: number; reason: string };
+  drain?: {
+    sinceMs: number;
+    reason: string;
+    /** Only the task goes: its instance is for the next one (a rollout). Absent: the instance goes with it. */
+    keepInstance?: true;
+  };
   /** Control: ECS said that the task has stopped. The worker is dead from then on, whatever its last heartbeat. */
   stoppedAtMs?: number;
   /** Control: when the worker's Worker Ready event arrived. */
@@ -165,6 +170,8 @@ export type FleetPolicy = {
   defaultInferencesPerSecond: number;
   leadTimeDefaultMs: number;
   scaleInDelayMs: number;
+  /** Workers beyond demand while a new revision rolls out, so that its first has a GPU before an old one is drained. */
+  rolloutSurgeWorkers: number;
   silentGraceMs: number;
   workerDeadAfterMs: number;
   /** Period of the Scheduler tick: what must be done before an instant is done one tick before it. */

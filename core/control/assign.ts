@@ -9,7 +9,7 @@ import type { Assignment, CameraState, FleetPolicy, WorkerItem } from '../fleet-
 import { workerBin } from './bins.ts';
 import type { CameraDemand } from './demand.ts';
 import { isDead, isLeaving } from './observation.ts';
-import { placeCameras } from './pack.ts';
+import { type Bin, type Load, type Placement, placeCameras } from './pack.ts';
 
 /** A worker that lists a camera no more this long after it was asked, without a word, has lost it: two heartbeats and a flush. */
 export const silentReleaseMs = 10_000;
@@ -32,6 +32,8 @@ export type AssignInput = {
   serving: readonly WorkerItem[];
   demands: readonly CameraDemand[];
   shed: ReadonlySet<string>;
+  /** Workers that a rollout will replace: they get nothing that fits elsewhere. */
+  older: ReadonlySet<string>;
 };
 
 /** Where the lease on a camera stands. */
@@ -71,7 +73,7 @@ export function assignCameras(input: AssignInput): OwnershipChange[] {
   const wanted = input.cameras.filter((state) => {
     return demandOf.get(state.cameraId)?.assignNow === true && !input.shed.has(state.cameraId);
   });
-  const { binOf } = placeCameras(
+  const { binOf } = placeBesideOlder(
     wanted.map((state) => ({
       cameraId: state.cameraId,
       priority: demandOf.get(state.cameraId)?.priority ?? 0,
@@ -79,6 +81,7 @@ export function assignCameras(input: AssignInput): OwnershipChange[] {
       binId: state.ownerWorkerId !== undefined && readyIds.has(state.ownerWorkerId) ? state.ownerWorkerId : null,
     })),
     ready.map((worker) => workerBin(worker, policy, worker.workerId)),
+    input.older,
   );
   const changes: OwnershipChange[] = [];
   for (const state of [...input.cameras].sort((a, b) => (a.cameraId < b.cameraId ? -1 : 1))) {
@@ -89,6 +92,23 @@ export function assignCameras(input: AssignInput): OwnershipChange[] {
     if (change !== null) changes.push(change);
   }
   return changes;
+}
+
+/** A camera goes to a worker that a rollout will replace only when no other has room for it: it would move twice. */
+function placeBesideOlder(loads: readonly Load[], bins: readonly Bin[], older: ReadonlySet<string>): Placement {
+  if (!bins.some((bin) => older.has(bin.id))) return placeCameras(loads, bins);
+  // Without its empty workers, and with the others just as large as what they have, an older revision takes nothing new.
+  const closed = bins.flatMap((bin) => {
+    if (!older.has(bin.id)) return bin;
+    const full = loads.reduce((sum, load) => (load.binId === bin.id ? sum + load.load : sum), 0);
+    return full === 0 ? [] : { ...bin, capacity: full, target: full };
+  });
+  const first = placeCameras(loads, closed);
+  if (first.unplaced.length === 0) return first;
+  return placeCameras(
+    loads.map((load) => ({ ...load, binId: first.binOf.get(load.cameraId) ?? load.binId })),
+    bins,
+  );
 }
 
 function changeOf(

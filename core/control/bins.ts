@@ -17,6 +17,8 @@ import type { Bin } from './pack.ts';
 export const absentPrefix = 'absent:';
 export const instancePrefix = 'instance:';
 export const workerPrefix = 'worker:';
+/** An instance whose old worker goes and whose next one is to come: it stays. */
+export const renewingPrefix = 'renewing:';
 
 export type SortedWorkers = { live: WorkerItem[]; leaving: WorkerItem[]; bins: Bin[] };
 
@@ -28,9 +30,15 @@ export function sortWorkers(observation: FleetObservation, policy: FleetPolicy, 
   const present = presentInstances(group);
   const presentIds = new Set(present.map((instance) => instance.instanceId));
   const instanceIdOf = (worker: WorkerItem) => instanceOf(worker, containerInstances);
+  const renewing = new Set<string>();
   const leaving = workers.filter((worker) => {
     if (!isLeaving(worker)) return false;
     const instanceId = instanceIdOf(worker);
+    if (worker.drain?.keepInstance === true && instanceId !== null && presentIds.has(instanceId)) {
+      // Once its worker is gone the instance is like any other that waits for a task.
+      if (!dead(worker)) renewing.add(instanceId);
+      return false;
+    }
     // A drained worker counts until its instance is gone; one that merely stops (a deployment) leaves its instance to
     // the next task, and one without an instance (standalone) is gone when it is dead.
     if (worker.drain === undefined || instanceId === null || group === null) return !dead(worker);
@@ -39,11 +47,12 @@ export function sortWorkers(observation: FleetObservation, policy: FleetPolicy, 
   const bins: Bin[] = live.map((worker) => workerBin(worker, policy, `${workerPrefix}${worker.workerId}`));
   if (group === null) return { live, leaving, bins };
   const fresh = newWorkerBin(live, policy);
-  const taken = new Set([...live, ...leaving].map(instanceIdOf));
+  for (const instanceId of renewing) bins.push({ id: `${renewingPrefix}${instanceId}`, ...fresh });
+  const taken = new Set([...[...live, ...leaving].map(instanceIdOf), ...renewing]);
   // When a worker's instance is unknown, an instance without a worker may be its own: then only numbers are known.
   const idle = taken.has(null) ? [] : present.filter((instance) => !taken.has(instance.instanceId));
   for (const instance of idle) bins.push({ id: `${instancePrefix}${instance.instanceId}`, ...fresh });
-  const absent = Math.max(0, group.desired - live.length - leaving.length - idle.length);
+  const absent = Math.max(0, group.desired - live.length - leaving.length - renewing.size - idle.length);
   for (let index = 0; index < absent; index += 1) bins.push({ id: `${absentPrefix}${index}`, ...fresh });
   return { live, leaving, bins };
 }

@@ -12,6 +12,7 @@ import { type FleetObservation, hasEnded, isDead, servingWorkers } from './obser
 import { phaseChanged, phaseOf } from './phase.ts';
 import { type Plan, planFleet } from './plan.ts';
 import { activeOrders, fleetPolicy } from './policy.ts';
+import { olderWorkers } from './rollout.ts';
 
 /** What is to be written to one camera's state, in one conditional update. */
 export type CameraChange = {
@@ -52,7 +53,8 @@ export function decide(observation: FleetObservation, deployment: FleetPolicy, n
   const serving = servingWorkers(observation, nowMs, policy.workerDeadAfterMs).filter(
     (worker) => !drained.has(worker.workerId),
   );
-  const ownership = assignCameras({ nowMs, policy, cameras, workers, serving, demands, shed: plan.shed });
+  const older = new Set(olderWorkers(serving, observation.service).map(({ workerId }) => workerId));
+  const ownership = assignCameras({ nowMs, policy, cameras, workers, serving, demands, shed: plan.shed, older });
   const { changes, departures } = cameraChanges(observation, policy, plan, demands, ownership, nowMs);
   const owners = new Set(changes.map((change) => change.next.ownerWorkerId));
   const changed = new Set(changes.map((change) => change.cameraId));

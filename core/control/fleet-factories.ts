@@ -84,7 +84,7 @@ export function observation(
     cameras,
     workers,
     group: { desired: instances.length, min: 0, max: 10, instances },
-    service: { desired: instances.length, running: instances.length, pending: 0 },
+    service: { desired: instances.length, running: instances.length, pending: 0, taskDefinition: null },
     containerInstances: instances.map(({ instanceId }) => ({ arn: `arn/${instanceId}`, instanceId, status: 'ACTIVE' })),
     streams: {
       statusByName: new Map(cameras.map((item) => [item.camera?.streamName ?? '', 'ACTIVE'])),

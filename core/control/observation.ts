@@ -13,7 +13,13 @@ export type GroupInstance = {
 /** The fleet's Auto Scaling group. */
 export type GroupObservation = { desired: number; min: number; max: number; instances: GroupInstance[] };
 /** The fleet's ECS service. */
-export type ServiceObservation = { desired: number; running: number; pending: number };
+export type ServiceObservation = {
+  desired: number;
+  running: number;
+  pending: number;
+  /** `family:revision` of the newest deployment: what every worker should run in the end. Null when ECS did not say. */
+  taskDefinition: string | null;
+};
 /** A container instance of the fleet's cluster; `instanceId` is the EC2 instance. */
 export type ContainerInstanceObservation = { arn: string; instanceId: string; status: string };
 

@@ -16,6 +16,11 @@ type ReasonInput = {
   maxAllowed: number;
   shed: ReadonlySet<string>;
   going: number;
+  /** Workers of an older revision than the newest deployment's. */
+  older: number;
+  /** Workers beyond demand that the rollout gets. */
+  surge: number;
+  rolloutDrains: readonly string[];
 };
 
 export function planReason(facts: ReasonInput): string {
@@ -34,6 +39,7 @@ export function planReason(facts: ReasonInput): string {
     );
   }
   if (input.orders.pause !== null) parts.push(`paused until ${iso(input.orders.pause.untilMs)}`);
+  if (facts.older > 0) parts.push(rolloutWords(facts));
   parts.push(actionWords(facts, goal, serving));
   return parts.join('; ');
 }
@@ -53,6 +59,13 @@ function demandWords({ input, needs }: ReasonInput): string {
       ? 'a window'
       : `the window of ${coming[0].cameraId}${coming.length > 1 ? ` and ${coming.length - 1} more` : ''}`;
   return `${now}; ${names} opens at ${iso(startMs)}, lead time ${Math.round(input.leadTimeMs / 1000)} s`;
+}
+
+function rolloutWords({ input, older, surge, rolloutDrains }: ReasonInput): string {
+  const revision = input.observation.service?.taskDefinition ?? 'the new revision';
+  const extra = surge === 0 ? '' : `, ${plural(surge, 'worker')} beyond demand meanwhile`;
+  const drains = rolloutDrains.length === 0 ? '' : `, drains ${rolloutDrains.join(', ')}`;
+  return `${revision} rolls out: ${plural(older, 'worker')} still to replace${extra}${drains}`;
 }
 
 function actionWords(facts: ReasonInput, goal: number, serving: number): string {

@@ -4,13 +4,15 @@
  * Invariants: desired stays within [min, max]; with something missing from the observation nothing shrinks; nobody is
  * terminated before its cameras are released.
  */
-import type { FleetPolicy, WorkerItem } from '../fleet-state.ts';
-import { absentPrefix, instancePrefix, newWorkerBin, sortWorkers, workerPrefix } from './bins.ts';
+import type { FleetPolicy } from '../fleet-state.ts';
+import { absentPrefix, newWorkerBin, renewingPrefix, sortWorkers, workerPrefix } from './bins.ts';
+import { chooseTerminations, isEmptied, tasksFor } from './capacity-steps.ts';
 import type { CameraDemand } from './demand.ts';
-import { type FleetObservation, instanceOf, isDead } from './observation.ts';
+import type { FleetObservation } from './observation.ts';
 import { type Bin, type Load, placeCameras, workersMissing, workersToSpare } from './pack.ts';
 import { planReason } from './plan-reason.ts';
 import type { activeOrders } from './policy.ts';
+import { drainsOfRollout, olderWorkers, stopsOfRollout } from './rollout.ts';
 
 /** Distinct window starts that are looked at one by one; beyond that all of the horizon counts as one instant. */
 const instantsMax = 48;
@@ -25,7 +27,9 @@ export type Plan = {
   setInstances: number | null;
   /** Desired count to set on the service now; null: leave it. */
   setTasks: number | null;
-  drains: { workerId: string; reason: string }[];
+  drains: { workerId: string; reason: string; keepInstance?: true }[];
+  /** Tasks of drained workers whose instances are for the next task. */
+  stops: { workerId: string; taskArn: string; reason: string }[];
   terminations: { instanceId: string; decrement: boolean; reason: string }[];
   /** Cameras that cannot be served at the largest size allowed. */
   shed: ReadonlySet<string>;
@@ -56,7 +60,10 @@ export function planFleet(input: PlanInput): Plan {
   const partial = observation.missing.length > 0;
 
   const needs = workersNeeded(input, fleet.bins, newBin);
-  const goal = clamp(needs.needed, minAllowed, maxAllowed);
+  const older = partial ? [] : olderWorkers(fleet.live, service);
+  // With nobody to watch there is nothing to hand over, and no need for a second GPU.
+  const surge = needs.needed === 0 ? 0 : Math.min(policy.rolloutSurgeWorkers, older.length);
+  const goal = clamp(needs.needed + surge, minAllowed, maxAllowed);
   const serving = fleet.bins.length;
   const previousInstances = group?.desired ?? fleet.live.length;
   const previous = { instances: previousInstances, tasks: service?.desired ?? fleet.live.length };
@@ -83,7 +90,7 @@ export function planFleet(input: PlanInput): Plan {
 
   const tasks = tasksFor(input, terminations, instances);
   const desired = { instances, tasks: tasks ?? previous.tasks };
-  const drains = going
+  const drains: Plan['drains'] = going
     .filter((id) => id.startsWith(workerPrefix))
     .map((id) => ({
       workerId: id.slice(workerPrefix.length),
@@ -91,6 +98,13 @@ export function planFleet(input: PlanInput): Plan {
         ? 'its cameras fit on fewer workers'
         : `the fleet may have ${maxAllowed} workers`,
     }));
+  const surgeComes = surge > 0 && needs.needed + surge <= maxAllowed;
+  const rolloutDrains = drainsOfRollout({
+    ...{ older, ready: fleet.live, needed: needs.needed, surgeComes, places: serving },
+    ...{ alreadyGoing: new Set(going), loads: loadsNow },
+  });
+  drains.push(...rolloutDrains);
+  const stops = partial ? [] : stopsOfRollout(observation.workers, input);
   const shed =
     needs.needed > maxAllowed
       ? shedCameras(input, fleet.bins, newBin, maxAllowed - fleet.leaving.length)
@@ -105,6 +119,7 @@ export function planFleet(input: PlanInput): Plan {
     workersServing: fleet.live.length,
     workersLeaving: fleet.leaving.length,
     workersBooting: serving - fleet.live.length,
+    workersOfOlderRevision: older.length,
     containerInstances: containerInstances?.length ?? -1,
     minWorkers: minAllowed,
     maxWorkers: maxAllowed,
@@ -123,13 +138,18 @@ export function planFleet(input: PlanInput): Plan {
     maxAllowed,
     shed,
     going: going.length,
+    older: older.length,
+    surge: surgeComes ? surge : 0,
+    rolloutDrains: rolloutDrains.map(({ workerId }) => workerId),
   });
   return {
     previous,
     desired,
     setInstances,
-    setTasks: tasks !== null && tasks !== service?.desired ? tasks : null,
+    setTasks:
+      tasks !== null && (tasks !== service?.desired || isAwaitingTasks(older.length, tasks, input)) ? tasks : null,
     drains,
+    stops,
     terminations,
     shed,
     lowerDemandSinceMs,
@@ -151,7 +171,7 @@ function workersNeeded(input: PlanInput, bins: readonly Bin[], newBin: Omit<Bin,
   const neededFor = (loads: Load[]) => {
     const missing = workersMissing(loads, bins, newBin);
     if (missing > 0) return { needed: bins.length + missing, spare: [] };
-    const spare = workersToSpare(loads, bins, newBin, bins.length);
+    const spare = workersToSpare(loads, bins, newBin, bins.length, (id) => !id.startsWith(renewingPrefix));
     return { needed: bins.length - spare.length, spare };
   };
   const now = neededFor(loadsAt(input.nowMs, input));
@@ -197,59 +217,17 @@ function binsToGo(count: number, spare: readonly string[], bins: readonly Bin[],
   const loadIn = (id: string) => sum(loads.filter((load) => load.binId === id).map((load) => load.load));
   const forced = bins
     .map((bin) => bin.id)
-    .filter((id) => !spare.includes(id))
+    .filter((id) => !spare.includes(id) && !id.startsWith(renewingPrefix))
     .sort((a, b) => loadIn(a) - loadIn(b) || (a < b ? -1 : 1));
   return [...spare, ...forced].slice(0, count);
 }
 
-/** Has a leaving worker given up all that it had? Its instance may go then. */
-function isEmptied(worker: WorkerItem, { nowMs, policy, observation }: PlanInput): boolean {
-  if (worker.drain === undefined) return false;
-  if (isDead(worker, nowMs, policy.workerDeadAfterMs)) return true;
-  const owns = observation.cameras.some(
-    (state) => state.ownerWorkerId === worker.workerId && state.releasedEpoch !== state.epoch,
-  );
-  const saysSo = worker.lifecycle === 'draining' && Object.keys(worker.running).length === 0;
-  return !owns && (saysSo || worker.drainedAtMs !== undefined);
-}
-
-function chooseTerminations(
-  { observation }: PlanInput,
-  emptied: readonly WorkerItem[],
-  going: readonly string[],
-  instances: number,
-  groupDesired: number,
-): Plan['terminations'] {
-  const chosen: { instanceId: string; reason: string }[] = [];
-  for (const worker of emptied) {
-    const instanceId = instanceOf(worker, observation.containerInstances);
-    if (instanceId !== null) chosen.push({ instanceId, reason: `worker ${worker.workerId} is drained` });
-  }
-  for (const id of going) {
-    if (!id.startsWith(instancePrefix)) continue;
-    chosen.push({ instanceId: id.slice(instancePrefix.length), reason: 'it has no worker and is not needed' });
-  }
-  let remaining = groupDesired;
-  return chosen.map((termination) => {
-    const decrement = remaining - 1 >= instances;
-    if (decrement) remaining -= 1;
-    return { ...termination, decrement };
-  });
-}
-
-/** One task per registered instance that stays; null when ECS could not be read. */
-function tasksFor(input: PlanInput, terminations: Plan['terminations'], instances: number): number | null {
-  const { group, service, containerInstances } = input.observation;
-  if (group === null || service === null || containerInstances === null) return null;
-  const gone = new Set(terminations.map((termination) => termination.instanceId));
-  const inGroup = new Set(group.instances.map((instance) => instance.instanceId));
-  const registered = containerInstances.filter(
-    (instance) => instance.status === 'ACTIVE' && inGroup.has(instance.instanceId) && !gone.has(instance.instanceId),
-  ).length;
-  // What drains keeps its task until it is empty.
-  const running = group.desired - terminations.filter((termination) => termination.decrement).length;
-  const tasks = Math.min(Math.max(instances, running), registered);
-  return input.observation.missing.length > 0 ? Math.max(tasks, service.desired) : tasks;
+/**
+ * During a rollout ECS wants more tasks than there are GPUs for, fails to place them and waits ever longer before it tries
+ * again. Told its count once more it tries at once; that is done while an instance has no task.
+ */
+function isAwaitingTasks(older: number, tasks: number, { observation: { service } }: PlanInput): boolean {
+  return older > 0 && service !== null && service.running + service.pending < tasks;
 }
 
 function shedCameras(

@@ -1,0 +1,59 @@
+/**
+ * The steps by which a fleet comes to its size: which instances go, and how many tasks the service is to run.
+ * Invariants: an instance goes only when its worker has given up everything, or when it has none; the service never wants
+ * more tasks than there are registered instances, so that ECS is not kept from placing.
+ */
+import type { WorkerItem } from '../fleet-state.ts';
+import { instancePrefix } from './bins.ts';
+import { instanceOf, isDead } from './observation.ts';
+import type { Plan, PlanInput } from './plan.ts';
+
+/** Has a leaving worker given up all that it had? Its instance may go then. */
+export function isEmptied(worker: WorkerItem, { nowMs, policy, observation }: PlanInput): boolean {
+  if (worker.drain === undefined) return false;
+  if (isDead(worker, nowMs, policy.workerDeadAfterMs)) return true;
+  const owns = observation.cameras.some(
+    (state) => state.ownerWorkerId === worker.workerId && state.releasedEpoch !== state.epoch,
+  );
+  const saysSo = worker.lifecycle === 'draining' && Object.keys(worker.running).length === 0;
+  return !owns && (saysSo || worker.drainedAtMs !== undefined);
+}
+
+export function chooseTerminations(
+  { observation }: PlanInput,
+  emptied: readonly WorkerItem[],
+  going: readonly string[],
+  instances: number,
+  groupDesired: number,
+): Plan['terminations'] {
+  const chosen: { instanceId: string; reason: string }[] = [];
+  for (const worker of emptied) {
+    const instanceId = instanceOf(worker, observation.containerInstances);
+    if (instanceId !== null) chosen.push({ instanceId, reason: `worker ${worker.workerId} is drained` });
+  }
+  for (const id of going) {
+    if (!id.startsWith(instancePrefix)) continue;
+    chosen.push({ instanceId: id.slice(instancePrefix.length), reason: 'it has no worker and is not needed' });
+  }
+  let remaining = groupDesired;
+  return chosen.map((termination) => {
+    const decrement = remaining - 1 >= instances;
+    if (decrement) remaining -= 1;
+    return { ...termination, decrement };
+  });
+}
+
+/** One task per registered instance that stays; null when ECS could not be read. */
+export function tasksFor(input: PlanInput, terminations: Plan['terminations'], instances: number): number | null {
+  const { group, service, containerInstances } = input.observation;
+  if (group === null || service === null || containerInstances === null) return null;
+  const gone = new Set(terminations.map((termination) => termination.instanceId));
+  const inGroup = new Set(group.instances.map((instance) => instance.instanceId));
+  const registered = containerInstances.filter(
+    (instance) => instance.status === 'ACTIVE' && inGroup.has(instance.instanceId) && !gone.has(instance.instanceId),
+  ).length;
+  // What drains keeps its task until it is empty.
+  const running = group.desired - terminations.filter((termination) => termination.decrement).length;
+  const tasks = Math.min(Math.max(instances, running), registered);
+  return input.observation.missing.length > 0 ? Math.max(tasks, service.desired) : tasks;
+}
