@@ -40,7 +40,7 @@ export function clipCommand(program: Command): void {
     .command('clip')
     .description('detect and track in a media file, by the stages of the worker')
     .argument('<file>', '.mkv (also a capture of GetMedia), .mp4, .jpg or .png')
-    .requiredOption('--model <m.onnx>', 'a YOLOv8 or YOLO11 detector exported to ONNX')
+    .requiredOption('--model <m.onnx>', 'a YOLOv8, YOLO11 or YOLOX detector exported to ONNX')
     .requiredOption('--out <frames.ndjson>', 'where to write one frame@1 record per inferred frame')
     .option('--fps <n|all>', "frames per second of media time (default: the camera's, else 5)", parseFps)
     .option('--confidence <0..1>', "drop detections below (default: the camera's, else 0.35)", parseUnit)

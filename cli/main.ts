@@ -15,7 +15,7 @@ import { startCommand } from './start.ts';
 import { validateCommand } from './validate.ts';
 
 /** Options whose values can only be judged together, so that a command says it and not the parser of options. */
-const wrongUsage: ReadonlySet<string> = new Set(['WRONG_INSTANT', 'WRONG_SPAN']);
+const wrongUsage: ReadonlySet<string> = new Set(['WRONG_INSTANT', 'WRONG_SPAN', 'MODEL_NAME_INVALID']);
 
 export function buildProgram(): Command {
   const program = new Command('kvs-infer')

@@ -1,102 +1,131 @@
 /**
- * `kvs-infer model …`: what people do with detector files. `check` prepares, runs and times a model exactly as a worker
- * would, so that a file that passes here runs there.
- * Contract: exit code 1 with MODEL_UNUSABLE (or its kin) when it cannot run; `--json` prints one JSON document.
+ * `kvs-infer model …`: what people do with detector files.
+ * Contract: exit code 1 with MODEL_UNUSABLE (or its kin) when one cannot run, 2 for a name that none can have; `--json`
+ * prints one JSON document.
  */
-import { stat } from 'node:fs/promises';
-import type { Command } from 'commander';
-import type { ProviderFailure } from '../worker/detect/detector.ts';
-import type { PreparedModel } from '../worker/detect/prepare-model.ts';
-import { modelCacheFolder, parseProviders } from './model-settings.ts';
+import Table from 'cli-table3';
+import { type Command, Option } from 'commander';
+import { boxForms, colourOrders, type ModelCard, modelFamilies, pixelRanges } from '../worker/detect/model-card.ts';
+import { checkModel, describeCheck, layoutText } from './model-check.ts';
+import { addModel, type ListedModel, listModels, locateModel } from './model-folder.ts';
 
-/** CPU threads to time: what a camera's share of a small machine is, and what a worker gets on two cores. */
-const TIMED_THREADS = [1, 2] as const;
-/** Labels that the text shows before it counts the rest. */
-const LABELS_SHOWN = 12;
+/** The one that the workers of `npm start` read. */
+const folderDefault = process.env.MODELS_FOLDER ?? '.local/models';
 
-export type ModelCheck = {
-  file: string;
-  bytes: number;
-  model: string;
-  sha256: string;
-  input: { width: number; height: number; batch: number | 'dynamic' };
-  precision: PreparedModel['precision'];
-  classes: string[];
-  labelsFrom: PreparedModel['labelsFrom'];
-  provider: string;
-  providerFailures: readonly ProviderFailure[];
-  timings: { threads: number; batchSize: number; msPerFrame: number; framesPerSecond: number }[];
-};
+type CardOptions = Pick<ModelCard, 'layout' | 'colours' | 'pixels' | 'boxes' | 'licence'>;
 
 export function modelCommand(program: Command): void {
-  const model = program.command('model').description('check detector models');
+  const model = program.command('model').description('add, list and check detector models');
+  const folder = ['--folder <folder>', 'models folder; or set MODELS_FOLDER', folderDefault] as const;
+  const labels = [
+    '--labels <file>',
+    "class names, one per line or a YAML/JSON list (default: the model's own)",
+  ] as const;
+
+  withCard(
+    model
+      .command('add')
+      .description('check an ONNX detector and put it under a name into the models folder and its catalogue')
+      .argument('<m.onnx>', 'a YOLOv8, YOLO11 or YOLOX detector exported to ONNX')
+      .option('--name <name>', "what cameras call it in detect.model (default: the file's name)")
+      .option(...folder)
+      .option(...labels),
+  )
+    .option('--licence <text>', 'what it may be used for, such as Apache-2.0')
+    .option('--replace', 'also when another model has this name')
+    .option('--json', 'print one JSON document')
+    .addHelpText(
+      'after',
+      '\nWhat is given here is written into the copy, so that the one file is enough.\n\nExample:\n  $ kvs-infer model add yolox_s.onnx --name yard --labels coco.txt --licence Apache-2.0',
+    )
+    .action(async (file: string, options: AddCommandOptions) => {
+      const { name, labels: labelsPath, replace = false, json } = options;
+      const added = await addModel(file, {
+        ...{ folder: options.folder, name: name ?? null, card: cardOf(options), replace },
+        ...(labelsPath === undefined ? {} : { labelsPath }),
+      });
+      if (json) {
+        console.log(JSON.stringify({ name: added.name, folder: added.folder, ...added.entry }, null, 2));
+        return;
+      }
+      console.log(describeCheck(added.check));
+      console.log(`  licence    ${added.entry.licence ?? 'not known: give --licence'}`);
+      console.log(`${added.already ? 'was already' : 'added'} as "${added.name}": detect: { model: ${added.name} }`);
+    });
+
   model
-    .command('check')
-    .description('prepare, run and time an ONNX detector as a worker would')
-    .argument('<m.onnx>', 'a YOLOv8, YOLO11 or YOLOX detector exported to ONNX')
-    .option('--labels <file>', "class names, one per line or a YAML/JSON list (default: the model's own)")
+    .command('list')
+    .description('the models of a folder, held against its catalogue')
+    .option(...folder)
+    .option('--json', 'print one JSON document')
+    .action(async (options: { folder: string; json?: true }) => {
+      const models = await listModels(options.folder);
+      const wrong = models.filter(({ state }) => state === 'changed' || state === 'missing');
+      if (wrong.length > 0) process.exitCode = 1;
+      if (options.json) {
+        const plain = models.map(({ name, state, file, entry }) => ({ name, state, file, ...entry }));
+        console.log(JSON.stringify({ folder: options.folder, models: plain }, null, 2));
+        return;
+      }
+      console.log(models.length === 0 ? `no models in ${options.folder}` : table(models));
+      for (const { name, state } of wrong) {
+        console.error(
+          `kvs-infer: MODEL_CHANGED: "${name}" is ${state} (workers refuse it: add it again with --replace)`,
+        );
+      }
+    });
+
+  withCard(
+    model
+      .command('check')
+      .description('prepare, run and time an ONNX detector as a worker would')
+      .argument('<model>', 'an ONNX file, or the name of a model in the folder')
+      .option(...folder)
+      .option(...labels),
+  )
     .option('--json', 'print one JSON document')
     .addHelpText('after', '\nExample:\n  $ kvs-infer model check yolo11n.onnx')
-    .action(async (file: string, options: { labels?: string; json?: true }) => {
-      const check = await checkModel(file, options.labels);
+    .action(async (given: string, options: CardOptions & { folder: string; labels?: string; json?: true }) => {
+      const { file, ...expected } = await locateModel(given, options.folder);
+      const check = await checkModel(file, {
+        ...expected,
+        ...{ card: cardOf(options) },
+        ...(options.labels === undefined ? {} : { labelsPath: options.labels }),
+      });
       console.log(options.json ? JSON.stringify(check, null, 2) : describeCheck(check));
     });
 }
 
-/** @throws KvsInferError MODEL_* */
-export async function checkModel(file: string, labelsPath?: string): Promise<ModelCheck> {
-  // Loaded here, so that commands without a model start without onnxruntime.
-  const { modelReference, prepareModel } = await import('../worker/detect/prepare-model.ts');
-  const { Detector } = await import('../worker/detect/detector.ts');
-  const model = await prepareModel(file, {
-    cacheFolder: modelCacheFolder(),
-    ...(labelsPath === undefined ? {} : { labelsPath }),
-  });
-  const providers = parseProviders(process.env.WORKER_PROVIDERS);
-  const timings: ModelCheck['timings'] = [];
-  let provider = '';
-  let providerFailures: readonly ProviderFailure[] = [];
-  for (const threads of TIMED_THREADS) {
-    const detector = await Detector.create(model, { providers, intraOpThreads: threads });
-    ({ provider, providerFailures } = detector);
-    const measured = await detector.measure();
-    await detector.close();
-    for (const { batchSize, medianMs } of measured.timings) {
-      const msPerFrame = Math.round((medianMs / batchSize) * 100) / 100;
-      timings.push({ threads, batchSize, msPerFrame, framesPerSecond: Math.round(10_000 / msPerFrame) / 10 });
-    }
-  }
-  return {
-    file,
-    bytes: (await stat(file)).size,
-    model: modelReference(model),
-    sha256: model.sha256,
-    input: { width: model.inputWidth, height: model.inputHeight, batch: model.batch },
-    precision: model.precision,
-    classes: model.labels,
-    labelsFrom: model.labelsFrom,
-    provider,
-    providerFailures,
-    timings,
-  };
+type AddCommandOptions = CardOptions & { folder: string; name?: string; labels?: string; replace?: true; json?: true };
+
+function withCard(command: Command): Command {
+  return command
+    .addOption(new Option('--layout <layout>', 'where the shape is ambiguous').choices([...modelFamilies]))
+    .addOption(new Option('--colours <order>', 'order of the channels').choices([...colourOrders]))
+    .addOption(new Option('--pixels <range>', 'what the input wants').choices([...pixelRanges]))
+    .addOption(new Option('--boxes <form>', 'YOLOX: decoded, or within grid cells').choices([...boxForms]));
 }
 
-function describeCheck(check: ModelCheck): string {
-  const { input, classes } = check;
-  const batch = input.batch === 'dynamic' ? 'any batch' : `batch ${input.batch}`;
-  const more = classes.length > LABELS_SHOWN ? `, and ${classes.length - LABELS_SHOWN} more` : '';
-  const labelsNote = check.labelsFrom === 'numbered' ? ' (the file names none: give --labels)' : '';
-  return [
-    `${check.file}: usable, ${(check.bytes / 1e6).toFixed(1)} MB`,
-    `  model      ${check.model}`,
-    `  input      ${input.width}×${input.height}, ${batch}, ${check.precision} weights`,
-    `  classes    ${classes.length}: ${classes.slice(0, LABELS_SHOWN).join(', ')}${more}${labelsNote}`,
-    `  provider   ${check.provider}`,
-    ...check.providerFailures.map(({ provider, message }) => `             ${provider} could not be used: ${message}`),
-    ...check.timings.map(({ threads, batchSize, msPerFrame, framesPerSecond }) => {
-      const perBatch = batchSize === 1 ? '' : `, batches of ${batchSize}`;
-      const where = `${threads} thread${threads === 1 ? '' : 's'}${perBatch}`;
-      return `  measured   ${msPerFrame} ms a frame, ${framesPerSecond} frames/s (${where})`;
-    }),
-  ].join('\n');
+function cardOf({ layout, colours, pixels, boxes, licence }: CardOptions): ModelCard {
+  const said = Object.entries({ layout, colours, pixels, boxes, licence }).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(said) as ModelCard;
+}
+
+function table(models: readonly ListedModel[]): string {
+  const rows = new Table({
+    head: ['model', 'layout', 'input', 'classes', 'licence', 'ms/frame', 'sha256', ''],
+    style: { head: [], border: [] },
+  });
+  for (const { name, state, entry } of models) {
+    if (entry === null) {
+      rows.push([name, '', '', '', '', '', '', 'not in the catalogue']);
+      continue;
+    }
+    const { layout, input, labels, licence, measured, sha256 } = entry;
+    rows.push([
+      ...[name, layoutText(layout), `${input.width}×${input.height}`, String(labels.length), licence ?? 'not known'],
+      ...[`${measured.msPerFrame} (${measured.provider})`, sha256.slice(0, 12), state === 'ok' ? '' : state],
+    ]);
+  }
+  return rows.toString();
 }

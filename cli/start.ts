@@ -38,7 +38,7 @@ export function startCommand(program: Command): void {
     .option('--for <seconds>', 'stop after so long', positive)
     .option('--report <report.json>', 'write the figures of the run')
     .option('--cameras <cameras.yaml>', 'camera rows of your own, each filmed from a drawn scene')
-    .option('--model <model.onnx>', 'a YOLOv8 or YOLO11 detector of your own')
+    .option('--model <model.onnx>', 'a YOLOv8, YOLO11 or YOLOX detector of your own')
     .option('--port <N>', 'port of the local cloud; 4566 or the next free one when left out', portNumber)
     .option('--fresh', 'forget the state of earlier runs')
     .option('--folder <folder>', 'where state, scenes and logs are kept', '.local')

@@ -5,6 +5,7 @@
  */
 import type { z } from 'zod';
 import { type Camera, cameraRowSchema, type Issue } from './camera.ts';
+import { nearestName } from './nearest-name.ts';
 
 /** DynamoDB nests at most 32 levels deep; a deeper value did not come from a table. */
 const nestingDepthMax = 32;
@@ -199,16 +200,7 @@ function quote(value: unknown): string {
 
 /** The nearest known attribute of the same object, when a typo is likely. */
 function suggestion(key: string, path: Path): string {
-  const known = knownKeys(path);
-  let best: string | undefined;
-  let bestDistance = Math.max(2, Math.floor(key.length / 3)) + 1;
-  for (const candidate of known) {
-    const distance = editDistance(key.toLowerCase(), candidate.toLowerCase());
-    if (distance < bestDistance) {
-      best = candidate;
-      bestDistance = distance;
-    }
-  }
+  const best = nearestName(key, knownKeys(path));
   return best === undefined ? '' : ` (did you mean "${best}"?)`;
 }
 
@@ -240,18 +232,4 @@ function shapeOf(schema: unknown): Record<string, unknown> | undefined {
 
 function elementOf(schema: unknown): unknown {
   return definitionOf(schema)?.element;
-}
-
-/** Levenshtein distance; keys are short, so the plain two-row table is enough. */
-function editDistance(from: string, to: string): number {
-  let previous = Array.from({ length: to.length + 1 }, (_, column) => column);
-  for (let row = 1; row <= from.length; row += 1) {
-    const current = [row];
-    for (let column = 1; column <= to.length; column += 1) {
-      const substitution = (previous[column - 1] ?? 0) + (from[row - 1] === to[column - 1] ? 0 : 1);
-      current.push(Math.min(substitution, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1));
-    }
-    previous = current;
-  }
-  return previous[to.length] ?? 0;
 }

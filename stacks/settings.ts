@@ -87,6 +87,7 @@ const fields = {
   ON_DEMAND_BASE: wholeNumber(0, workersPerFleetMax).default(0),
   TASK_CPU: wholeNumber(1_024, 65_536).default(4_096),
   TASK_MEMORY_MIB: wholeNumber(2_048, 1_048_576).optional(),
+  MODEL_MEMORY_MB: wholeNumber(64, 1_000_000).optional(),
   DISK_GIB: wholeNumber(60, 1_000).default(100),
   MODELS: z
     .string()
@@ -139,7 +140,7 @@ export type Settings = {
     onDemandBase: number;
     diskGib: number;
   };
-  task: { cpuUnits: number; memoryMib: number; httpPort: number };
+  task: { cpuUnits: number; memoryMib: number; httpPort: number; modelMemoryMb?: number };
   models: { name: string; file: string }[];
   logLevel: string;
   logRetentionDays: number;
@@ -287,6 +288,7 @@ function settled(value: Required<Values>, stage: string): Settings {
       cpuUnits: value.TASK_CPU,
       memoryMib: optional.TASK_MEMORY_MIB ?? taskMemoryFor(value.INSTANCE_TYPES),
       httpPort: value.HTTP_PORT,
+      ...(optional.MODEL_MEMORY_MB === undefined ? {} : { modelMemoryMb: optional.MODEL_MEMORY_MB }),
     },
     models: value.MODELS.map(([name, file]) => ({ name, file: file ?? '' })),
     logLevel: value.LOG_LEVEL,

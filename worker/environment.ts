@@ -42,6 +42,7 @@ const shape = z.object({
   CACHE_FOLDER: folder.default('/app/.cache'),
   WORKER_PROVIDERS: providers.default(['cuda', 'cpu']),
   INFERENCE_THREADS: threads.optional(),
+  MODEL_MEMORY_MB: z.coerce.number().int().min(64).max(1_000_000).default(4_096),
   DECODE_THREADS: threads.default(1),
   INFERENCES_PER_SECOND_LIMIT: z.coerce.number().gt(0).optional(),
   ECS_AGENT_URI: url.optional(),
@@ -71,6 +72,8 @@ export type WorkerEnvironment = {
   cacheFolder: string;
   providers: ('cuda' | 'cpu')[];
   inferenceThreads: number;
+  /** For all loaded models together. */
+  modelMemoryBytes: number;
   decodeThreads: number;
   inferencesPerSecondLimit: number | undefined;
   ecsAgentUri: string | undefined;
@@ -128,6 +131,7 @@ export function parseWorkerEnvironment(variables: Record<string, string | undefi
     cacheFolder: e.CACHE_FOLDER,
     providers: e.WORKER_PROVIDERS,
     inferenceThreads: e.INFERENCE_THREADS ?? os.availableParallelism(),
+    modelMemoryBytes: e.MODEL_MEMORY_MB * 1024 * 1024,
     decodeThreads: e.DECODE_THREADS,
     inferencesPerSecondLimit: e.INFERENCES_PER_SECOND_LIMIT,
     ecsAgentUri: e.ECS_AGENT_URI,

@@ -118,7 +118,9 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     cacheFolder: environment.cacheFolder,
     providers: environment.providers,
     intraOpThreads: environment.inferenceThreads,
+    memoryBytesMax: environment.modelMemoryBytes,
     clock,
+    onUnloaded: (model, bytes) => log.info('a model that no camera uses was unloaded to make room', { model, bytes }),
     ...(options.startInference === undefined ? {} : { startInference: options.startInference }),
   });
   const supervisor = new CameraSupervisor(
@@ -203,7 +205,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     }
     const cameras =
       environment.configFile === undefined ? null : await readStandaloneCameras(environment.configFile, log);
-    main = await models.get(defaultModel);
+    main = await models.use(defaultModel, 'worker');
     reportModel(main);
     if (main.client.provider === 'cuda') {
       gpu = new GpuWatch(clock, (reason) => log.warn('the GPU cannot be read; its metrics are missing', { reason }));

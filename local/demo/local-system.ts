@@ -13,6 +13,7 @@ import { createStream } from '../../aws/streams.ts';
 import { systemClock } from '../../core/clock.ts';
 import { KvsInferError } from '../../core/errors.ts';
 import type { Decision } from '../../core/fleet-state.ts';
+import { readCatalogue, writeCatalogue } from '../../worker/detect/model-catalogue.ts';
 import { type LocalCloud, startLocalCloud } from '../cloud.ts';
 import { processRunner } from '../compute/process-runner.ts';
 import { isDiskFull } from '../http/disk-full.ts';
@@ -80,7 +81,7 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
     cache: join(options.folder, 'cache'),
   };
   await Promise.all([folders.models, folders.cache].map((folder) => mkdir(folder, { recursive: true })));
-  await placeModel(options.modelPath, join(folders.models, 'default.onnx'));
+  await placeModel(options.modelPath, folders.models);
   const logPath = join(options.folder, 'system.log');
   const log = openLog(logPath);
   const faults: string[] = [];
@@ -152,7 +153,11 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
   }
 }
 
-async function placeModel(from: string, to: string): Promise<void> {
+/** The model of this run is "default", whatever was added under that name before. */
+async function placeModel(from: string, folder: string): Promise<void> {
+  const to = join(folder, 'default.onnx');
+  const { default: former, ...others } = await readCatalogue(folder);
+  if (former !== undefined) await writeCatalogue(folder, others);
   try {
     await copyFile(from, to);
   } catch (cause) {

@@ -23,7 +23,7 @@ type TaskSettings = {
 };
 
 export function taskDefinition(settings: Settings, fleet: string, given: TaskSettings) {
-  const { cpuUnits, memoryMib, httpPort } = settings.task;
+  const { cpuUnits, memoryMib, httpPort, modelMemoryMb } = settings.task;
   const environment = {
     AWS_REGION: settings.region,
     LOG_LEVEL: settings.logLevel,
@@ -38,6 +38,7 @@ export function taskDefinition(settings: Settings, fleet: string, given: TaskSet
     KVS_INFER_FLEET: fleet,
     KVS_INFER_ACCOUNT_ID: given.accountId,
     ...chosenNamesOf(settings),
+    ...(modelMemoryMb === undefined ? {} : { MODEL_MEMORY_MB: String(modelMemoryMb) }),
     ...(settings.snapshots.prefix === 'snapshots' ? {} : { S3_PREFIX: settings.snapshots.prefix }),
   };
   return new aws.ecs.TaskDefinition(`Task-${fleet}`, {

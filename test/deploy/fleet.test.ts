@@ -64,6 +64,7 @@ describe.skipIf(!isSynthesised)('ecs-task-definition', () => {
       KVS_INFER_FLEET: 'docks',
       HTTP_PORT: '9090',
       LOG_LEVEL: 'DEBUG',
+      MODEL_MEMORY_MB: '12000',
       ECS_CLUSTER_NAME: 'shared-cluster',
       KDS_STREAM_NAME: 'detections',
       S3_BUCKET_NAME: 'team-snapshots',

@@ -36,6 +36,7 @@ export const scenarios = {
       MIN_WORKERS: '1',
       MAX_WORKERS: '4',
       LOG_LEVEL: 'debug',
+      MODEL_MEMORY_MB: '12000',
       LOG_RETENTION_DAYS: '90',
       HTTP_PORT: '9090',
       SNAPSHOT_DAYS: '7',

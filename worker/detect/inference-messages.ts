@@ -14,6 +14,8 @@ export type InferenceSettings = {
   providers: readonly Provider[];
   intraOpThreads: number;
   labelsPath?: string;
+  /** That of the catalogue's entry. */
+  expectedSha256?: string;
 };
 
 export type ToThread = { type: 'detect'; id: number; buffers: ArrayBuffer[] } | { type: 'close' };

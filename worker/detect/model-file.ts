@@ -22,6 +22,8 @@ export type ModelFile = {
   graph: GraphProto;
   /** SHA-256 of the file and of every side file it refers to. */
   sha256: string;
+  /** Weights came from side files: the model is one file only when it is written anew. */
+  hasSideFiles: boolean;
 };
 
 const exportHint = 'export again, e.g. `yolo export model=yolo11n.pt format=onnx`, and copy the whole file';
@@ -46,8 +48,8 @@ export async function readModelFile(modelPath: string): Promise<ModelFile> {
   const model = decodeModel(modelPath, bytes);
   const graph = model.graph as GraphProto;
   const hash = createHash('sha256').update(bytes);
-  await takeInExternalData(modelPath, graph, hash);
-  return { model, graph, sha256: hash.digest('hex') };
+  const hasSideFiles = await takeInExternalData(modelPath, graph, hash);
+  return { model, graph, sha256: hash.digest('hex'), hasSideFiles };
 }
 
 async function readModelBytes(modelPath: string): Promise<Uint8Array> {
@@ -97,12 +99,15 @@ export function decodeModel(modelPath: string, bytes: Uint8Array): ModelProto {
   return model;
 }
 
-/** Weights in side files (`model.onnx.data`) become part of the model, so that the prepared copy is one file. */
+/**
+ * Weights in side files (`model.onnx.data`) become part of the model, so that the prepared copy is one file.
+ * @returns whether there were any.
+ */
 async function takeInExternalData(
   modelPath: string,
   graph: GraphProto,
   hash: ReturnType<typeof createHash>,
-): Promise<void> {
+): Promise<boolean> {
   let totalBytes = 0;
   for (const tensor of tensorsOf(graph, 0)) {
     if (tensor.dataLocation !== EXTERNAL_DATA_LOCATION) continue;
@@ -114,6 +119,7 @@ async function takeInExternalData(
     tensor.dataLocation = 0;
     tensor.externalData = [];
   }
+  return totalBytes > 0;
 }
 
 async function readExternalTensor(

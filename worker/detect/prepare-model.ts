@@ -128,7 +128,8 @@ export function modelReference(model: Pick<PreparedModel, 'name' | 'sha256'>): s
   return `${model.name}@sha256:${model.sha256.slice(0, 12)}`;
 }
 
-async function labelsBeside(modelPath: string): Promise<string | null> {
+/** The labels file beside a model, or null. */
+export async function labelsBeside(modelPath: string): Promise<string | null> {
   for (const extension of ['txt', 'yaml', 'json']) {
     const candidate = `${modelPath.replace(/\.onnx$/i, '')}.labels.${extension}`;
     const found = await stat(candidate).catch(() => null);

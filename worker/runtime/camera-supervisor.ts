@@ -107,7 +107,7 @@ export class CameraSupervisor {
   async stop(cameraId: string, mayPublish: boolean, reason: string): Promise<Checkpoint | null> {
     const run = this.#cameras.get(cameraId);
     if (run === undefined) return null;
-    const { publisher, deliveries, log } = this.#dependencies;
+    const { publisher, deliveries, models, log } = this.#dependencies;
     this.#cameras.delete(cameraId);
     if (!mayPublish) this.#closeGate(run);
     run.stop();
@@ -118,6 +118,7 @@ export class CameraSupervisor {
     }
     this.#closeGate(run);
     this.#runs.delete(run.name);
+    models.release(run.name);
     log.info('camera stopped', { cameraId, epoch: run.assignment.epoch, reason, frames: report?.frames });
     return report?.checkpoint ?? run.assignment.resumeAfter ?? null;
   }
@@ -157,7 +158,7 @@ export class CameraSupervisor {
   async #begin(run: CameraRun): Promise<void> {
     const { models, log, clock } = this.#dependencies;
     try {
-      const model = await models.get(run.assignment.camera.detect.model);
+      const model = await models.use(run.assignment.camera.detect.model, run.name);
       if (run.isStopping) return;
       const { camera, epoch } = run.assignment;
       run.begin(model, new CameraResults(camera, epoch, model.client.model, this.#resultsContext(run)));
@@ -175,7 +176,7 @@ export class CameraSupervisor {
     const { clock, models } = this.#dependencies;
     clock.setTimer(modelRestoreMs, () => {
       if (run.isStopping) return;
-      models.get(run.assignment.camera.detect.model).then(
+      models.use(run.assignment.camera.detect.model, run.name).then(
         (model) => run.useModel(model),
         () => this.#restoreModelLater(run),
       );
