@@ -100,8 +100,11 @@ describe('a GPU instance at its first boot', () => {
   });
 
   it('waits for the driver', async () => {
-    await program('nvidia-smi', '((calls >= 4))');
-    expect(await boot()).toMatchObject({ exitCode: 0 });
+    await program('nvidia-smi', '((calls >= 4)) && echo "GPU 0: Tesla T4"');
+    const { exitCode, stderr } = await boot();
+    expect(exitCode).toBe(0);
+    expect(stderr).toContain('kvs-infer: GPU 0: Tesla T4\n');
+    expect(stderr).not.toContain('INSTANCE_UNPREPARED');
   });
 
   it('installs the AWS CLI where the image has none', async () => {

@@ -93,7 +93,7 @@ install -d -m 0750 -o ${workerUserId} -g ${workerUserId} "$host/cache"
 
 say 'looking for the GPU'
 for ((try = 1; ; try++)); do
-  if nvidia-smi -L; then break; fi
+  if gpus="$(nvidia-smi -L)"; then say "$gpus"; break; fi
   if ((try >= ${gpuAttemptsMax})); then fail 'nvidia-smi sees no GPU: the AMI is not a GPU one, the type has none, or its driver does not load'; fi
   sleep 2
 done
