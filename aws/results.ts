@@ -29,6 +29,7 @@ export type DetectionItem = {
   /** False until the track has ended. */
   ended: boolean;
   regions?: string[];
+  text?: { value: string; score: number };
   snapshotKey?: string;
   /** DynamoDB TTL, seconds. */
   expiresAt: number;

@@ -6,6 +6,7 @@
 import type { z } from 'zod';
 import { type Camera, cameraRowSchema, type Issue } from './camera.ts';
 import { nearestName } from './nearest-name.ts';
+import { parseCharset, parseTextPattern } from './text-rules.ts';
 
 /** DynamoDB nests at most 32 levels deep; a deeper value did not come from a table. */
 const nestingDepthMax = 32;
@@ -96,16 +97,22 @@ function judged(camera: Camera, issues: Issue[]): { camera: Camera | null; issue
       });
     }
   }
-  if (camera.text.pattern !== '') {
-    try {
-      new RegExp(camera.text.pattern, 'u');
-    } catch (error) {
-      errors.push({
-        severity: 'error',
-        path: 'text.pattern',
-        message: `expected a regular expression, got ${quote(camera.text.pattern)}: ${error instanceof Error ? error.message : 'not valid'}`,
-      });
-    }
+  const { charset, pattern } = camera.text;
+  const characters = parseCharset(charset);
+  if ('problem' in characters) {
+    errors.push({
+      severity: 'error',
+      path: 'text.charset',
+      message: `expected characters and ranges such as "A-Z0-9-", got ${quote(charset)}: ${characters.problem}`,
+    });
+  }
+  const parsedPattern = parseTextPattern(pattern);
+  if ('problem' in parsedPattern) {
+    errors.push({
+      severity: 'error',
+      path: 'text.pattern',
+      message: `expected a regular expression (RE2 syntax), got ${quote(pattern)}: ${parsedPattern.problem}`,
+    });
   }
   return errors.length > 0 ? { camera: null, issues: [...errors, ...issues] } : { camera, issues };
 }

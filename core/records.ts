@@ -65,8 +65,9 @@ export function frameRecordId(cameraId: string, fragmentNumber: string, frameInd
   return `${cameraId}/${fragmentNumber}/${frameIndex}/frame`;
 }
 
-export function trackRecordId(cameraId: string, trackId: string, event: TrackRecord['event'], region?: string): string {
-  return region === undefined ? `${cameraId}/${trackId}/${event}` : `${cameraId}/${trackId}/${event}/${region}`;
+/** @param detail what tells records of one event apart: the region, or the text. */
+export function trackRecordId(cameraId: string, trackId: string, event: TrackRecord['event'], detail?: string): string {
+  return detail === undefined ? `${cameraId}/${trackId}/${event}` : `${cameraId}/${trackId}/${event}/${detail}`;
 }
 
 /** A track is named by the frame in which it was first seen, so a re-run of the same frames names it alike. */

@@ -30,6 +30,7 @@ import { workerGauges } from './runtime/worker-gauges.ts';
 import { workerHealth } from './runtime/worker-health.ts';
 import { startDecodeHere, startDecodeThread } from './session/decode-link.ts';
 import { readStandaloneCameras, StandaloneSchedule } from './standalone.ts';
+import { TextReader } from './text/text-reader.ts';
 
 /** ECS kills 30 s after SIGTERM; what is not done by then is lost, so stop a little earlier. */
 const drainTimeoutMs = 25_000;
@@ -123,6 +124,12 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     onUnloaded: (model, bytes) => log.info('a model that no camera uses was unloaded to make room', { model, bytes }),
     ...(options.startInference === undefined ? {} : { startInference: options.startInference }),
   });
+  const text = new TextReader({
+    clock,
+    onOutcome: (outcome) => metrics.text(outcome),
+    onRead: (milliseconds) => metrics.textRead(milliseconds),
+    onFault: (error) => log.error('text is not read', { error }),
+  });
   const supervisor = new CameraSupervisor(
     {
       clock,
@@ -131,6 +138,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
       models,
       publisher,
       deliveries,
+      text,
       results: {
         workerId,
         publishFrames: environment.publishFrames,
@@ -165,7 +173,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
   const health = () => workerHealth({ environment, workerId, member, main, models, supervisor });
   const gauges = () =>
     workerGauges({
-      ...{ supervisor, models, publisher, deliveries, overload },
+      ...{ supervisor, models, publisher, deliveries, overload, text },
       mainLoopDelayP99Ms: loopDelay.p99Ms,
       gpu: gpu?.reading ?? null,
       isFenced: member?.isFenced() ?? false,
@@ -188,6 +196,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     publisher.close();
     deliveries.close();
     await models.close();
+    await text.close();
     await http?.close();
     if (options.clients === undefined) clients.destroy();
   };
@@ -265,7 +274,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
         await member?.settled();
         await standalone?.settled();
         await new Promise((resolve) => setImmediate(resolve));
-      } while (models.isBusy || publisher.isSending || deliveries.isSending);
+      } while (models.isBusy || text.isBusy || publisher.isSending || deliveries.isSending);
     },
   };
 }

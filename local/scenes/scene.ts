@@ -41,6 +41,8 @@ type PlacedOccluder = Standing & { occluder: Occluder };
 export type SceneState = FrameTruth & { shake: Point2; placed: (PlacedActor | PlacedOccluder)[] };
 
 export const DEFAULT_PERIOD_MS = 48_000;
+/** A letter of the longest plate is a ninth of it: whatever hides one hides a probe. */
+const PLATE_PROBES = { across: 18, down: 3 };
 
 export function createScene(settings: SceneSettings): Scene {
   return new Scene(settings);
@@ -176,7 +178,7 @@ export class Scene {
         if (box === null) continue;
         const visibleFraction = Math.round(grid.visibleFraction(hull) * 1000) / 1000;
         if (visibleFraction < 0.02) continue;
-        const plate = plates.find((one) => one.points.every(([x, y]) => grid.isFree(x, y)));
+        const plate = plates.find((one) => isWholeInView(one.points, grid));
         objects.push({
           objectId,
           label,
@@ -240,6 +242,22 @@ export class Scene {
 function poseOf(thing: PlacedActor) {
   const { actor, x, y, distanceMeters } = thing;
   return { x, y, heading: actor.heading, distanceMeters, moving: actor.speedMetersPerSecond > 0 };
+}
+
+/** Points all over the plate, not its corners alone: a post may stand before its middle. */
+function isWholeInView(points: readonly Point2[], grid: VisibilityGrid): boolean {
+  const [topLeft, topRight, bottomRight, bottomLeft] = points as [Point2, Point2, Point2, Point2];
+  for (let column = 0; column <= PLATE_PROBES.across; column += 1) {
+    const u = column / PLATE_PROBES.across;
+    for (let row = 0; row <= PLATE_PROBES.down; row += 1) {
+      const v = row / PLATE_PROBES.down;
+      const at = (axis: 0 | 1) =>
+        (topLeft[axis] * (1 - u) + topRight[axis] * u) * (1 - v) +
+        (bottomLeft[axis] * (1 - u) + bottomRight[axis] * u) * v;
+      if (!grid.isFree(at(0), at(1))) return false;
+    }
+  }
+  return true;
 }
 
 /** The box of an outline in 0..1, clipped to the frame; null when nothing of it is inside. */

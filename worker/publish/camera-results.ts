@@ -1,15 +1,18 @@
 /**
- * From what the detector proposes for a camera's frame to what consumers receive: suppression, regions, tracks, records,
- * track items and pictures. Invariant: everything is handed to bounded queues and nothing here waits for a network; each
+ * From what the detector proposes for a camera's frame to what consumers receive: suppression, regions, tracks, texts,
+ * records, track items and pictures. Invariant: everything is handed to bounded queues and nothing here waits for a network; each
  * record's id depends on the frame alone.
  */
 import type { DetectionItem, ResultStore } from '../../aws/results.ts';
 import type { Camera } from '../../core/camera.ts';
+import type { KvsInferError } from '../../core/errors.ts';
 import { type Detection, frameRecordId, type TrackRecord, trackRecordId } from '../../core/records.ts';
 import { toDetections } from '../detect/detections.ts';
 import { type Candidate, classIdsOf, suppress } from '../detect/nms.ts';
 import { modelReference, type PreparedModel } from '../detect/prepare-model.ts';
 import type { IntakeFrame } from '../session/messages.ts';
+import type { VotedText } from '../text/text-vote.ts';
+import { readsText, type TrackTextPorts, TrackTexts } from '../text/track-texts.ts';
 import { type Track, Tracker } from '../track/tracker.ts';
 import type { DeliveryQueue } from './delivery-queue.ts';
 import type { RecordPublisher } from './record-publisher.ts';
@@ -28,9 +31,18 @@ export type ResultsContext = {
   deliveries: Pick<DeliveryQueue, 'add'>;
   store: Partial<ResultStore>;
   capture: SnapshotPorts['capture'];
+  text: {
+    read: TrackTextPorts['read'];
+    /** Named when the recogniser lacks characters of the row's charset. */
+    charsetProblem(charset: string): Promise<KvsInferError | null>;
+    /** Why no text is read now. */
+    fault(): KvsInferError | null;
+  };
   snapshotMissed(reason: string): void;
 };
 
+/** What a track has come to beside its boxes. */
+type TrackExtras = { snapshotKey?: string | null; text?: VotedText | null };
 type BestSighting = { score: number; box: Detection['box']; regions: Set<string> };
 
 export class CameraResults {
@@ -41,7 +53,12 @@ export class CameraResults {
   readonly #classIds: ReadonlySet<number> | null;
   readonly #tracker: Tracker;
   readonly #snapshots: TrackSnapshots;
+  /** Null when the row asks for no text. */
+  readonly #texts: TrackTexts | null;
+  #charsetProblem: KvsInferError | null = null;
   readonly #best = new Map<string, BestSighting>();
+  /** Tracks whose last records wait for their picture and text. */
+  readonly #ended = new Map<string, Track>();
   readonly #ending = new Set<Promise<void>>();
   /** Class names of the row that the model does not know. */
   readonly unknownClasses: string[];
@@ -67,6 +84,17 @@ export class CameraResults {
       about: { cameraId: camera.cameraId, model: modelReference(model) },
       keyPrefix: context.snapshotPrefix,
     });
+    const settled: TrackTextPorts['settled'] = (trackId, text, atMs) => this.#textSettled(trackId, text, atMs);
+    this.#texts = readsText(camera) ? new TrackTexts(camera, { read: context.text.read, settled }) : null;
+    if (this.#texts === null) return;
+    void context.text.charsetProblem(camera.text.charset).then((problem) => {
+      this.#charsetProblem = problem;
+    });
+  }
+
+  /** Why this camera's text is read in part, or not at all. */
+  get textProblem(): KvsInferError | null {
+    return this.#texts === null ? null : (this.#context.text.fault() ?? this.#charsetProblem);
   }
 
   frame(frame: IntakeFrame, candidates: readonly Candidate[], inferredAtMs: number): void {
@@ -74,7 +102,8 @@ export class CameraResults {
     const kept = suppress(candidates, { confidence, iou, classIds: this.#classIds });
     const found = this.#inRegions(toDetections(kept, this.#model.labels, frame.letterbox));
     if (frame.stillUntilMs !== null) this.#tracker.stoodStill(frame.stillUntilMs);
-    const { detections, entered, exited } = this.#tracker.update(frame, found);
+    const { detections: tracked, entered, exited } = this.#tracker.update(frame, found);
+    const detections = this.#withTexts(frame, tracked);
     const enteredIds = new Set(entered.map((track) => track.trackId));
     for (const detection of detections) {
       this.#rememberBest(detection);
@@ -106,6 +135,24 @@ export class CameraResults {
     });
   }
 
+  #withTexts(frame: IntakeFrame, detections: Detection[]): Detection[] {
+    const texts = this.#texts;
+    if (texts === null) return detections;
+    texts.frame(frame, detections);
+    return detections.map((detection) => {
+      const text = detection.trackId === undefined ? null : texts.textOf(detection.trackId);
+      return text === null ? detection : { ...detection, text };
+    });
+  }
+
+  /** While the track lasts: what its end settles on is told there. */
+  #textSettled(trackId: string, text: VotedText, atMs: number): void {
+    const track = this.#ended.get(trackId) ?? this.#tracker.activeTracks.find((one) => one.trackId === trackId);
+    if (track === undefined) return;
+    this.#context.publisher.add(this.#trackRecord(track, 'text', atMs, { text }));
+    if (!this.#ended.has(trackId)) this.#putItem(track, false, { text });
+  }
+
   #publishFrame(frame: IntakeFrame, detections: Detection[], inferredAtMs: number): void {
     const mode = this.#context.publishFrames;
     if (mode === 'none' || (mode === 'detections' && detections.length === 0)) return;
@@ -129,25 +176,30 @@ export class CameraResults {
 
   #enter(track: Track, atMs: number): void {
     this.tracks += 1;
-    this.#context.publisher.add(this.#trackRecord(track, 'enter', atMs, null));
-    this.#putItem(track, false, null);
+    this.#context.publisher.add(this.#trackRecord(track, 'enter', atMs));
+    this.#putItem(track, false);
   }
 
   #end(track: Track): void {
-    const ending = this.#snapshots.ended(track.trackId).then((snapshotKey) => {
-      this.#context.publisher.add(this.#trackRecord(track, 'exit', track.lastSeenAtMs, snapshotKey));
-      this.#putItem(track, true, snapshotKey);
-      this.#best.delete(track.trackId);
+    const { trackId } = track;
+    this.#ended.set(trackId, track);
+    const ending = Promise.all([this.#snapshots.ended(trackId), this.#texts?.ended(trackId) ?? null]).then((parts) => {
+      const [snapshotKey, text] = parts;
+      this.#context.publisher.add(this.#trackRecord(track, 'exit', track.lastSeenAtMs, { snapshotKey, text }));
+      this.#putItem(track, true, { snapshotKey, text });
+      this.#best.delete(trackId);
+      this.#ended.delete(trackId);
     });
     this.#ending.add(ending);
     void ending.finally(() => this.#ending.delete(ending));
   }
 
-  #trackRecord(track: Track, event: 'enter' | 'exit', atMs: number, snapshotKey: string | null): TrackRecord {
+  #trackRecord(track: Track, event: 'enter' | 'exit' | 'text', atMs: number, more: TrackExtras = {}): TrackRecord {
+    const { snapshotKey = null, text = null } = more;
     const { cameraId } = this.#camera;
     return {
       schema: 'kvs-infer/track@1',
-      id: trackRecordId(cameraId, track.trackId, event),
+      id: trackRecordId(cameraId, track.trackId, event, event === 'text' ? text?.value : undefined),
       event,
       cameraId,
       epoch: this.#epoch,
@@ -161,11 +213,12 @@ export class CameraResults {
       at: isoOf(atMs),
       firstSeenAt: isoOf(track.firstSeenAtMs),
       lastSeenAt: isoOf(track.lastSeenAtMs),
+      ...(text === null ? {} : { text }),
       ...(snapshotKey === null ? {} : { snapshotKey }),
     };
   }
 
-  #putItem(track: Track, ended: boolean, snapshotKey: string | null): void {
+  #putItem(track: Track, ended: boolean, { snapshotKey = null, text = null }: TrackExtras = {}): void {
     const { putDetection } = this.#context.store;
     if (putDetection === undefined) return;
     const { cameraId } = this.#camera;
@@ -186,6 +239,7 @@ export class CameraResults {
       lastSeenAt: isoOf(track.lastSeenAtMs),
       ended,
       ...(best !== undefined && best.regions.size > 0 ? { regions: [...best.regions] } : {}),
+      ...(text === null ? {} : { text }),
       ...(snapshotKey === null ? {} : { snapshotKey }),
       expiresAt: Math.floor(this.#context.nowMs() / 1000) + this.#context.resultDays * 86_400,
     };

@@ -10,6 +10,7 @@ import type { CameraResults } from '../publish/camera-results.ts';
 import type { DecodeLink } from '../session/decode-link.ts';
 import type { FromDecodeHost, IntakeReport, CameraRun as RunName } from '../session/messages.ts';
 import type { MotionGateSettings } from '../session/motion-gate.ts';
+import { readsText } from '../text/track-texts.ts';
 import { priorityWeight } from './fair-share.ts';
 import type { InferredFrame } from './inference-scheduler.ts';
 import type { WorkerMetrics } from './metrics.ts';
@@ -136,7 +137,7 @@ export class CameraRun {
         streamName: camera.streamName,
         fps: camera.detect.fps,
         motionGate: motionGateSettings(camera),
-        keepPictures: camera.snapshots.on !== 'never' && camera.snapshots.maxPerMinute > 0,
+        keepPictures: (camera.snapshots.on !== 'never' && camera.snapshots.maxPerMinute > 0) || readsText(camera),
         input: { width: inputWidth, height: inputHeight, padding },
         resumeAfter: resumeAfter ?? null,
         handleFromServerMs: assignedAtMs,
@@ -251,11 +252,17 @@ export class CameraRun {
         reason: `gets ${granted} of ${this.wantedFps} frames/s: the detector is short, and the lowest priority gives way first`,
       };
     }
+    if (state !== 'running') return { state, reason };
     const unknown = this.results?.unknownClasses ?? [];
-    if (state === 'running' && unknown.length > 0) {
-      return { state, reason: `${reason}; the model does not know the classes ${unknown.join(', ')}` };
-    }
-    return { state, reason };
+    const text = this.results?.textProblem ?? null;
+    return {
+      state,
+      reason: [
+        reason,
+        ...(unknown.length > 0 ? [`the model does not know the classes ${unknown.join(', ')}`] : []),
+        ...(text === null ? [] : [`text: ${text.code}: ${text.message}`]),
+      ].join('; '),
+    };
   }
 }
 

@@ -10,18 +10,20 @@ import { CameraResults, type ResultsContext } from '../publish/camera-results.ts
 import type { DeliveryQueue } from '../publish/delivery-queue.ts';
 import type { RecordPublisher } from '../publish/record-publisher.ts';
 import type { DecodeLink } from '../session/decode-link.ts';
-import type { FromDecodeHost, IntakeFrame, SnapshotBox } from '../session/messages.ts';
+import type { FromDecodeHost } from '../session/messages.ts';
+import type { TextReader } from '../text/text-reader.ts';
+import { cutOutMargin } from '../text/track-texts.ts';
 import { CameraRun } from './camera-run.ts';
 import type { Log } from './log.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import type { ModelPool } from './model-pool.ts';
+import { PictureRequests } from './picture-requests.ts';
 
 /** Draining must end within 30 s, all cameras side by side. */
 const flushTimeoutMs = 8_000;
 const modelRetryMs = 60_000;
 /** A detector whose thread died is started anew after this; its health check fails meanwhile. */
 const modelRestoreMs = 5_000;
-const snapshotTimeoutMs = 5_000;
 
 export type SupervisorDependencies = {
   clock: Clock;
@@ -30,7 +32,8 @@ export type SupervisorDependencies = {
   models: ModelPool;
   publisher: RecordPublisher;
   deliveries: DeliveryQueue;
-  results: Omit<ResultsContext, 'capture' | 'snapshotMissed' | 'publisher' | 'deliveries'>;
+  text: TextReader;
+  results: Omit<ResultsContext, 'capture' | 'text' | 'snapshotMissed' | 'publisher' | 'deliveries'>;
 };
 
 export class CameraSupervisor {
@@ -40,9 +43,8 @@ export class CameraSupervisor {
   readonly #runs = new Map<string, CameraRun>();
   /** Camera → the epoch that may publish. */
   readonly #gates: Map<string, number>;
-  readonly #snapshots = new Map<number, (answer: Extract<FromDecodeHost, { type: 'snapshot' }> | null) => void>();
+  readonly #pictures: PictureRequests;
   #runsStarted = 0;
-  #snapshotRequests = 0;
   /** Newest event-loop delay of each decode host. */
   readonly #decodeDelaysMs = new Map<number, number>();
   firstInferenceAtMs: number | undefined;
@@ -50,6 +52,7 @@ export class CameraSupervisor {
   /** @param gates shared with the publisher's gate. */
   constructor(dependencies: SupervisorDependencies, gates: Map<string, number>) {
     this.#dependencies = dependencies;
+    this.#pictures = new PictureRequests(dependencies.clock);
     this.#gates = gates;
   }
 
@@ -144,7 +147,8 @@ export class CameraSupervisor {
         this.#runs.get(message.run)?.finished(message.report);
         return;
       case 'snapshot':
-        this.#snapshots.get(message.request)?.(message);
+      case 'cut-out':
+        this.#pictures.answered(message);
         return;
       case 'closed':
         return;
@@ -184,29 +188,24 @@ export class CameraSupervisor {
   }
 
   #resultsContext(run: CameraRun): ResultsContext {
-    const { results, metrics, publisher, deliveries } = this.#dependencies;
+    const { results, metrics, publisher, deliveries, text } = this.#dependencies;
     return {
       ...results,
       publisher,
       deliveries,
-      capture: (frame, boxes) => this.#capture(run, frame, boxes),
+      capture: (frame, boxes) => this.#pictures.snapshot({ link: run.link, run: run.name, frame }, boxes),
+      text: {
+        read: ({ frame, box, ...request }) =>
+          text.read({
+            ...request,
+            cameraId: run.cameraId,
+            cutOut: () => this.#pictures.cutOut({ link: run.link, run: run.name, frame }, box, cutOutMargin),
+          }),
+        charsetProblem: (charset) => text.charsetProblem(charset),
+        fault: () => text.fault,
+      },
       snapshotMissed: (reason) => metrics.delivery('snapshot', reason),
     };
-  }
-
-  #capture(run: CameraRun, frame: IntakeFrame, boxes: SnapshotBox[]) {
-    const request = this.#snapshotRequests++;
-    const { fragmentNumber, frameIndex } = frame;
-    return new Promise<{ jpeg: Uint8Array; width: number; height: number } | null>((resolve) => {
-      const cancel = this.#dependencies.clock.setTimer(snapshotTimeoutMs, () => this.#snapshots.get(request)?.(null));
-      this.#snapshots.set(request, (answer) => {
-        cancel();
-        this.#snapshots.delete(request);
-        const jpeg = answer?.jpeg ?? null;
-        resolve(answer === null || jpeg === null ? null : { jpeg, width: answer.width, height: answer.height });
-      });
-      run.link.send({ type: 'snapshot', request, run: run.name, frame: { fragmentNumber, frameIndex }, boxes });
-    });
   }
 
   #takeReport(name: string, report: NonNullable<CameraRun['report']>): void {

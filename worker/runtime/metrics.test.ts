@@ -5,7 +5,14 @@ import { expect, test } from 'vitest';
 import { WorkerMetrics } from './metrics.ts';
 
 const metrics = new WorkerMetrics(new Registry(), () => ({
-  ...{ publisherRecords: 0, deliveries: 0, inferenceQueue: 0, mainLoopDelayP99Ms: 0, decodeLoopDelayP99Ms: 0 },
+  ...{
+    publisherRecords: 0,
+    deliveries: 0,
+    inferenceQueue: 0,
+    textQueue: 0,
+    mainLoopDelayP99Ms: 0,
+    decodeLoopDelayP99Ms: 0,
+  },
   overload: { wantedFps: 0, grantedFps: 0, busyShare: 0 },
   isFenced: false,
   cameras: [],

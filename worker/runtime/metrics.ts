@@ -5,6 +5,7 @@
  */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { dropReasons, type FrameCounts } from '../session/frame-ledger.ts';
+import type { TextOutcome } from '../text/text-reader.ts';
 import type { InferredFrame } from './inference-scheduler.ts';
 import type { OverloadState } from './overload-control.ts';
 import { type RunningGauges, registerRunningGauges } from './running-gauges.ts';
@@ -16,6 +17,7 @@ export type Gauges = RunningGauges & {
   publisherRecords: number;
   deliveries: number;
   inferenceQueue: number;
+  textQueue: number;
   overload: OverloadState;
   mainLoopDelayP99Ms: number;
   decodeLoopDelayP99Ms: number;
@@ -31,6 +33,7 @@ export class WorkerMetrics {
   readonly #batch;
   readonly #records;
   readonly #deliveries;
+  readonly #texts;
   readonly #heartbeats;
   readonly #sessions;
 
@@ -79,6 +82,12 @@ export class WorkerMetrics {
       name: `${prefix}deliveries_total`,
       help: 'Pictures and track items by outcome',
       labelNames: ['kind', 'outcome'],
+      registers,
+    });
+    this.#texts = new Counter({
+      name: `${prefix}text_readings_total`,
+      help: 'Readings of tracks by outcome',
+      labelNames: ['outcome'],
       registers,
     });
     this.#heartbeats = new Counter({
@@ -144,6 +153,14 @@ export class WorkerMetrics {
     this.#deliveries.inc({ kind, outcome });
   }
 
+  text(outcome: TextOutcome): void {
+    this.#texts.inc({ outcome });
+  }
+
+  textRead(milliseconds: number): void {
+    this.#stage.observe({ stage: 'text' }, milliseconds / 1_000);
+  }
+
   heartbeat(outcome: 'succeeded' | 'failed' | 'fenced'): void {
     this.#heartbeats.inc({ outcome });
   }
@@ -154,6 +171,7 @@ export class WorkerMetrics {
       ['publisher_buffered_records', 'Records waiting for the result stream', (v) => v.publisherRecords],
       ['deliveries_queued', 'Pictures and track items waiting', (v) => v.deliveries],
       ['inference_queued_frames', 'Frames waiting for a detector', (v) => v.inferenceQueue],
+      ['text_queued_readings', 'Cut-outs waiting for the text thread', (v) => v.textQueue],
       [
         'detector_busy_ratio',
         'Share of the last second in which the detector had a batch',

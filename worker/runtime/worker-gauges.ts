@@ -3,6 +3,7 @@
  */
 import type { DeliveryQueue } from '../publish/delivery-queue.ts';
 import type { RecordPublisher } from '../publish/record-publisher.ts';
+import type { TextReader } from '../text/text-reader.ts';
 import type { CameraSupervisor } from './camera-supervisor.ts';
 import type { GpuReading } from './gpu-reading.ts';
 import type { Gauges } from './metrics.ts';
@@ -15,12 +16,13 @@ export function workerGauges(worker: {
   models: ModelPool;
   publisher: RecordPublisher;
   deliveries: DeliveryQueue;
+  text: Pick<TextReader, 'queued'>;
   overload: Pick<OverloadControl, 'state'>;
   mainLoopDelayP99Ms: number;
   gpu: GpuReading | null;
   isFenced: boolean;
 }): Gauges {
-  const { supervisor, models, publisher, deliveries, overload, mainLoopDelayP99Ms, gpu, isFenced } = worker;
+  const { supervisor, models, publisher, deliveries, text, overload, mainLoopDelayP99Ms, gpu, isFenced } = worker;
   const cameras = [...supervisor.runs()].map((run) => {
     const { state, fps } = run.heartbeat();
     return { cameraId: run.cameraId, state, fps, lagMs: run.lagMs, behindMs: run.report?.millisBehindNow ?? null };
@@ -32,6 +34,7 @@ export function workerGauges(worker: {
     publisherRecords: publisher.size,
     deliveries: deliveries.size,
     inferenceQueue: [...models.loaded.values()].reduce((sum, { scheduler }) => sum + scheduler.queued, 0),
+    textQueue: text.queued,
     overload: overload.state,
     mainLoopDelayP99Ms,
     decodeLoopDelayP99Ms: supervisor.decodeLoopDelayP99Ms,

@@ -7,6 +7,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { MessagePort } from 'node:worker_threads';
 import { encodeJpeg } from '../decode/jpeg.ts';
 import type { I420 } from '../decode/picture-scaler.ts';
+import { cutOut } from '../text/grey-picture.ts';
 import { CameraSession, type SessionDependencies } from './camera-session.ts';
 import type { CameraRun, FromDecodeHost, IntakeReport, SnapshotBox, ToDecodeHost } from './messages.ts';
 import { Turns } from './turns.ts';
@@ -86,6 +87,13 @@ export function runDecodeHost(port: HostPort, options: Omit<SessionDependencies,
           width: picture?.width ?? 0,
           height: picture?.height ?? 0,
         });
+        return;
+      }
+      case 'cut-out': {
+        const whole = cameras.get(message.run)?.session.picture(message.frame) ?? null;
+        const picture = whole === null ? null : cutOut(whole, message.box, message.margin);
+        const transfer = picture === null ? [] : [picture.data.buffer as ArrayBuffer];
+        post({ type: 'cut-out', request: message.request, picture }, transfer);
         return;
       }
       case 'close':

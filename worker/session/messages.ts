@@ -6,6 +6,7 @@
  */
 import type { Checkpoint } from '../../core/fleet-state.ts';
 import type { Letterbox, LetterboxPadding } from '../decode/letterbox.ts';
+import type { GreyPicture } from '../text/grey-picture.ts';
 import type { DropReason, FrameCounts } from './frame-ledger.ts';
 import type { MotionGateSettings } from './motion-gate.ts';
 
@@ -20,7 +21,7 @@ export type CameraIntakeSettings = {
   fps: number;
   /** Leaves out frames in which nothing has changed; null: every frame is inferred. */
   motionGate: MotionGateSettings | null;
-  /** Keep the last full-resolution pictures, for snapshots. */
+  /** Keep the last full-resolution pictures, for snapshots and for reading text. */
   keepPictures: boolean;
   /** The model's input in pixels. */
   input: { width: number; height: number; padding: LetterboxPadding };
@@ -72,6 +73,15 @@ export type ToDecodeHost =
   | { type: 'pace'; run: CameraRun; fps: number }
   | { type: 'frame-settled'; run: CameraRun; outcome: 'inferred' | DropReason; buffer: ArrayBuffer | null }
   | { type: 'snapshot'; request: number; run: CameraRun; frame: FrameName; boxes: SnapshotBox[] }
+  /** The pixels under a box, to read text from. */
+  | {
+      type: 'cut-out';
+      request: number;
+      run: CameraRun;
+      frame: FrameName;
+      box: SnapshotBox['box'];
+      margin: number;
+    }
   | { type: 'close' };
 
 export type FromDecodeHost =
@@ -79,4 +89,5 @@ export type FromDecodeHost =
   | { type: 'report'; cameras: Record<CameraRun, IntakeReport>; eventLoopDelayP99Ms: number }
   | { type: 'stopped'; run: CameraRun; report: IntakeReport }
   | { type: 'snapshot'; request: number; jpeg: Uint8Array | null; width: number; height: number }
+  | { type: 'cut-out'; request: number; picture: GreyPicture | null }
   | { type: 'closed' };
