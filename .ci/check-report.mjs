@@ -16,6 +16,9 @@ const checks = {
     report.results.kinesisRecords > 0 && report.results.detectionItems > 0 && report.results.snapshots > 0,
   'half of what was drawn was found, and most detections are right':
     report.accuracy !== null && report.accuracy.recall >= 0.5 && report.accuracy.precision >= 0.7,
+  // The bench reads more than nine in ten; a busy machine loses frames, and the votes of a passing car are few.
+  'of the plates that were shown large enough, three in five were read exactly':
+    report.accuracy !== null && report.accuracy.textAccuracy !== null && report.accuracy.textAccuracy >= 0.6,
   'nothing went wrong': report.faults.length === 0,
 };
 for (const [claim, holds] of Object.entries(checks)) console.log(`${holds ? 'ok' : 'FAILED'}: ${claim}`);

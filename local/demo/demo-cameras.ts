@@ -36,8 +36,14 @@ export function demoCameras(nowMs: number): DemoCamera[] {
     start: timeOfDay(startMs),
     end: timeOfDay(startMs + minutes * MINUTE_MS),
   });
+  const plates = { enabled: true, classes: ['car', 'truck', 'bus'], pattern: '[A-Z0-9-]{6,9}' };
   return [
-    { row: row('gate', { priority: 80 }), sceneIndex: 0, silent: null, story: 'always on' },
+    {
+      row: row('gate', { priority: 80, text: plates }),
+      sceneIndex: 0,
+      silent: null,
+      story: 'always on, reads number plates',
+    },
     { row: row('crossing', { priority: 70 }), sceneIndex: 1, silent: null, story: 'always on' },
     {
       row: row('dock', { schedule: { timeZone: 'UTC', windows: [window(opensMs, 1)] } }),

@@ -9,13 +9,14 @@ import { countDetectionItems, countSnapshots, ResultStreamReader } from '../../a
 import { readWorkers } from '../../aws/workers.ts';
 import { systemClock } from '../../core/clock.ts';
 import type { CameraState, Decision, WorkerItem } from '../../core/fleet-state.ts';
-import { frameRecordSchema } from '../../core/records.ts';
+import { frameRecordSchema, trackRecordSchema } from '../../core/records.ts';
 import { exitCodeOfSignal } from '../compute/task-runner.ts';
 import { essentialContainerExited } from '../compute/task-supervisor.ts';
 import { AccuracyCounter } from './accuracy.ts';
 import type { LocalSystem } from './local-system.ts';
 import type { RunReport } from './run-report.ts';
 import { RunTally } from './run-tally.ts';
+import { TextAccuracyCounter } from './text-accuracy.ts';
 
 /** The histogram holds whole sampling periods; what is above one is delay. */
 const LOOP_SAMPLE_MS = 10;
@@ -32,6 +33,9 @@ export class RunObserver {
   readonly #loop = monitorEventLoopDelay({ resolution: LOOP_SAMPLE_MS });
   #workersLoopP99Ms: number | null = null;
   #streamNames = new Map<string, string>();
+  readonly #texts = new TextAccuracyCounter();
+  /** Cameras whose rows ask for text. */
+  readonly #textCameras = new Set<string>();
 
   /** @param judged whether detections are compared with the drawn scenes. */
   constructor(system: LocalSystem, startMs: number, judged: boolean) {
@@ -62,6 +66,9 @@ export class RunObserver {
         this.#results.read(),
       ]);
       this.#streamNames = new Map(states.map((state) => [state.cameraId, state.camera?.streamName ?? '']));
+      for (const { cameraId, camera } of states) {
+        if (camera?.text.enabled === true) this.#textCameras.add(cameraId);
+      }
       this.#tally.observe(states, workers, systemClock.nowMs());
       for (const record of records) await this.#judge(record);
       return { states, workers };
@@ -95,6 +102,7 @@ export class RunObserver {
 
   async report(): Promise<RunReport> {
     const { clients, stage, cloud } = this.#system;
+    const accuracy = this.#accuracy?.result() ?? null;
     const { tables, resultBucket } = stage.names;
     const cameras = this.#tally.cameras();
     const cameraIds = cameras.map((camera) => camera.cameraId);
@@ -123,7 +131,7 @@ export class RunObserver {
       cameras,
       fleet: this.#tally.fleet(),
       results: { kinesisRecords: this.#results.records, detectionItems, snapshots },
-      accuracy: this.#accuracy?.result() ?? null,
+      accuracy: accuracy === null ? null : { ...accuracy, textAccuracy: this.#texts.result() },
       eventLoopDelayP99Ms: {
         localCloud: Math.max(0, this.#loop.percentile(99) / 1e6 - LOOP_SAMPLE_MS),
         workers: this.#workersLoopP99Ms,
@@ -134,10 +142,20 @@ export class RunObserver {
 
   async #judge(record: unknown): Promise<void> {
     if (this.#accuracy === null) return;
+    const track = trackRecordSchema.safeParse(record);
+    if (track.success) {
+      const { event, cameraId, trackId, text } = track.data;
+      if (event === 'text' && text !== undefined) this.#texts.told(`${cameraId}/${trackId}`, text.value);
+      return;
+    }
     const frame = frameRecordSchema.safeParse(record);
     if (!frame.success) return;
     const { cameraId, capturedAt, detections } = frame.data;
     const truth = await this.#system.feeds.truth(this.#streamNames.get(cameraId) ?? '', Date.parse(capturedAt));
-    if (truth !== null) this.#accuracy.add(truth, detections);
+    if (truth === null) return;
+    const isRead = this.#textCameras.has(cameraId);
+    for (const [{ plate }, { trackId }] of this.#accuracy.add(truth, detections)) {
+      if (isRead && plate !== undefined && trackId !== undefined) this.#texts.seen(`${cameraId}/${trackId}`, plate);
+    }
   }
 }

@@ -10,7 +10,10 @@ export type RunReport = {
   cameras: CameraTally[];
   fleet: FleetTally;
   results: { kinesisRecords: number; detectionItems: number; snapshots: number };
-  /** Fractions 0..1 against the drawn scenes; null with a model or cameras of one's own. */
+  /**
+   * Fractions 0..1 against the drawn scenes; null with a model of one's own. `textAccuracy`: tracks whose plate was shown
+   * 60 px wide and read exactly; null when no camera that reads text showed one.
+   */
   accuracy: { recall: number; precision: number; textAccuracy: number | null } | null;
   /** How long the event loops kept work waiting, 99th percentile; null when it could not be read. */
   eventLoopDelayP99Ms: { localCloud: number; workers: number | null };
@@ -51,8 +54,10 @@ export function describeReport({
     `found: ${inferred} frames inferred, ${tracks} tracks; ${results.kinesisRecords} Kinesis records, ${results.detectionItems} DynamoDB items, ${results.snapshots} snapshots in S3`,
   ];
   if (accuracy !== null) {
+    const { recall, precision, textAccuracy } = accuracy;
+    const plates = textAccuracy === null ? '' : `, ${percent(textAccuracy)} of the readable plates read`;
     lines.push(
-      `against what was drawn: ${percent(accuracy.recall)} of the objects found, ${percent(accuracy.precision)} of the detections right`,
+      `against what was drawn: ${percent(recall)} of the objects found, ${percent(precision)} of the detections right${plates}`,
     );
   }
   const { localCloud, workers } = eventLoopDelayP99Ms;

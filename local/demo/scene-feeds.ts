@@ -8,7 +8,9 @@ import { type Producer, startProducer } from '../kinesisvideo/producer.ts';
 import { readClip, type SceneClip, truthAt } from '../scenes/clip.ts';
 import { countsAsTruth } from '../scenes/truth.ts';
 import type { TruthObject } from './accuracy.ts';
+import type { ShownPlate } from './text-accuracy.ts';
 
+export type ShownObject = TruthObject & { plate?: ShownPlate };
 export type Feed = { streamName: string; clip: SceneClip; silent: { fromMs: number; toMs: number } | null };
 
 export class SceneFeeds {
@@ -43,7 +45,7 @@ export class SceneFeeds {
   }
 
   /** What was in view when this frame was captured; null when no feed sent it. */
-  async truth(streamName: string, capturedAtMs: number): Promise<TruthObject[] | null> {
+  async truth(streamName: string, capturedAtMs: number): Promise<ShownObject[] | null> {
     const feed = this.#feeds.get(streamName);
     const clipTimeMs = feed?.producer.clipTimeMs(capturedAtMs) ?? null;
     if (feed === undefined || clipTimeMs === null) return null;
@@ -53,6 +55,7 @@ export class SceneFeeds {
       label: object.label,
       box: object.box,
       counts: countsAsTruth(object, clip.width / clip.height),
+      ...(object.plate === undefined ? {} : { plate: object.plate }),
     }));
   }
 
