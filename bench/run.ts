@@ -16,6 +16,7 @@ import { demux } from './demux.ts';
 import { detector } from './detector.ts';
 import { localCloud } from './local-cloud.ts';
 import { nmsAndTracker } from './nms-and-tracker.ts';
+import { overload } from './overload.ts';
 import { planAndAssign } from './plan-and-assign.ts';
 import { circumstances, describeRun, record, report } from './report.ts';
 
@@ -23,6 +24,7 @@ const benchmarks: readonly Benchmark[] = [
   demux,
   costPerCamera,
   camerasSustained,
+  overload,
   decode,
   detector,
   nmsAndTracker,

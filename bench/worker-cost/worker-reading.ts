@@ -9,6 +9,10 @@ export type WorkerReading = {
   inferred: number;
   /** Frames wanted at the camera's rate and not inferred: no reason but sampling is taken off. */
   lost: number;
+  /** Frames by what became of them, `captured` among them. */
+  outcomes: Readonly<Record<string, number>>;
+  /** Inferences per second over the last ten seconds, by camera. */
+  cameraFps: ReadonlyMap<string, number>;
   /** Cumulative counts by upper bound in seconds, ascending, the last +Infinity. */
   publishedLag: readonly { atMostSeconds: number; count: number }[];
 };
@@ -28,6 +32,14 @@ export function parseMetrics(text: string): WorkerReading {
     if (at > 0 && !line.startsWith('#')) values.set(line.slice(0, at), Number(line.slice(at + 1)));
   }
   const outcome = (name: string) => values.get(`kvs_infer_frames_total{outcome="${name}"}`) ?? 0;
+  const outcomes: Record<string, number> = {};
+  const cameraFps = new Map<string, number>();
+  for (const [name, value] of values) {
+    const reason = /^kvs_infer_frames_total\{outcome="([^"]+)"\}$/.exec(name)?.[1];
+    if (reason !== undefined) outcomes[reason] = value;
+    const camera = /^kvs_infer_camera_inferences_per_second\{camera="([^"]+)"\}$/.exec(name)?.[1];
+    if (camera !== undefined) cameraFps.set(camera, value);
+  }
   const bucket = /^kvs_infer_published_lag_seconds_bucket\{le="([^"]+)"\}$/;
   const publishedLag = [...values].flatMap(([name, count]) => {
     const bound = bucket.exec(name)?.[1];
@@ -40,6 +52,7 @@ export function parseMetrics(text: string): WorkerReading {
     residentBytes: values.get('process_resident_memory_bytes') ?? Number.NaN,
     inferred: outcome('inferred'),
     lost: wantedAndLost.reduce((sum, reason) => sum + outcome(reason), 0),
+    ...{ outcomes, cameraFps },
     publishedLag: publishedLag.sort((a, b) => a.atMostSeconds - b.atMostSeconds),
   };
 }

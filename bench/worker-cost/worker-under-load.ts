@@ -31,6 +31,8 @@ export type LoadSettings = {
   /** Cameras in the worker's file; each sends when it is asked to. */
   cameras: number;
   fps: number;
+  /** Of camera `index`; 50 without. */
+  priorityOf?: (index: number) => number;
   model: Uint8Array;
   inferenceThreads: number;
   snapshots: boolean;
@@ -80,8 +82,9 @@ export class WorkerUnderLoad {
       });
       closers.push(() => Promise.all(producers.map((producer) => producer.stop())));
       await writeFile(join(folder, 'default.onnx'), settings.model);
-      const rows = streamNames.map((streamName) => ({
+      const rows = streamNames.map((streamName, index) => ({
         ...{ cameraId: streamName, streamName, detect: { fps: settings.fps } },
+        priority: settings.priorityOf?.(index) ?? 50,
         snapshots: { on: settings.snapshots ? 'best' : 'never' },
       }));
       await writeFile(join(folder, 'cameras.json'), JSON.stringify({ cameras: rows }));
@@ -133,6 +136,10 @@ export class WorkerUnderLoad {
     const seconds = (performance.now() - startedMs) / 1000;
     for (const producer of sending) producer.pause();
     return { before, after, seconds, cameras };
+  }
+
+  read(): Promise<WorkerReading> {
+    return readMetrics(this.#url);
   }
 
   close(): Promise<void> {

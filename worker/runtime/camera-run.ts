@@ -12,7 +12,7 @@ import type { FromDecodeHost, IntakeReport, CameraRun as RunName } from '../sess
 import type { MotionGateSettings } from '../session/motion-gate.ts';
 import { readsText } from '../text/track-texts.ts';
 import { priorityWeight } from './fair-share.ts';
-import type { InferredFrame } from './inference-scheduler.ts';
+import type { DisplacedFrame, InferredFrame } from './inference-scheduler.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import type { LoadedModel } from './model-pool.ts';
 import { RateMeter } from './rate-meter.ts';
@@ -173,7 +173,7 @@ export class CameraRun {
       this.#settle('off-schedule', buffer);
       return;
     }
-    let inferred: InferredFrame | null;
+    let inferred: InferredFrame | DisplacedFrame;
     try {
       const weight = priorityWeight(this.assignment.camera.priority);
       inferred = await model.scheduler.submit(buffer, { run: this.name, weight });
@@ -186,8 +186,8 @@ export class CameraRun {
       }
       return;
     }
-    if (inferred === null) {
-      this.#settle('overload', null);
+    if ('displaced' in inferred) {
+      this.#settle('overload', inferred.displaced);
       return;
     }
     const nowMs = this.#clock.nowMs();

@@ -18,6 +18,9 @@ export type InferredFrame = {
   batchSize: number;
 };
 
+/** A newer frame of the same run took its turn over. */
+export type DisplacedFrame = { displaced: ArrayBuffer };
+
 /** Whose frame it is. */
 export type Submitter = {
   /** A run of a camera. */
@@ -29,7 +32,7 @@ export type Submitter = {
 type Job = {
   buffer: ArrayBuffer;
   submittedMs: number;
-  resolve: (frame: InferredFrame | null) => void;
+  resolve: (frame: InferredFrame | DisplacedFrame) => void;
   reject: (error: unknown) => void;
 };
 
@@ -61,13 +64,14 @@ export class InferenceScheduler {
   }
 
   /**
-   * @returns null when a newer frame of the same run took its place: its buffer is lost.
+   * While one frame of a run waits, a newer one takes its turn over.
    * @throws KvsInferError when the batch failed; the buffer is lost then.
    */
-  submit(buffer: ArrayBuffer, { run, weight }: Submitter): Promise<InferredFrame | null> {
+  submit(buffer: ArrayBuffer, { run, weight }: Submitter): Promise<InferredFrame | DisplacedFrame> {
     return new Promise((resolve, reject) => {
       const job = { buffer, submittedMs: this.#clock.monotonicMs(), resolve, reject };
-      this.#batcher.offer(run, weight, job)?.resolve(null);
+      const displaced = this.#batcher.offer(run, weight, job);
+      displaced?.resolve({ displaced: displaced.buffer });
       this.#pump();
     });
   }

@@ -1,7 +1,7 @@
 /**
  * Notices that the detector cannot keep up, and says what share of its frames each camera gets until it can. It goes by
  * what was seen, not by what was measured at the start: other processes, decoding and batching change what a device can do.
- * - Overload is *strain* over some seconds: frames that gave way to newer ones or came late while the detector was busy.
+ * - Overload is *strain* over some seconds, or severe strain at once: frames that gave way to newer ones or came late while the detector was busy.
  *   Then the limit is what the detector really did.
  * - Work per busy time says when the device could do more, and raises the limit at once. A detector that is always busy
  *   (on a GPU small batches are as busy as large ones) cannot say so: there the limit is tried upwards by a tenth, and
@@ -25,10 +25,13 @@ export type Activity = {
 
 /** Part of what the detector can do that is handed out: the rest keeps queues short. */
 const USABLE_SHARE = 0.95;
-/** Strain is judged over this many ticks together. */
+/** Strain is judged over this many ticks together, severe strain at once: a neighbour may take half the machine. */
 const STRAIN_TICKS = 3;
 /** Share of frames that may suffer; a keyframe that comes late or a burst after a reconnect is no overload. */
 const STRAIN_MAX = 0.03;
+const STRAIN_SEVERE = 0.2;
+/** Of fewer frames a share says little. */
+const SEVERE_FRAMES_MIN = 5;
 /** Below this the detector is not what is short. */
 const BUSY_MIN = 0.5;
 /** Below this too few runs were seen to tell what it could do, except that it is much more. */
@@ -41,15 +44,16 @@ const RAISE_MIN = 1.05;
 const PROBE_STEP = 1.1;
 const PROBE_INTERVAL_MIN_MS = 10_000;
 const PROBE_INTERVAL_MAX_MS = 120_000;
-/** After a change the next strain must come from frames that were chosen under it. */
-const SETTLE_MS = 4_000;
+/** Ticks after a change whose frames were still chosen before it. */
+const SETTLE_TICKS = 1;
 /** However late frames are: the limit stays above this part of what the detector evidently does. */
 const LIMIT_SHARE_MIN = 0.5;
 /** The limit is forgotten when demand has been below it for so long. */
 const FORGET_MS = 30_000;
 
 export class PaceGovernor {
-  readonly #recent: Activity[] = [];
+  #recent: Activity[] = [];
+  #ticksToSettle = 0;
   #limit: number | null = null;
   #changedAtMs = 0;
   #probeIntervalMs = PROBE_INTERVAL_MIN_MS;
@@ -67,9 +71,12 @@ export class PaceGovernor {
    * @returns the share of its frames that each gets, in the order of `demands`.
    */
   tick(nowMs: number, activity: Activity, demands: readonly Demand[]): number[] {
-    this.#recent.push(activity);
-    if (this.#recent.length > STRAIN_TICKS) this.#recent.shift();
-    this.#adjust(nowMs);
+    if (this.#ticksToSettle > 0) this.#ticksToSettle -= 1;
+    else {
+      this.#recent.push(activity);
+      if (this.#recent.length > STRAIN_TICKS) this.#recent.shift();
+      this.#adjust(nowMs);
+    }
     const wanted = demands.reduce((sum, { cost }) => sum + cost, 0);
     this.#forget(nowMs, wanted);
     return shareOut(demands, this.#limit ?? Number.POSITIVE_INFINITY);
@@ -78,11 +85,12 @@ export class PaceGovernor {
   #adjust(nowMs: number): void {
     const { elapsedMs, busyMs, workMs, inferred, strained } = summed(this.#recent);
     const busyShare = elapsedMs > 0 ? busyMs / elapsedMs : 0;
-    if (this.#recent.length < STRAIN_TICKS || nowMs - this.#changedAtMs < SETTLE_MS) return;
+    const isEnough = this.#recent.length >= STRAIN_TICKS;
     /** What it would do if it were busy all the time. */
     const possible = busyMs > 0 ? (workMs / busyMs) * 1_000 : 0;
-    const isStrained = busyShare > BUSY_MIN && strained > STRAIN_MAX * (inferred + strained);
-    if (isStrained) {
+    const frames = inferred + strained;
+    const isSevere = frames >= SEVERE_FRAMES_MIN && strained > STRAIN_SEVERE * frames;
+    if (busyShare > BUSY_MIN && (isSevere || (isEnough && strained > STRAIN_MAX * frames))) {
       const usable = possible * USABLE_SHARE;
       // Strained although within the limit: the limit was too high, whatever work per busy time says.
       const lower = this.#limit === null ? usable : Math.min(usable, this.#limit / PROBE_STEP);
@@ -91,7 +99,7 @@ export class PaceGovernor {
       this.#isProbing = false;
       return;
     }
-    if (this.#limit === null) return;
+    if (this.#limit === null || !isEnough) return;
     if (busyShare < BUSY_TELLING) {
       this.#use(this.#limit * IDLE_STEP, nowMs);
       return;
@@ -110,6 +118,8 @@ export class PaceGovernor {
   #use(limit: number, nowMs: number): void {
     this.#limit = limit;
     this.#changedAtMs = nowMs;
+    this.#recent = [];
+    this.#ticksToSettle = SETTLE_TICKS;
     this.#withinLimitSinceMs = null;
   }
 

@@ -7,7 +7,10 @@ import type { IntakeFrame } from './messages.ts';
 import type { MotionGateSettings } from './motion-gate.ts';
 import { clipPackets, scriptedTrack } from './scripted-media.test-factory.ts';
 
-function rig(fps: number, motionGate: MotionGateSettings | null = null) {
+/** @param isTimed time passes as the frames say; otherwise it stands still. */
+function rig(fps: number, motionGate: MotionGateSettings | null = null, isTimed = false) {
+  let fragment = 0;
+  let frameIndex = 0;
   const sent: { frame: IntakeFrame; buffer: ArrayBuffer }[] = [];
   const buffers = new Set<ArrayBuffer>();
   const intake = new CameraIntake(
@@ -21,7 +24,7 @@ function rig(fps: number, motionGate: MotionGateSettings | null = null) {
       handleFromServerMs: 0,
     },
     {
-      nowMs: () => 0,
+      nowMs: () => (isTimed ? fragment * 1_000 + frameIndex * 200 : 0),
       monotonicMs: () => 0,
       sendFrame(frame, buffer) {
         sent.push({ frame, buffer });
@@ -30,8 +33,6 @@ function rig(fps: number, motionGate: MotionGateSettings | null = null) {
       mediaFault: () => {},
     },
   );
-  let fragment = 0;
-  let frameIndex = 0;
   const fragmentOf = () => ({
     number: String(100 + fragment),
     producerTimestampMs: fragment * 1_000,
@@ -66,45 +67,51 @@ function lost(dropped: Partial<Record<DropReason, number>>): number {
   return Object.values(dropped).reduce((sum, count) => sum + count, 0);
 }
 
-test('captured = inferred + dropped + outstanding, always; at the end nothing is outstanding; two buffers serve all, three with a gate', () => {
+test('captured = inferred + dropped + outstanding, always; at the end nothing is outstanding; three buffers serve all, four with a gate', () => {
   const step = fc.constantFrom(
     ...['arrive', 'arrive', 'arrive', 'still', 'damaged', 'answer', 'fail', 'lose', 'new-session', 'pace', 'unpaced'],
   );
   const gate = { maxSkipMs: 900, sensitivity: 1, holdMs: 250 };
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 80 }), fc.constantFrom(1, 3, 5), fc.boolean(), (steps, fps, isGated) => {
-      const { intake, sent, buffers, arrive } = rig(fps, isGated ? gate : null);
-      let answered = 0;
-      let losses = 0;
-      const answer = (outcome: 'inferred' | 'inference-failed', keeps: boolean) => {
-        const next = sent[answered];
-        if (next === undefined) return;
-        answered += 1;
-        if (!keeps) losses += 1;
-        intake.settled(outcome, keeps ? next.buffer : null);
-      };
-      for (const one of steps) {
-        if (one === 'arrive') arrive();
-        else if (one === 'damaged') arrive('damaged');
-        else if (one === 'still') arrive('still');
-        else if (one === 'pace') intake.usePace(fps / 2.5);
-        else if (one === 'unpaced') intake.usePace(fps);
-        else if (one === 'answer') answer('inferred', true);
-        else if (one === 'fail') answer('inference-failed', true);
-        else if (one === 'lose') answer('inference-failed', false);
-        else intake.sessionStarted();
+    fc.property(
+      fc.array(step, { maxLength: 80 }),
+      fc.constantFrom(1, 3, 5),
+      fc.boolean(),
+      fc.boolean(),
+      (steps, fps, isGated, isTimed) => {
+        const { intake, sent, buffers, arrive } = rig(fps, isGated ? gate : null, isTimed);
+        let answered = 0;
+        let losses = 0;
+        const answer = (outcome: 'inferred' | 'inference-failed', keeps: boolean) => {
+          const next = sent[answered];
+          if (next === undefined) return;
+          answered += 1;
+          if (!keeps) losses += 1;
+          intake.settled(outcome, keeps ? next.buffer : null);
+        };
+        for (const one of steps) {
+          if (one === 'arrive') arrive();
+          else if (one === 'damaged') arrive('damaged');
+          else if (one === 'still') arrive('still');
+          else if (one === 'pace') intake.usePace(fps / 2.5);
+          else if (one === 'unpaced') intake.usePace(fps);
+          else if (one === 'answer') answer('inferred', true);
+          else if (one === 'fail') answer('inference-failed', true);
+          else if (one === 'lose') answer('inference-failed', false);
+          else intake.sessionStarted();
+          const { captured, inferred, dropped, outstanding } = intake.ledger.counts();
+          expect(captured).toBe(inferred + lost(dropped) + outstanding);
+          expect(sent.length - answered).toBeLessThanOrEqual(isTimed ? 2 : 1);
+        }
+        intake.stop();
+        while (answered < sent.length) answer('inferred', true);
         const { captured, inferred, dropped, outstanding } = intake.ledger.counts();
-        expect(captured).toBe(inferred + lost(dropped) + outstanding);
-        expect(sent.length - answered).toBeLessThanOrEqual(1);
-      }
-      intake.stop();
-      while (answered < sent.length) answer('inferred', true);
-      const { captured, inferred, dropped, outstanding } = intake.ledger.counts();
-      expect(outstanding).toBe(0);
-      expect(captured).toBe(inferred + lost(dropped));
-      expect(buffers.size).toBeLessThanOrEqual((isGated ? 3 : 2) + losses);
-      intake.release();
-    }),
+        expect(outstanding).toBe(0);
+        expect(captured).toBe(inferred + lost(dropped));
+        expect(buffers.size).toBeLessThanOrEqual((isGated ? 3 : 2) + (isTimed ? 1 : 0) + losses);
+        intake.release();
+      },
+    ),
     { numRuns: 100 },
   );
 });
@@ -171,6 +178,20 @@ test('under overload the newest frame wins and the detector sees frames in order
   expect(intake.ledger.counts().dropped).toEqual({ overload: 5 });
   expect(intake.picture({ fragmentNumber: '101', frameIndex: 1 })).toMatchObject({ width: 64, height: 48 });
   expect(intake.picture({ fragmentNumber: '100', frameIndex: 2 })).toBeNull();
+});
+
+test('a frame that has stood in the queue for long is taken over by the next, one at a time', () => {
+  const { intake, sent, arrive } = rig(5, null, true);
+  for (let count = 0; count < 4; count += 1) arrive();
+  // The first at 0; at 200 ms it is not stale yet; the next goes after it, and one more would be too many.
+  expect(sent.map(({ frame }) => frame.capturedAtMs)).toEqual([0, 400]);
+  expect(intake.isFull).toBe(true);
+  // The detector's queue let the first give way.
+  intake.settled('overload', sent[0]?.buffer ?? null);
+  expect(sent).toHaveLength(2);
+  arrive();
+  expect(sent.map(({ frame }) => frame.capturedAtMs)).toEqual([0, 400, 800]);
+  expect(intake.ledger.counts()).toMatchObject({ dropped: { overload: 3 }, outstanding: 2 });
 });
 
 test('when keyframes come as often as frames are wanted, nothing else is decoded', () => {

@@ -1,8 +1,9 @@
 /**
- * What one camera has at the detector: one frame there, one waiting, and the newest takes the waiting place. Holds the
- * pixels too: buffers that go round, and the last full-resolution pictures for snapshots.
- * Invariant: every picture that is placed is sent once or dropped once; at most two frame buffers (three with a motion
- * gate) and `picturesMax` pictures exist.
+ * What one camera has at the detector: one frame there, one waiting, and the newest takes the waiting place. A frame that has
+ * been there for long still stands in the detector's queue: the next one is sent after it, to take its turn over.
+ * Holds the pixels too: buffers that go round, and the last full-resolution pictures for snapshots.
+ * Invariant: every picture that is placed is sent once or dropped once; at most two frames are out, and at most three frame
+ * buffers (four with a motion gate) and `picturesMax` pictures exist.
  */
 import { type Letterbox, letterboxGeometry } from '../decode/letterbox.ts';
 import type { I420 } from '../decode/picture-scaler.ts';
@@ -13,6 +14,10 @@ import { MotionGate } from './motion-gate.ts';
 
 /** In flight, waiting, just inferred, and one more for a snapshot that is asked for late. */
 const picturesMax = 4;
+
+/** Long enough for a detector that keeps up, with batches; short enough that what it sees is fresh. */
+const staleAfterMs = 250;
+const outMax = 2;
 
 export type DetectorSlotPorts = {
   nowMs: () => number;
@@ -30,7 +35,9 @@ export class DetectorSlot {
   readonly #pictures = new Map<string, I420>();
   #waiting: WaitingFrame | null = null;
   readonly #roomWaiters: (() => void)[] = [];
-  #isBusy = false;
+  /** Frames sent and not settled. */
+  #out = 0;
+  #lastSentAtMs = 0;
   #isStopped = false;
   /** Producer time of the newest frame that the motion gate left out after the last one that it passed. */
   #stillUntilMs: number | null = null;
@@ -43,9 +50,9 @@ export class DetectorSlot {
     this.#motion = settings.motionGate === null ? null : new MotionGate(settings.motionGate, settings.input);
   }
 
-  /** A frame of this camera is at the detector. */
+  /** A frame of this camera is at the detector, or in its queue. */
   get isBusy(): boolean {
-    return this.#isBusy;
+    return this.#out > 0;
   }
 
   /** One frame is at the detector and one waits: the next would take its place. */
@@ -66,8 +73,9 @@ export class DetectorSlot {
     const buffer = this.#letterboxed(picture, letterbox);
     if (buffer === null) return;
     const waiting = this.#waiting;
+    const takesOver = this.#out > 0 && this.#out < outMax && this.#ports.nowMs() - this.#lastSentAtMs >= staleAfterMs;
     // Seen from the frame that the detector had last: before a frame that gave way, not after it.
-    const stillUntilMs = waiting === null ? this.#stillUntilMs : waiting.frame.stillUntilMs;
+    const stillUntilMs = waiting !== null ? waiting.frame.stillUntilMs : takesOver ? null : this.#stillUntilMs;
     this.#stillUntilMs = null;
     if (waiting !== null) {
       this.#pictures.delete(pictureKey(waiting.frame));
@@ -85,8 +93,11 @@ export class DetectorSlot {
       letterbox,
       stillUntilMs,
     };
-    if (this.#isBusy) this.#waiting = { frame, buffer };
-    else this.#send({ frame, buffer });
+    if (this.#out === 0 || takesOver) {
+      this.#waiting = null;
+      this.#send({ frame, buffer });
+      this.#tellRoom();
+    } else this.#waiting = { frame, buffer };
   }
 
   /**
@@ -96,12 +107,12 @@ export class DetectorSlot {
    */
   settled(wasInferred: boolean, buffer: ArrayBuffer | null): void {
     if (!wasInferred) this.#motion?.reset();
-    this.#isBusy = false;
+    this.#out -= 1;
     if (buffer !== null) this.#spareBuffers.push(buffer);
     const waiting = this.#waiting;
+    if (waiting === null || this.#out > 0) return;
     this.#waiting = null;
     this.#tellRoom();
-    if (waiting === null) return;
     if (this.#isStopped) this.#ports.drop('stopped');
     else this.#send(waiting);
   }
@@ -143,7 +154,8 @@ export class DetectorSlot {
   }
 
   #send({ frame, buffer }: WaitingFrame): void {
-    this.#isBusy = true;
+    this.#out += 1;
+    this.#lastSentAtMs = this.#ports.nowMs();
     this.#ports.sendFrame(frame, buffer);
   }
 
