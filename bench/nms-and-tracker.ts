@@ -28,10 +28,14 @@ export const nmsAndTracker: Benchmark = {
       for (const candidates of frames) suppress(candidates, filter);
     });
     await bench.measure('suppression, boxes to fractions, tracking', scale, () => {
-      const tracker = new Tracker({ minHits: 3, maxMissMs: 1000, smoothingWindow: 5 });
+      const tracker = new Tracker({ confidence: 0.35, minHits: 3, maxMissMs: 1000, smoothingWindow: 5 });
       let entered = 0;
       frames.forEach((candidates, index) => {
-        const detections = toDetections(suppress(candidates, filter), labels, geometry);
+        const detections = toDetections(
+          suppress(candidates, { ...filter, confidence: tracker.scoreMin }),
+          labels,
+          geometry,
+        );
         const moment = { fragmentNumber: '1', frameIndex: index, capturedAtMs: index * FRAME_MS };
         entered += tracker.update(moment, detections).entered.length;
       });

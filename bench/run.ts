@@ -19,6 +19,7 @@ import { nmsAndTracker } from './nms-and-tracker.ts';
 import { overload } from './overload.ts';
 import { planAndAssign } from './plan-and-assign.ts';
 import { circumstances, describeRun, record, report } from './report.ts';
+import { tracking } from './tracking.ts';
 
 const benchmarks: readonly Benchmark[] = [
   demux,
@@ -28,6 +29,7 @@ const benchmarks: readonly Benchmark[] = [
   decode,
   detector,
   nmsAndTracker,
+  tracking,
   cameraRows,
   calendar,
   planAndAssign,

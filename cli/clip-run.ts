@@ -76,7 +76,8 @@ export class ClipRun {
     this.#settings = settings;
     this.#sampler = settings.fps === null ? null : new FrameSampler(settings.fps);
     const { minHits, maxMissMs, window } = settings.camera.smoothing;
-    this.#tracker = new Tracker({ minHits, maxMissMs, smoothingWindow: window });
+    const { confidence } = settings.camera.detect;
+    this.#tracker = new Tracker({ confidence, minHits, maxMissMs, smoothingWindow: window });
     this.#classIds = classIdsOf(client.model.labels, settings.camera.detect.classes).ids;
     this.#batchSize = Math.max(...client.batchTimings.map(({ batchSize }) => batchSize), 1);
     this.summary = {
@@ -168,8 +169,8 @@ export class ClipRun {
   async #record(frame: Sampled, candidates: readonly Candidate[]): Promise<void> {
     const startedMs = performance.now();
     const { camera, write, onProgress } = this.#settings;
-    const { confidence, iou } = camera.detect;
-    const kept = suppress(candidates, { confidence, iou, classIds: this.#classIds });
+    const { iou } = camera.detect;
+    const kept = suppress(candidates, { confidence: this.#tracker.scoreMin, iou, classIds: this.#classIds });
     const found = toDetections(kept, this.#client.model.labels, frame.geometry).flatMap((detection) => {
       if (camera.regions.length === 0) return [detection];
       const regions = regionsOf(camera.regions, detection.label, detection.box);

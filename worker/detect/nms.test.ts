@@ -52,10 +52,12 @@ describe('suppress', () => {
     );
   });
 
-  test('two overlapping cars are one, a car and a truck are two', () => {
+  test('two overlapping cars are one, a car and a truck are two unless they are one box under two names', () => {
     const car: Candidate = { classId: 2, score: 0.9, box: [0, 0, 10, 10] };
     const sameCar: Candidate = { classId: 2, score: 0.8, box: [1, 0, 11, 10] };
-    const truck: Candidate = { classId: 7, score: 0.7, box: [0, 0, 10, 10] };
+    const truck: Candidate = { classId: 7, score: 0.7, box: [2.5, 0, 12.5, 10] };
+    const carCalledTruck: Candidate = { classId: 7, score: 0.6, box: [0.5, 0, 10.5, 10] };
+    expect(suppress([carCalledTruck, car], { confidence: 0.35, iou: 0.5, classIds: null })).toEqual([car]);
     expect(suppress([sameCar, truck, car], { confidence: 0.35, iou: 0.5, classIds: null })).toEqual([car, truck]);
     expect(suppress([sameCar, truck, car], { confidence: 0.35, iou: 0.5, classIds: new Set([7]) })).toEqual([truck]);
     expect(suppress([sameCar, truck, car], { confidence: 0.35, iou: 0.5, classIds: new Set() })).toEqual([]);

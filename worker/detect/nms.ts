@@ -17,6 +17,12 @@ export type DetectionFilter = {
   classIds: ReadonlySet<number> | null;
 };
 
+/**
+ * Two boxes that lie on each other like this are one object under two names, a truck and a bus; the better name stays. A rider
+ * and a bicycle overlap far less.
+ */
+const SAME_OBJECT_IOU = 0.8;
+
 /** Intersection over union; 0 when either box has no area. */
 export function boxIou(a: readonly number[], b: readonly number[]): number {
   const [ax1 = 0, ay1 = 0, ax2 = 0, ay2 = 0] = a;
@@ -37,6 +43,7 @@ export function suppress(candidates: readonly Candidate[], filter: DetectionFilt
   const kept: Candidate[] = [];
   const keptByClass = new Map<number, Candidate[]>();
   for (const candidate of eligible) {
+    if (kept.some((rival) => boxIou(rival.box, candidate.box) > SAME_OBJECT_IOU)) continue;
     const rivals = keptByClass.get(candidate.classId);
     if (rivals === undefined) keptByClass.set(candidate.classId, [candidate]);
     else if (rivals.some((rival) => boxIou(rival.box, candidate.box) > filter.iou)) continue;

@@ -75,7 +75,8 @@ export class CameraResults {
     this.#classIds = classes.ids;
     this.unknownClasses = classes.unknown;
     const { minHits, maxMissMs, window } = camera.smoothing;
-    this.#tracker = new Tracker({ minHits, maxMissMs, smoothingWindow: window });
+    const { confidence } = camera.detect;
+    this.#tracker = new Tracker({ confidence, minHits, maxMissMs, smoothingWindow: window });
     this.#snapshots = new TrackSnapshots(camera.snapshots, {
       capture: async (frame, boxes): Promise<CapturedPicture | null> =>
         context.store.putObject === undefined ? null : context.capture(frame, boxes),
@@ -98,8 +99,8 @@ export class CameraResults {
   }
 
   frame(frame: IntakeFrame, candidates: readonly Candidate[], inferredAtMs: number): void {
-    const { confidence, iou } = this.#camera.detect;
-    const kept = suppress(candidates, { confidence, iou, classIds: this.#classIds });
+    const { iou } = this.#camera.detect;
+    const kept = suppress(candidates, { confidence: this.#tracker.scoreMin, iou, classIds: this.#classIds });
     const found = this.#inRegions(toDetections(kept, this.#model.labels, frame.letterbox));
     if (frame.stillUntilMs !== null) this.#tracker.stoodStill(frame.stillUntilMs);
     const { detections: tracked, entered, exited } = this.#tracker.update(frame, found);

@@ -5,7 +5,7 @@ import { type Detection, detectionSchema } from '../../core/records.ts';
 import { matchTracks } from './matching.ts';
 import { type Track, Tracker } from './tracker.ts';
 
-const options = { minHits: 3, maxMissMs: 1000, smoothingWindow: 5 };
+const options = { confidence: 0.35, minHits: 3, maxMissMs: 1000, smoothingWindow: 5 };
 
 function detection(x: number, y: number, fields: Partial<Detection> = {}): Detection {
   return { label: 'car', classId: 2, score: 0.8, box: [x, y, x + 0.1, y + 0.1], ...fields };
@@ -72,6 +72,40 @@ describe('one object', () => {
     expect(tracker.close()[0]).toMatchObject({ label: 'car', bestScore: 0.9 });
   });
 
+  test('half hidden and weakly seen is still the same one, and told; a weak beginning is not', () => {
+    const tracker = new Tracker(options);
+    const at = (index: number, score: number) => [detection(0.2 + index * 0.02, 0.4, { score })];
+    const weak = run(tracker, [at(0, 0.2), at(1, 0.2), at(2, 0.2)]);
+    expect(weak.flatMap(({ detections }) => detections)).toEqual([]);
+    const results = run(
+      tracker,
+      [0.8, 0.8, 0.8, 0.2, 0.15, 0.8].map((score, index) => at(index + 3, score)),
+      3,
+    );
+    expect(results.slice(2).map(({ detections }) => detections[0]?.trackId)).toEqual(Array(4).fill('f-3-0'));
+    expect(results[4]?.detections[0]?.score).toBeCloseTo((0.8 * 3 + 0.2 + 0.15) / 5, 9);
+  });
+
+  test('that another covers is waited for, but not for ever', () => {
+    const tracker = new Tracker(options);
+    const lorry = detection(0, 0, { box: [0.3, 0.3, 0.7, 0.7], label: 'truck', classId: 7 });
+    const car = detection(0.45, 0.45);
+    const hidden = (frames: number) => Array.from({ length: frames }, () => [lorry]);
+    const waited = run(tracker, [[lorry, car], [lorry, car], [lorry, car], ...hidden(20), [lorry, car]]);
+    expect(waited.at(-1)?.detections[1]?.trackId).toBe('f-0-1');
+    const gone = run(tracker, hidden(40), 24);
+    expect(gone.flatMap(({ exited }) => exited.map(({ trackId }) => trackId))).toEqual(['f-0-1']);
+  });
+
+  test('at a rate of one frame a second a single miss ends nothing', () => {
+    const tracker = new Tracker({ ...options, minHits: 2 });
+    const each = [[detection(0.4, 0.4)], [detection(0.4, 0.4)], [], [detection(0.4, 0.4)]];
+    const results = each.map((detections, frameIndex) =>
+      tracker.update({ fragmentNumber: 'f', frameIndex, capturedAtMs: frameIndex * 1_000 }, detections),
+    );
+    expect(results[3]?.detections[0]?.trackId).toBe('f-0-0');
+  });
+
   test('seen once is never told', () => {
     const tracker = new Tracker(options);
     const results = run(tracker, [[detection(0.1, 0.1)], [], [], [], [], [], [], []]);
@@ -112,6 +146,7 @@ const anyFrames = fc.array(fc.tuple(fc.integer({ min: -300, max: 900 }), fc.arra
   maxLength: 25,
 });
 const anyOptions = fc.record({
+  confidence: unit,
   minHits: fc.integer({ min: 1, max: 4 }),
   maxMissMs: fc.integer({ min: 0, max: 2000 }),
   smoothingWindow: fc.integer({ min: 1, max: 6 }),
@@ -128,7 +163,7 @@ describe('for any frames', () => {
     return { results, closed: tracker.close() };
   };
 
-  test('detections stay in place, records stay valid, ids are unique and deterministic, enter comes before exit', () => {
+  test('strong detections stay in place, weak ones only continue tracks, records stay valid, ids are unique and deterministic, enter comes before exit', () => {
     fc.assert(
       fc.property(anyOptions, anyFrames, (settings, frames) => {
         const before = structuredClone(frames);
@@ -148,7 +183,15 @@ describe('for any frames', () => {
             expect(track.hits).toBeGreaterThanOrEqual(settings.minHits);
             open.set(track.trackId, track);
           }
-          expect(detections.map(({ box }) => box)).toEqual(frames[index]?.[1].map(({ box }) => box));
+          const given = frames[index]?.[1] ?? [];
+          const places = detections.map(({ box }) =>
+            given.findIndex((one) => JSON.stringify(one.box) === JSON.stringify(box)),
+          );
+          const kept = given.filter(({ score }, place) => score >= settings.confidence || places.includes(place));
+          expect(detections.map(({ box }) => box)).toEqual(kept.map(({ box }) => box));
+          for (const [place, { trackId }] of detections.entries()) {
+            if ((kept[place]?.score ?? 0) < settings.confidence) expect(open.has(trackId ?? '')).toBe(true);
+          }
           const ids = detections.flatMap(({ trackId }) => (trackId === undefined ? [] : [trackId]));
           expect(new Set(ids).size).toBe(ids.length);
           for (const id of ids) expect(open.has(id)).toBe(true);
@@ -161,13 +204,13 @@ describe('for any frames', () => {
 
   test('matching pairs each track and each detection at most once', () => {
     const tracks = fc.array(
-      anyDetection.map(({ box, classId }) => ({ box, predicted: box, classId })),
+      anyDetection.map(({ box, classId }) => ({ predicted: box, classId })),
       { maxLength: 8 },
     );
     fc.assert(
       fc.property(tracks, fc.array(anyDetection, { maxLength: 8 }), (known, detections) => {
-        const matched = matchTracks(known, detections);
-        expect(matched).toHaveLength(detections.length);
+        const matched = matchTracks(known, detections, { buffer: 0.3, overlapMin: 0.2 });
+        expect(matched).toHaveLength(known.length);
         const used = matched.filter((index) => index !== null);
         expect(new Set(used).size).toBe(used.length);
       }),
@@ -175,8 +218,20 @@ describe('for any frames', () => {
   });
 });
 
+test('absurd boxes and clocks change nothing but themselves', () => {
+  const tracker = new Tracker({ ...options, minHits: 1 });
+  const still = detection(0.4, 0.4);
+  const absurd = [Number.NaN, Number.POSITIVE_INFINITY, -1e9].map((x) => detection(0, 0, { box: [x, 0, x, 0] }));
+  const times = [1_000, 1_200, 1_200, 1_100, 1_400, 1e15, 1e15 + 200];
+  const results = times.map((capturedAtMs, frameIndex) =>
+    tracker.update({ fragmentNumber: 'f', frameIndex, capturedAtMs }, [still, ...absurd]),
+  );
+  for (const { detections } of results.slice(0, 5)) expect(detections[0]?.trackId).toBe('f-0-0');
+  expect(results[6]?.detections[0]?.trackId).toBe('f-5-0');
+});
+
 test('memory stays bounded when every frame is noise', () => {
-  const tracker = new Tracker({ minHits: 1, maxMissMs: 60_000, smoothingWindow: 5 });
+  const tracker = new Tracker({ ...options, minHits: 1, maxMissMs: 60_000 });
   let told = 0;
   for (let frameIndex = 0; frameIndex < 20; frameIndex++) {
     const noise = Array.from({ length: 100 }, (_, index) => {
