@@ -103,7 +103,8 @@ export function awsClients(options: AwsClientOptions): AwsClients {
     },
     get kinesis() {
       // The Kinesis client speaks HTTP/2 by default; the handler in `base` keeps it on HTTP/1.1 like all others.
-      return once('kinesis', () => new KinesisClient(base()));
+      // One attempt: the publisher tries again itself, and asks before each whether its camera may still publish.
+      return once('kinesis', () => new KinesisClient({ ...base(), maxAttempts: 1 }));
     },
     get kinesisVideo() {
       return once('kinesisVideo', () => new KinesisVideoClient(base()));

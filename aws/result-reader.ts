@@ -12,7 +12,7 @@ import {
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { QueryCommand } from '@aws-sdk/lib-dynamodb';
 import type { AwsClients } from './clients.ts';
-import { awsCall } from './error-codes.ts';
+import { awsCall, isRetryable } from './error-codes.ts';
 
 /** GetRecords: at most 10,000 records and 5 reads a second per shard. */
 const recordsPerReadMax = 1_000;
@@ -71,6 +71,8 @@ export class ResultStreamReader {
     try {
       return await get();
     } catch (error) {
+      // The client itself tries once.
+      if (isRetryable(error)) return get();
       if ((error as { cause?: { name?: string } }).cause?.name !== 'ExpiredIteratorException') throw error;
       // A machine that slept: five minutes after the last read the place is to be named anew.
       place.iterator = await this.#iterator(place.shardId, place.lastSequenceNumber);

@@ -6,10 +6,13 @@
 import { PutRecordsCommand } from '@aws-sdk/client-kinesis';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
+import type { KvsInferError } from '../core/errors.ts';
 import type { AwsClients } from './clients.ts';
-import { awsCall } from './error-codes.ts';
+import { awsCall, wrapAwsError } from './error-codes.ts';
 
 export type OutgoingRecord = { partitionKey: string; data: Uint8Array };
+/** @property index in the call. */
+export type RefusedRecord = { index: number; error: KvsInferError };
 
 /** Item of the detections table: key `cameraId` / `at#trackId`, where the sort key reads `<firstSeenAt>#<trackId>`. */
 export type DetectionItem = {
@@ -37,8 +40,8 @@ export type DetectionItem = {
 
 /** The seam that tests and the standalone mode replace. */
 export type ResultStore = {
-  /** @returns the indexes of the records that did not arrive. @throws KvsInferError when the whole call failed. */
-  putRecords(records: OutgoingRecord[]): Promise<number[]>;
+  /** @returns the records that did not arrive, and why. @throws KvsInferError when the whole call failed. */
+  putRecords(records: OutgoingRecord[]): Promise<RefusedRecord[]>;
   putObject(key: string, body: Uint8Array, contentType: string): Promise<void>;
   putDetection(item: DetectionItem): Promise<void>;
 };
@@ -60,11 +63,11 @@ export function awsResultStore(clients: AwsClients, places: Partial<ResultPlaces
                 }),
               ),
             );
-            const failed: number[] = [];
-            answer.Records?.forEach((record, index) => {
-              if (record.ErrorCode !== undefined) failed.push(index);
+            return (answer.Records ?? []).flatMap(({ ErrorCode, ErrorMessage }, index) => {
+              if (ErrorCode === undefined) return [];
+              const refusal = Object.assign(new Error(ErrorMessage ?? 'refused'), { name: ErrorCode });
+              return [{ index, error: wrapAwsError(`put a record into ${stream}`, refusal) }];
             });
-            return failed;
           },
         }),
     ...(bucket === undefined

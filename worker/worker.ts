@@ -104,7 +104,10 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     random,
     onPublished: (stored) => metrics.published(stored, clock.nowMs()),
     onDiscarded: (reason, count) => metrics.records(reason, count),
-    onRetry: (error) => log.warn('records could not be put; they are sent again', { error }),
+    onFault: (error) =>
+      error === null
+        ? log.info('records are stored again')
+        : log.warn('records could not be put; they are sent again', { error }),
   });
   const deliveries = new DeliveryQueue({
     gate,

@@ -25,6 +25,9 @@ const SHARDS_MAX = 100;
 const RETENTION_HOURS = { min: 24, max: 8760 };
 const streamNamePattern = /^[A-Za-z0-9_.-]{1,128}$/;
 
+/** What rules for injected faults call one record of a PutRecords call. */
+const recordOfPut = 'PutRecords.Record';
+
 type Input = Record<string, unknown>;
 
 export type KinesisService = LocalService & {
@@ -131,8 +134,18 @@ export async function createKinesisService(context: CloudContext): Promise<Kines
           'InvalidArgumentException',
           `Records holds ${bytes} bytes; at most ${PUT_BYTES_MAX} are allowed.`,
         );
-      const stored = await stream.put(records);
-      return { FailedRecordCount: 0, Records: stored.map((record) => putResult(record, stream)) };
+      // A busy shard refuses single records of a call that succeeds.
+      const resource = stream.definition.name;
+      const refusals = records.map(() => context.faults.take({ service: 'kinesis', operation: recordOfPut, resource }));
+      const accepted = records.filter((_, index) => refusals[index] === null);
+      const stored = accepted.length === 0 ? [] : await stream.put(accepted);
+      const results = stored.map((record) => putResult(record, stream));
+      return {
+        FailedRecordCount: records.length - stored.length,
+        Records: refusals.map((refusal) =>
+          refusal === null ? results.shift() : { ErrorCode: refusal.code, ErrorMessage: refusal.message },
+        ),
+      };
     },
     GetShardIterator(input) {
       const { ShardId, ShardIteratorType, StartingSequenceNumber, Timestamp } = input;

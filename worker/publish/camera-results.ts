@@ -5,7 +5,7 @@
  */
 import type { DetectionItem, ResultStore } from '../../aws/results.ts';
 import type { Camera } from '../../core/camera.ts';
-import type { KvsInferError } from '../../core/errors.ts';
+import { KvsInferError } from '../../core/errors.ts';
 import { type Detection, frameRecordId, type TrackRecord, trackRecordId } from '../../core/records.ts';
 import { toDetections } from '../detect/detections.ts';
 import { type Candidate, classIdsOf, suppress } from '../detect/nms.ts';
@@ -27,8 +27,8 @@ export type ResultsContext = {
   snapshotPrefix: string;
   resultDays: number;
   nowMs: () => number;
-  publisher: Pick<RecordPublisher, 'add'>;
-  deliveries: Pick<DeliveryQueue, 'add'>;
+  publisher: Pick<RecordPublisher, 'add' | 'fault' | 'waiting'>;
+  deliveries: Pick<DeliveryQueue, 'add' | 'faults' | 'lost'>;
   store: Partial<ResultStore>;
   capture: SnapshotPorts['capture'];
   text: {
@@ -93,9 +93,21 @@ export class CameraResults {
     });
   }
 
-  /** Why this camera's text is read in part, or not at all. */
-  get textProblem(): KvsInferError | null {
-    return this.#texts === null ? null : (this.#context.text.fault() ?? this.#charsetProblem);
+  /** What keeps this camera's results from being whole, in words; empty when all is well. */
+  get problems(): string[] {
+    const { publisher, deliveries, text } = this.#context;
+    const { cameraId } = this.#camera;
+    const textFault = this.#texts === null ? null : (text.fault() ?? this.#charsetProblem);
+    return [
+      ...(this.unknownClasses.length === 0
+        ? []
+        : [`the model does not know the classes ${this.unknownClasses.join(', ')}`]),
+      ...(textFault === null ? [] : [`text: ${inWords(textFault)}`]),
+      ...(publisher.fault === null ? [] : [`${publisher.waiting(cameraId)} records wait: ${inWords(publisher.fault)}`]),
+      ...[...deliveries.faults].map(
+        ([kind, error]) => `${deliveries.lost(cameraId, kind)} ${kind}s lost: ${inWords(error)}`,
+      ),
+    ];
   }
 
   frame(frame: IntakeFrame, candidates: readonly Candidate[], inferredAtMs: number): void {
@@ -275,6 +287,10 @@ export class CameraResults {
       this.#best.set(detection.trackId, { score: detection.score, box: detection.box, regions });
     }
   }
+}
+
+function inWords(error: unknown): string {
+  return error instanceof KvsInferError ? `${error.code}: ${error.message}` : String(error);
 }
 
 function isoOf(timeMs: number): string {

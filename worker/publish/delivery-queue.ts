@@ -39,6 +39,9 @@ export class DeliveryQueue {
   readonly #queued: Record<Delivery['kind'], number> = { snapshot: 0, 'track-item': 0 };
   readonly #active = new Set<Delivery>();
   readonly #waiters: ConditionWaiters;
+  /** The newest failure of a kind; gone with its next success. */
+  readonly faults = new Map<Delivery['kind'], unknown>();
+  readonly #lost = new Map<string, number>();
   #isClosed = false;
   #retrying = 0;
 
@@ -49,6 +52,11 @@ export class DeliveryQueue {
 
   get size(): number {
     return this.#queue.length + this.#active.size;
+  }
+
+  /** Deliveries of a camera that were tried and given up. */
+  lost(cameraId: string, kind: Delivery['kind']): number {
+    return this.#lost.get(`${kind} ${cameraId}`) ?? 0;
   }
 
   /** A write is under way; waiting for a retry does not count. */
@@ -116,12 +124,16 @@ export class DeliveryQueue {
       }
       try {
         await delivery.send();
+        this.faults.delete(delivery.kind);
         this.#options.onDelivered?.(delivery.kind);
         delivery.onDelivered?.();
         return;
       } catch (error) {
         this.#options.onError?.(delivery, error);
+        this.faults.set(delivery.kind, error);
         if (attempt >= attemptsMax) {
+          const { kind, cameraId } = delivery;
+          this.#lost.set(`${kind} ${cameraId}`, this.lost(cameraId, kind) + 1);
           this.#options.onDiscarded?.(delivery.kind, 'given-up');
           return;
         }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { OutgoingRecord } from '../../aws/results.ts';
+import { KvsInferError } from '../../core/errors.ts';
 import type { FrameRecord } from '../../core/records.ts';
 import { SteppedClock } from '../../local/clock.ts';
 import { type PublishGate, RecordPublisher } from './record-publisher.ts';
@@ -23,6 +24,8 @@ function record(cameraId: string, frameIndex: number, epoch = 1, padding = ''): 
   };
 }
 
+const refused = new KvsInferError('AWS_THROTTLED', 'too fast', { hint: '', retryable: true });
+
 /** @param answer per call: indexes that fail, or an error. */
 function rig(
   answer: (records: OutgoingRecord[], call: number) => number[] = () => [],
@@ -37,7 +40,7 @@ function rig(
     async putRecords(records) {
       const parsed = records.map(({ data }) => JSON.parse(Buffer.from(data).toString()) as FrameRecord);
       calls.push(parsed);
-      return answer(records, calls.length - 1);
+      return answer(records, calls.length - 1).map((index) => ({ index, error: refused }));
     },
   });
   /** Lets calls finish and retries come due until nothing is left. */
@@ -78,6 +81,51 @@ test('whatever fails, every record arrives, only failed ones are sent again, fir
     }),
     { numRuns: 30 },
   );
+});
+
+test('after a call with refusals one record a camera goes at a time, until calls succeed whole', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.infiniteStream(fc.nat(2)), fc.integer({ min: 2, max: 80 }), async (dice, count) => {
+      /** Calls that stored some records and refused others. */
+      const wasPartial: boolean[] = [];
+      const { calls, publisher, finish } = rig((records, call) => {
+        const failed = records.flatMap((_, index) => (call < 300 && dice.next().value === 0 ? [index] : []));
+        wasPartial.push(failed.length > 0 && failed.length < records.length);
+        return failed;
+      });
+      for (let index = 0; index < count; index += 1) publisher.add(record(index % 2 === 0 ? 'a' : 'b', index));
+      await finish();
+      expect(publisher.published).toBe(count);
+      for (const [index, call] of calls.entries()) {
+        if (!wasPartial.slice(Math.max(0, index - 8), index).includes(true)) continue;
+        const cameras = call.map(({ cameraId }) => cameraId);
+        expect(new Set(cameras).size).toBe(cameras.length);
+      }
+    }),
+    { numRuns: 30 },
+  );
+});
+
+test('a fault is told once when it begins and once when it is over', async () => {
+  const told: (string | null)[] = [];
+  let isDown = true;
+  const clock = new SteppedClock(0);
+  const publisher = new RecordPublisher({
+    ...{ clock, gate: () => 'open' as const, random: () => 0.5 },
+    async putRecords(records) {
+      return isDown ? records.map((_, index) => ({ index, error: refused })) : [];
+    },
+    onFault: (fault) => told.push(fault?.code ?? null),
+  });
+  publisher.add(record('a', 0));
+  publisher.add(record('a', 1));
+  const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+  for (let round = 0; round < 20; round += 1) await clock.step(1_000, turn);
+  expect([publisher.waiting('a'), publisher.waiting('b'), publisher.fault?.code]).toEqual([2, 0, 'AWS_THROTTLED']);
+  isDown = false;
+  for (let round = 0; round < 20; round += 1) await clock.step(1_000, turn);
+  expect([publisher.waiting('a'), publisher.fault]).toEqual([0, null]);
+  expect(told).toEqual(['AWS_THROTTLED', null]);
 });
 
 test('no call exceeds 500 records or 5 MB; a record over 1 MB is refused and counted', async () => {

@@ -2,10 +2,12 @@
  * Records on their way to the result stream: a bounded buffer, one PutRecords at a time, only what failed sent again.
  * Invariant: adding never waits; per camera the order of sending is the order of adding; a record is sent only while its
  * camera's epoch may publish, and is discarded with a count otherwise; when the buffer is full the oldest goes, counted.
- * PutRecords may store the later part of a call whose earlier part failed; consumers order by fragment and frame.
+ * PutRecords may store the later part of a call whose earlier part failed: after such a call one record a camera goes at
+ * a time, and more only after calls that succeeded whole, so that order breaks rarely; consumers order by fragment and frame.
  */
-import type { OutgoingRecord } from '../../aws/results.ts';
+import type { OutgoingRecord, RefusedRecord } from '../../aws/results.ts';
 import type { Clock } from '../../core/clock.ts';
+import { KvsInferError } from '../../core/errors.ts';
 import type { FrameRecord, TrackRecord } from '../../core/records.ts';
 import { ConditionWaiters } from './condition-waiters.ts';
 
@@ -16,6 +18,8 @@ const bytesPerRecordMax = 1024 * 1024;
 /** Minutes of a busy worker's records: an outage of Kinesis that lasts longer costs the oldest. */
 const bufferedRecordsMax = 20_000;
 const bufferedBytesMax = 64 * 1024 * 1024;
+/** So many calls must succeed whole before twice as many records of a camera go in one. */
+const wholeCallsBeforeMore = 8;
 const retryBaseMs = 200;
 const retryCapMs = 5_000;
 
@@ -23,15 +27,16 @@ export type DiscardReason = 'buffer-full' | 'fenced' | 'stale-epoch' | 'too-larg
 export type PublishGate = (cameraId: string, epoch: number) => 'open' | 'fenced' | 'stale-epoch';
 
 export type PublisherOptions = {
-  /** @returns indexes that failed; throws when the whole call failed. */
-  putRecords(records: OutgoingRecord[]): Promise<number[]>;
+  /** @returns those that failed; throws when the whole call failed. */
+  putRecords(records: OutgoingRecord[]): Promise<RefusedRecord[]>;
   gate: PublishGate;
   clock: Clock;
   random: () => number;
   /** Stored records, with the time at which what they tell of was captured. */
   onPublished?(stored: readonly { capturedAtMs: number }[]): void;
   onDiscarded?(reason: DiscardReason, count: number): void;
-  onRetry?(error: unknown): void;
+  /** Calls fail from now on (once, not for each), or succeed again: null. */
+  onFault?(fault: KvsInferError | null): void;
 };
 
 type Buffered = { cameraId: string; epoch: number; capturedAtMs: number; data: Uint8Array; bytes: number };
@@ -46,6 +51,11 @@ export class RecordPublisher {
   readonly #waiters: ConditionWaiters;
   /** The records of the call under way; they are still to be settled. */
   #sending: Buffered[] = [];
+  /** Records of one camera in a call, and calls that succeeded whole since it last changed. */
+  #perCameraMax = Number.POSITIVE_INFINITY;
+  #wholeCalls = 0;
+  /** Why records wait; null when the last call succeeded. */
+  fault: KvsInferError | null = null;
   published = 0;
   readonly discarded: Partial<Record<DiscardReason, number>> = {};
 
@@ -56,6 +66,12 @@ export class RecordPublisher {
 
   get size(): number {
     return this.#buffer.length + this.#sending.length;
+  }
+
+  /** Records of a camera that are not stored yet. */
+  waiting(cameraId: string): number {
+    const isOf = (record: Buffered) => record.cameraId === cameraId;
+    return this.#buffer.filter(isOf).length + this.#sending.filter(isOf).length;
   }
 
   /** A call is under way or about to begin; waiting for a retry does not count. */
@@ -125,14 +141,15 @@ export class RecordPublisher {
     let isCallFailed = false;
     if (batch.length > 0) {
       try {
-        const indexes = await this.#options.putRecords(
+        const refused = await this.#options.putRecords(
           batch.map(({ cameraId, data }) => ({ partitionKey: cameraId, data })),
         );
-        failed = indexes.flatMap((index) => batch[index] ?? []);
+        failed = refused.flatMap(({ index }) => batch[index] ?? []);
+        this.#note(refused[0]?.error ?? null);
       } catch (error) {
         failed = batch;
         isCallFailed = true;
-        this.#options.onRetry?.(error);
+        this.#note(error instanceof KvsInferError ? error : unexpected(error));
       }
     }
     const stored = batch.length - failed.length;
@@ -144,6 +161,7 @@ export class RecordPublisher {
     // Back to the front in their order, so that nothing of their camera overtakes them from here on.
     this.#buffer.unshift(...failed);
     for (const record of failed) this.#bufferedBytes += record.bytes;
+    this.#usePace(failed.length === 0, stored > 0);
     this.#sending = [];
     this.#isSending = false;
     this.#waiters.changed();
@@ -152,6 +170,21 @@ export class RecordPublisher {
       this.#failures = 0;
       this.#kick();
     }
+  }
+
+  /** A refused record among stored ones has been overtaken: fewer at a time, until the stream takes whole calls again. */
+  #usePace(isWhole: boolean, isSomeStored: boolean): void {
+    if (!isWhole && isSomeStored) this.#perCameraMax = 1;
+    this.#wholeCalls = isWhole ? this.#wholeCalls + 1 : 0;
+    if (this.#wholeCalls < wholeCallsBeforeMore) return;
+    this.#wholeCalls = 0;
+    this.#perCameraMax *= 2;
+  }
+
+  #note(fault: KvsInferError | null): void {
+    const isNews = (fault === null) !== (this.fault === null);
+    this.fault = fault;
+    if (isNews) this.#options.onFault?.(fault);
   }
 
   #retryLater(isWhole: boolean): void {
@@ -166,16 +199,25 @@ export class RecordPublisher {
 
   #takeBatch(): Buffered[] {
     const batch: Buffered[] = [];
+    const left: Buffered[] = [];
+    const taken = new Map<string, number>();
     let bytes = 0;
-    while (batch.length < recordsPerCallMax) {
-      const next = this.#buffer[0];
-      if (next === undefined || bytes + next.bytes > bytesPerCallMax) break;
-      this.#buffer.shift();
+    let at = 0;
+    for (; at < this.#buffer.length && batch.length < recordsPerCallMax; at += 1) {
+      const next = this.#buffer[at] as Buffered;
+      if (bytes + next.bytes > bytesPerCallMax) break;
       if (!this.#mayGo(next)) continue;
+      const ofCamera = taken.get(next.cameraId) ?? 0;
+      if (ofCamera >= this.#perCameraMax) {
+        left.push(next);
+        continue;
+      }
+      taken.set(next.cameraId, ofCamera + 1);
       this.#bufferedBytes -= next.bytes;
       bytes += next.bytes;
       batch.push(next);
     }
+    this.#buffer = [...left, ...this.#buffer.slice(at)];
     return batch;
   }
 
@@ -191,4 +233,9 @@ export class RecordPublisher {
     this.discarded[reason] = (this.discarded[reason] ?? 0) + count;
     this.#options.onDiscarded?.(reason, count);
   }
+}
+
+function unexpected(cause: unknown): KvsInferError {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new KvsInferError('RECORDS_NOT_STORED', message, { hint: 'they are sent again', retryable: true, cause });
 }

@@ -253,16 +253,7 @@ export class CameraRun {
       };
     }
     if (state !== 'running') return { state, reason };
-    const unknown = this.results?.unknownClasses ?? [];
-    const text = this.results?.textProblem ?? null;
-    return {
-      state,
-      reason: [
-        reason,
-        ...(unknown.length > 0 ? [`the model does not know the classes ${unknown.join(', ')}`] : []),
-        ...(text === null ? [] : [`text: ${text.code}: ${text.message}`]),
-      ].join('; '),
-    };
+    return { state, reason: [reason, ...(this.results?.problems ?? [])].join('; ') };
   }
 }
 
