@@ -31,7 +31,10 @@ export type DetectionItem = {
   lastSeenAt: string;
   /** False until the track has ended. */
   ended: boolean;
+  /** Areas that the track has been in. */
   regions?: string[];
+  /** How long, by area, once it has left. */
+  regionDwellMs?: Record<string, number>;
   text?: { value: string; score: number };
   snapshotKey?: string;
   /** DynamoDB TTL, seconds. */

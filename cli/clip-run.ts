@@ -9,13 +9,11 @@ import { type FrameRecord, frameRecordId, frameRecordSchema } from '../core/reco
 import type { Picture } from '../worker/decode/decoder.ts';
 import { type Letterbox, letterboxGeometry } from '../worker/decode/letterbox.ts';
 import { decodeMediaFile, type FramePlace } from '../worker/decode/media-file.ts';
-import { toDetections } from '../worker/detect/detections.ts';
 import type { InferenceClient, InferenceResult } from '../worker/detect/inference-client.ts';
-import { type Candidate, classIdsOf, suppress } from '../worker/detect/nms.ts';
+import type { Candidate } from '../worker/detect/nms.ts';
 import { modelReference } from '../worker/detect/prepare-model.ts';
-import { regionsOf } from '../worker/publish/regions.ts';
 import { FrameSampler } from '../worker/session/sampler.ts';
-import { Tracker } from '../worker/track/tracker.ts';
+import { CameraTracks } from '../worker/track/camera-tracks.ts';
 
 /** Batches in the inference thread: one at work, one waiting, so that the thread never idles. */
 const BATCHES_UNDER_WAY_MAX = 2;
@@ -61,8 +59,7 @@ export class ClipRun {
   readonly #settings: ClipSettings;
   readonly #client: InferenceClient;
   readonly #sampler: FrameSampler | null;
-  readonly #tracker: Tracker;
-  readonly #classIds: ReadonlySet<number> | null;
+  readonly #tracks: CameraTracks;
   readonly #batchSize: number;
   readonly #freeBuffers: ArrayBuffer[] = [];
   #sampled: Sampled[] = [];
@@ -75,10 +72,7 @@ export class ClipRun {
     this.#client = client;
     this.#settings = settings;
     this.#sampler = settings.fps === null ? null : new FrameSampler(settings.fps);
-    const { minHits, maxMissMs, window } = settings.camera.smoothing;
-    const { confidence } = settings.camera.detect;
-    this.#tracker = new Tracker({ confidence, minHits, maxMissMs, smoothingWindow: window });
-    this.#classIds = classIdsOf(client.model.labels, settings.camera.detect.classes).ids;
+    this.#tracks = new CameraTracks(settings.camera, client.model.labels);
     this.#batchSize = Math.max(...client.batchTimings.map(({ batchSize }) => batchSize), 1);
     this.summary = {
       file: settings.path,
@@ -169,14 +163,8 @@ export class ClipRun {
   async #record(frame: Sampled, candidates: readonly Candidate[]): Promise<void> {
     const startedMs = performance.now();
     const { camera, write, onProgress } = this.#settings;
-    const { iou } = camera.detect;
-    const kept = suppress(candidates, { confidence: this.#tracker.scoreMin, iou, classIds: this.#classIds });
-    const found = toDetections(kept, this.#client.model.labels, frame.geometry).flatMap((detection) => {
-      if (camera.regions.length === 0) return [detection];
-      const regions = regionsOf(camera.regions, detection.label, detection.box);
-      return regions === null ? [] : [regions.length === 0 ? detection : { ...detection, regions }];
-    });
-    const { detections, entered } = this.#tracker.update({ ...frame.place, capturedAtMs: frame.capturedAtMs }, found);
+    const moment = { ...frame.place, capturedAtMs: frame.capturedAtMs, letterbox: frame.geometry, stillUntilMs: null };
+    const { detections, entered } = this.#tracks.frame(moment, candidates);
     const record: FrameRecord = {
       schema: 'kvs-infer/frame@1',
       id: frameRecordId(camera.cameraId, frame.place.fragmentNumber, frame.place.frameIndex),

@@ -121,6 +121,29 @@ describe('a camera row', () => {
     ]);
   });
 
+  it('says of a region what keeps it from holding anything', () => {
+    const judged = (region: Record<string, unknown>) =>
+      parseCameraRow({ ...minimal, regions: [{ name: 'gate', ...region }] }).issues.map(
+        ({ severity, path, message }) => `${severity} ${path} ${message}`,
+      );
+    const [a, b, c, d] = [
+      [0.1, 0.1],
+      [0.9, 0.1],
+      [0.9, 0.9],
+      [0.1, 0.9],
+    ];
+    expect(judged({ polygon: [a, b, c, d] })).toEqual([]);
+    expect(judged({ polygon: [a, c] })).toEqual([]);
+    expect(judged({ polygon: [a, a] })[0]).toMatch(/^error regions\[0\]\.polygon expected a line of 0.01/);
+    expect(judged({ polygon: [a, c], mode: 'exclude' })[0]).toMatch(
+      /^error regions\[0\]\.polygon expected three points/,
+    );
+    expect(judged({ polygon: [a, [0.5, 0.1], b] })[0]).toMatch(/^error regions\[0\]\.polygon expected an area/);
+    expect(judged({ polygon: [a, c, b, d] })[0]).toMatch(
+      /^warning regions\[0\]\.polygon the edges after points 1 and 3 cross/,
+    );
+  });
+
   it('gives a verdict on anything at all, without throwing and without changing it', () => {
     fc.assert(
       fc.property(

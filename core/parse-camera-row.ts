@@ -6,6 +6,7 @@
 import type { z } from 'zod';
 import { type Camera, cameraRowSchema, type Issue } from './camera.ts';
 import { nearestName } from './nearest-name.ts';
+import { outlineProblem } from './region-outline.ts';
 import { parseCharset, parseTextPattern } from './text-rules.ts';
 
 /** DynamoDB nests at most 32 levels deep; a deeper value did not come from a table. */
@@ -81,6 +82,12 @@ function judged(camera: Camera, issues: Issue[]): { camera: Camera | null; issue
     (index) => `regions[${index}].name`,
     'region',
   );
+  for (const [index, region] of camera.regions.entries()) {
+    const problem = outlineProblem(region);
+    if (problem === null) continue;
+    const path = `regions[${index}].polygon`;
+    (problem.severity === 'error' ? errors : issues).push({ ...problem, path });
+  }
   if (camera.schedule !== 'always') {
     repeat(
       camera.schedule.exceptions.map((exception) => exception.date),

@@ -39,7 +39,7 @@ export const frameRecordSchema = z.strictObject({
 export const trackRecordSchema = z.strictObject({
   schema: z.literal('kvs-infer/track@1'),
   id: z.string(),
-  event: z.enum(['enter', 'exit', 'text', 'region-enter', 'region-exit']),
+  event: z.enum(['enter', 'exit', 'text', 'region-enter', 'region-exit', 'line-cross']),
   cameraId: z.string(),
   epoch: z.int().min(0),
   workerId: z.string(),
@@ -53,6 +53,10 @@ export const trackRecordSchema = z.strictObject({
   firstSeenAt: instant,
   lastSeenAt: instant,
   region: z.string().optional(),
+  /** Of `region-exit`: how long the track was inside. */
+  dwellMs: z.int().min(0).optional(),
+  /** Of `line-cross`: as seen by who walks the line from its first point to its second. */
+  direction: z.enum(['left-to-right', 'right-to-left']).optional(),
   text: z.strictObject({ value: z.string(), score: unit }).optional(),
   snapshotKey: z.string().optional(),
 });
@@ -65,7 +69,7 @@ export function frameRecordId(cameraId: string, fragmentNumber: string, frameInd
   return `${cameraId}/${fragmentNumber}/${frameIndex}/frame`;
 }
 
-/** @param detail what tells records of one event apart: the region, or the text. */
+/** @param detail what tells records of one event apart: the region and how often, or the text. */
 export function trackRecordId(cameraId: string, trackId: string, event: TrackRecord['event'], detail?: string): string {
   return detail === undefined ? `${cameraId}/${trackId}/${event}` : `${cameraId}/${trackId}/${event}/${detail}`;
 }

@@ -7,16 +7,15 @@ import type { DetectionItem, ResultStore } from '../../aws/results.ts';
 import type { Camera } from '../../core/camera.ts';
 import { KvsInferError } from '../../core/errors.ts';
 import { type Detection, frameRecordId, type TrackRecord, trackRecordId } from '../../core/records.ts';
-import { toDetections } from '../detect/detections.ts';
-import { type Candidate, classIdsOf, suppress } from '../detect/nms.ts';
+import type { Candidate } from '../detect/nms.ts';
 import { modelReference, type PreparedModel } from '../detect/prepare-model.ts';
 import type { IntakeFrame } from '../session/messages.ts';
 import type { VotedText } from '../text/text-vote.ts';
 import { readsText, type TrackTextPorts, TrackTexts } from '../text/track-texts.ts';
-import { type Track, Tracker } from '../track/tracker.ts';
+import { CameraTracks, type TrackRegionEvent } from '../track/camera-tracks.ts';
+import type { Track } from '../track/tracker.ts';
 import type { DeliveryQueue } from './delivery-queue.ts';
 import type { RecordPublisher } from './record-publisher.ts';
-import { regionsOf } from './regions.ts';
 import { type CapturedPicture, type SnapshotPorts, TrackSnapshots } from './track-snapshots.ts';
 
 export type PublishFrames = 'all' | 'detections' | 'none';
@@ -43,25 +42,24 @@ export type ResultsContext = {
 
 /** What a track has come to beside its boxes. */
 type TrackExtras = { snapshotKey?: string | null; text?: VotedText | null };
-type BestSighting = { score: number; box: Detection['box']; regions: Set<string> };
+type BestSighting = { score: number; box: Detection['box'] };
 
 export class CameraResults {
   readonly #camera: Camera;
   readonly #epoch: number;
   readonly #model: PreparedModel;
   readonly #context: ResultsContext;
-  readonly #classIds: ReadonlySet<number> | null;
-  readonly #tracker: Tracker;
+  readonly #tracks: CameraTracks;
   readonly #snapshots: TrackSnapshots;
   /** Null when the row asks for no text. */
   readonly #texts: TrackTexts | null;
   #charsetProblem: KvsInferError | null = null;
   readonly #best = new Map<string, BestSighting>();
+  /** Milliseconds in each area that a track has been in, by track; what has not ended counts 0. */
+  readonly #dwellMs = new Map<string, Record<string, number>>();
   /** Tracks whose last records wait for their picture and text. */
   readonly #ended = new Map<string, Track>();
   readonly #ending = new Set<Promise<void>>();
-  /** Class names of the row that the model does not know. */
-  readonly unknownClasses: string[];
   detections = 0;
   tracks = 0;
   lastDetection: { label: string; score: number; atMs: number } | undefined;
@@ -71,12 +69,7 @@ export class CameraResults {
     this.#epoch = epoch;
     this.#model = model;
     this.#context = context;
-    const classes = classIdsOf(model.labels, camera.detect.classes);
-    this.#classIds = classes.ids;
-    this.unknownClasses = classes.unknown;
-    const { minHits, maxMissMs, window } = camera.smoothing;
-    const { confidence } = camera.detect;
-    this.#tracker = new Tracker({ confidence, minHits, maxMissMs, smoothingWindow: window });
+    this.#tracks = new CameraTracks(camera, model.labels);
     this.#snapshots = new TrackSnapshots(camera.snapshots, {
       capture: async (frame, boxes): Promise<CapturedPicture | null> =>
         context.store.putObject === undefined ? null : context.capture(frame, boxes),
@@ -97,11 +90,10 @@ export class CameraResults {
   get problems(): string[] {
     const { publisher, deliveries, text } = this.#context;
     const { cameraId } = this.#camera;
+    const { unknownClasses } = this.#tracks;
     const textFault = this.#texts === null ? null : (text.fault() ?? this.#charsetProblem);
     return [
-      ...(this.unknownClasses.length === 0
-        ? []
-        : [`the model does not know the classes ${this.unknownClasses.join(', ')}`]),
+      ...(unknownClasses.length === 0 ? [] : [`the model does not know the classes ${unknownClasses.join(', ')}`]),
       ...(textFault === null ? [] : [`text: ${inWords(textFault)}`]),
       ...(publisher.fault === null ? [] : [`${publisher.waiting(cameraId)} records wait: ${inWords(publisher.fault)}`]),
       ...[...deliveries.faults].map(
@@ -111,11 +103,7 @@ export class CameraResults {
   }
 
   frame(frame: IntakeFrame, candidates: readonly Candidate[], inferredAtMs: number): void {
-    const { iou } = this.#camera.detect;
-    const kept = suppress(candidates, { confidence: this.#tracker.scoreMin, iou, classIds: this.#classIds });
-    const found = this.#inRegions(toDetections(kept, this.#model.labels, frame.letterbox));
-    if (frame.stillUntilMs !== null) this.#tracker.stoodStill(frame.stillUntilMs);
-    const { detections: tracked, entered, exited } = this.#tracker.update(frame, found);
+    const { detections: tracked, entered, exited, regionEvents } = this.#tracks.frame(frame, candidates);
     const detections = this.#withTexts(frame, tracked);
     const enteredIds = new Set(entered.map((track) => track.trackId));
     for (const detection of detections) {
@@ -129,23 +117,16 @@ export class CameraResults {
     }
     this.#publishFrame(frame, detections, inferredAtMs);
     for (const track of entered) this.#enter(track, frame.capturedAtMs);
+    for (const event of regionEvents) this.#tellRegion(event);
     for (const track of exited) this.#end(track);
   }
 
   /** Ends every track. Resolves when their records are handed over. */
   async close(): Promise<void> {
-    for (const track of this.#tracker.close()) this.#end(track);
+    const { exited, regionEvents } = this.#tracks.close();
+    for (const event of regionEvents) this.#tellRegion(event);
+    for (const track of exited) this.#end(track);
     await Promise.all(this.#ending);
-  }
-
-  #inRegions(detections: Detection[]): Detection[] {
-    const { regions } = this.#camera;
-    if (regions.length === 0) return detections;
-    return detections.flatMap((detection) => {
-      const names = regionsOf(regions, detection.label, detection.box);
-      if (names === null) return [];
-      return names.length === 0 ? [detection] : [{ ...detection, regions: names }];
-    });
   }
 
   #withTexts(frame: IntakeFrame, detections: Detection[]): Detection[] {
@@ -160,9 +141,9 @@ export class CameraResults {
 
   /** While the track lasts: what its end settles on is told there. */
   #textSettled(trackId: string, text: VotedText, atMs: number): void {
-    const track = this.#ended.get(trackId) ?? this.#tracker.activeTracks.find((one) => one.trackId === trackId);
+    const track = this.#ended.get(trackId) ?? this.#tracks.track(trackId);
     if (track === undefined) return;
-    this.#context.publisher.add(this.#trackRecord(track, 'text', atMs, { text }));
+    this.#context.publisher.add(this.#trackRecord(track, 'text', atMs, { text }, text.value));
     if (!this.#ended.has(trackId)) this.#putItem(track, false, { text });
   }
 
@@ -193,6 +174,20 @@ export class CameraResults {
     this.#putItem(track, false);
   }
 
+  #tellRegion({ track, event, region, atMs, ordinal, dwellMs, direction }: TrackRegionEvent): void {
+    if (event !== 'line-cross') {
+      const dwell = this.#dwellMs.get(track.trackId) ?? {};
+      dwell[region] = (dwell[region] ?? 0) + (dwellMs ?? 0);
+      this.#dwellMs.set(track.trackId, dwell);
+    }
+    const about = {
+      region,
+      ...(dwellMs === undefined ? {} : { dwellMs }),
+      ...(direction === undefined ? {} : { direction }),
+    };
+    this.#context.publisher.add({ ...this.#trackRecord(track, event, atMs, {}, `${region}/${ordinal}`), ...about });
+  }
+
   #end(track: Track): void {
     const { trackId } = track;
     this.#ended.set(trackId, track);
@@ -201,18 +196,25 @@ export class CameraResults {
       this.#context.publisher.add(this.#trackRecord(track, 'exit', track.lastSeenAtMs, { snapshotKey, text }));
       this.#putItem(track, true, { snapshotKey, text });
       this.#best.delete(trackId);
+      this.#dwellMs.delete(trackId);
       this.#ended.delete(trackId);
     });
     this.#ending.add(ending);
     void ending.finally(() => this.#ending.delete(ending));
   }
 
-  #trackRecord(track: Track, event: 'enter' | 'exit' | 'text', atMs: number, more: TrackExtras = {}): TrackRecord {
+  #trackRecord(
+    track: Track,
+    event: TrackRecord['event'],
+    atMs: number,
+    more: TrackExtras = {},
+    detail?: string,
+  ): TrackRecord {
     const { snapshotKey = null, text = null } = more;
     const { cameraId } = this.#camera;
     return {
       schema: 'kvs-infer/track@1',
-      id: trackRecordId(cameraId, track.trackId, event, event === 'text' ? text?.value : undefined),
+      id: trackRecordId(cameraId, track.trackId, event, detail),
       event,
       cameraId,
       epoch: this.#epoch,
@@ -236,6 +238,7 @@ export class CameraResults {
     if (putDetection === undefined) return;
     const { cameraId } = this.#camera;
     const best = this.#best.get(track.trackId);
+    const dwell = this.#dwellMs.get(track.trackId);
     const firstSeenAt = isoOf(track.firstSeenAtMs);
     const item: DetectionItem = {
       cameraId,
@@ -251,7 +254,7 @@ export class CameraResults {
       firstSeenAt,
       lastSeenAt: isoOf(track.lastSeenAtMs),
       ended,
-      ...(best !== undefined && best.regions.size > 0 ? { regions: [...best.regions] } : {}),
+      ...(dwell === undefined ? {} : { regions: Object.keys(dwell), regionDwellMs: { ...dwell } }),
       ...(text === null ? {} : { text }),
       ...(snapshotKey === null ? {} : { snapshotKey }),
       expiresAt: Math.floor(this.#context.nowMs() / 1000) + this.#context.resultDays * 86_400,
@@ -281,10 +284,8 @@ export class CameraResults {
   #rememberBest(detection: Detection): void {
     if (detection.trackId === undefined) return;
     const best = this.#best.get(detection.trackId);
-    const regions = best?.regions ?? new Set<string>();
-    for (const name of detection.regions ?? []) regions.add(name);
     if (best === undefined || detection.score > best.score) {
-      this.#best.set(detection.trackId, { score: detection.score, box: detection.box, regions });
+      this.#best.set(detection.trackId, { score: detection.score, box: detection.box });
     }
   }
 }
