@@ -6,7 +6,7 @@
 import { PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { KvsInferError } from '../core/errors.ts';
-import type { Assignment, Checkpoint, WorkerItem } from '../core/fleet-state.ts';
+import type { Assignment, Checkpoint, WatchReport, WorkerItem } from '../core/fleet-state.ts';
 import type { AwsClients } from './clients.ts';
 import { awsCall, conditionHeld } from './error-codes.ts';
 
@@ -19,6 +19,7 @@ export type CameraProgress = {
   checkpoint?: Checkpoint;
   lastMediaAtMs?: number;
   lastInferenceAtMs?: number;
+  watch?: WatchReport;
   /** Set when the camera has been let go for good. */
   released?: boolean;
 };

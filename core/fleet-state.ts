@@ -67,7 +67,18 @@ export type CameraState = {
   /** Producer time of the newest media that any worker received. Worker. */
   lastMediaAtMs?: number;
   lastInferenceAtMs?: number;
+  /** What the last owner to write here saw; for the time that no heartbeat tells of. Worker. */
+  watch?: WatchReport;
 };
+
+/** [fromMs, toMs) in which nothing was inferred, and the one cause of it. */
+export type BlindSpan = { fromMs: number; toMs: number; cause: string };
+
+/**
+ * What a worker knows of its watching: within [sinceMs, throughMs] the camera was watched, except in `blind` (in order,
+ * at most 24 spans). It says nothing of other times.
+ */
+export type WatchReport = { sinceMs: number; throughMs: number; blind: BlindSpan[] };
 
 export type RunningCameraState = 'starting' | 'running' | 'silent' | 'degraded' | 'failing';
 
@@ -89,6 +100,8 @@ export type RunningCamera = {
   lastMediaAtMs?: number;
   lastInferenceAtMs?: number;
   firstInferenceAtMs?: number;
+  /** Absent in heartbeats of older workers. */
+  watch?: WatchReport;
   lastDetection?: { label: string; score: number; atMs: number };
 };
 

@@ -5,7 +5,7 @@
  */
 import type { CameraState, FleetPolicy, WorkerItem } from '../fleet-state.ts';
 import { assignCameras, leaseOf, type OwnershipChange } from './assign.ts';
-import { type CameraDemand, cameraDemands, reportOf } from './demand.ts';
+import { type CameraDemand, cameraDemands, ownersWord, reportOf } from './demand.ts';
 import { leadTimeMs } from './lead-time.ts';
 import { accountCamera, type LedgerEntry } from './ledger.ts';
 import { type FleetObservation, hasEnded, isDead, servingWorkers } from './observation.ts';
@@ -107,8 +107,8 @@ function cameraChanges(
     }
     if (demand.silentSinceMs === null) delete next.silentSinceMs;
     else next.silentSinceMs = demand.silentSinceMs;
-    const pastReport = reportOf(state, workerById, nowMs, policy.workerDeadAfterMs);
-    const accounting = accountCamera(state, next.phase, demand.scheduledPast, pastReport, nowMs);
+    const word = ownersWord(state, workerById, nowMs, policy.workerDeadAfterMs);
+    const accounting = accountCamera(state, next.phase, demand.scheduledPast, word, nowMs);
     if (accounting !== null) next.accountedThroughMs = accounting.throughMs;
     const written =
       change !== null ||

@@ -74,18 +74,23 @@ export function demandHorizonMs(policy: FleetPolicy, leadMs: number): number {
   return leadMs + policy.reconcileIntervalMs;
 }
 
-/** What the camera's present owner says of it, when that owner lives and runs this very epoch. */
-export function reportOf(
+/** What the camera's present owner last said of it while it ran this very epoch, and whether that owner lives. */
+export function ownersWord(
   state: CameraState,
   workers: ReadonlyMap<string, WorkerItem>,
   nowMs: number,
   workerDeadAfterMs: number,
-): RunningCamera | null {
-  if (state.ownerWorkerId === undefined) return null;
-  const worker = workers.get(state.ownerWorkerId);
-  if (worker === undefined || isDead(worker, nowMs, workerDeadAfterMs)) return null;
-  const report = worker.running[state.cameraId];
-  return report !== undefined && report.epoch === state.epoch ? report : null;
+): { report: RunningCamera; isAlive: boolean } | null {
+  const worker = workers.get(state.ownerWorkerId ?? '');
+  const report = worker?.running[state.cameraId];
+  if (worker === undefined || report === undefined || report.epoch !== state.epoch) return null;
+  return { report, isAlive: !isDead(worker, nowMs, workerDeadAfterMs) };
+}
+
+/** What the camera's present owner says of it, when that owner lives and runs this very epoch. */
+export function reportOf(...asked: Parameters<typeof ownersWord>): RunningCamera | null {
+  const word = ownersWord(...asked);
+  return word?.isAlive === true ? word.report : null;
 }
 
 /** One demand per camera state, in the order of `cameras`. */

@@ -1,10 +1,10 @@
 /** The ledger balances, and lead times are learned from what was measured. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { cameraPhases } from '../fleet-state.ts';
+import { type CameraPhase, cameraPhases, type WatchReport } from '../fleet-state.ts';
 import { noonMs, policy, report, state, worker } from './fleet-factories.ts';
 import { instancesToSample, leadTimeMs, withLeadTimeSamples } from './lead-time.ts';
-import { accountCamera } from './ledger.ts';
+import { accountCamera, type OwnersWord } from './ledger.ts';
 import { parsePartialPolicy, policyConflicts } from './policy.ts';
 
 const minuteMs = 60_000;
@@ -24,7 +24,7 @@ describe('the ledger', () => {
           const said =
             lastInferenceAtMs === undefined
               ? null
-              : report({ lastInferenceAtMs, firstInferenceAtMs: lastInferenceAtMs - 5_000 });
+              : { report: report({ lastInferenceAtMs, firstInferenceAtMs: lastInferenceAtMs - 5_000 }), isAlive: true };
           const scheduled = [{ startMs: noonMs - windowAgoMs, endMs: noonMs }];
           for (const entry of accountCamera(before, next, scheduled, said, noonMs)?.entries ?? []) {
             const blind = Object.values(entry.blindSeconds).reduce((sum, seconds) => sum + seconds, 0);
@@ -35,6 +35,99 @@ describe('the ledger', () => {
         },
       ),
     );
+  });
+
+  it('balances to the millisecond whatever the owners said, over any number of runs', () => {
+    const spans = fc.array(fc.tuple(fc.nat(60_000), fc.nat(60_000), fc.constantFrom('reconnect', 'silent')), {
+      maxLength: 6,
+    });
+    const said = fc
+      .record({ sinceAgoMs: fc.nat(20 * minuteMs), spans, tailMs: fc.nat(60_000) })
+      .map(({ sinceAgoMs, spans: steps, tailMs }): WatchReport => {
+        let atMs = noonMs - sinceAgoMs;
+        const blind = steps.map(([watchedMs, blindMs, cause]) => {
+          const fromMs = atMs + watchedMs;
+          atMs = fromMs + blindMs;
+          return { fromMs, toMs: atMs, cause };
+        });
+        return { sinceMs: noonMs - sinceAgoMs, throughMs: atMs + tailMs, blind };
+      });
+    const step = fc.record({
+      afterMs: fc.nat(6 * minuteMs),
+      phase: fc.constantFrom(...cameraPhases),
+      // No word: a heartbeat was lost, or there is no owner. The same word again: it came late, or twice.
+      own: fc.option(said),
+      former: fc.option(said),
+      isAlive: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 1, maxLength: 12 }), (steps) => {
+        let before = state('cam', { phase: 'running', accountedThroughMs: noonMs });
+        const startMs = noonMs;
+        let nowMs = noonMs;
+        let scheduledSeconds = 0;
+        for (const { afterMs, phase, own, former, isAlive } of steps) {
+          nowMs += afterMs;
+          if (former !== null) before = { ...before, watch: former };
+          const word = own === null ? null : { report: report({ watch: own }), isAlive };
+          const accounted = accountCamera(before, phase, [{ startMs, endMs: nowMs }], word, nowMs);
+          for (const entry of accounted?.entries ?? []) {
+            const blind = Object.values(entry.blindSeconds).reduce((sum, seconds) => sum + seconds, 0);
+            expect(entry.inferredSeconds + blind).toBeCloseTo(entry.scheduledSeconds, 6);
+            scheduledSeconds += entry.scheduledSeconds;
+          }
+          before = { ...before, phase, accountedThroughMs: accounted?.throughMs ?? before.accountedThroughMs ?? 0 };
+          const throughMs = before.accountedThroughMs ?? 0;
+          expect(throughMs).toBeLessThanOrEqual(nowMs);
+          // No second is counted twice, and none that is more than 15 min old may be left out.
+          expect(scheduledSeconds * 1000).toBeLessThanOrEqual(throughMs - startMs + 1e-6);
+          if (nowMs - startMs < 15 * minuteMs) expect(scheduledSeconds * 1000).toBeCloseTo(throughMs - startMs, 3);
+        }
+      }),
+    );
+  });
+
+  const slice = (given: Parameters<typeof state>[1], word: OwnersWord | null, next: CameraPhase = 'running') => {
+    const before = state('cam', { phase: 'running', accountedThroughMs: noonMs, ...given });
+    const nowMs = noonMs + 5 * minuteMs;
+    const accounted = accountCamera(before, next, [{ startMs: noonMs, endMs: nowMs }], word, nowMs);
+    const [entry] = accounted?.entries ?? [];
+    return { throughMs: (accounted?.throughMs ?? 0) - noonMs, ...entry };
+  };
+  const at = (seconds: number) => noonMs + seconds * 1000;
+  const watch = (since: number, through: number, ...blind: [number, number, string][]): WatchReport => ({
+    sinceMs: at(since),
+    throughMs: at(through),
+    blind: blind.map(([from, to, cause]) => ({ fromMs: at(from), toMs: at(to), cause })),
+  });
+  const word = (said: WatchReport, isAlive = true) => ({ report: report({ watch: said }), isAlive });
+
+  it('counts a hole inside a slice by the cause that the worker gave', () => {
+    const said = word(watch(-900, 298, [100, 103, 'reconnect'], [200, 230, 'silent']));
+    expect(slice({}, said)).toMatchObject({
+      throughMs: 298_000,
+      scheduledSeconds: 298,
+      inferredSeconds: 265,
+      blindSeconds: { reconnect: 3, silent: 30 },
+    });
+  });
+
+  it('believes the last words of a worker that died, and no more', () => {
+    expect(slice({}, word(watch(-900, 270, [100, 110, 'reconnect']), false), 'starting')).toMatchObject({
+      throughMs: 300_000,
+      inferredSeconds: 260,
+      blindSeconds: { reconnect: 10, 'worker-lost': 30 },
+    });
+  });
+
+  it('names the time between two owners a handover', () => {
+    const former = watch(-900, 200, [50, 60, 'overload']);
+    expect(slice({ watch: former }, null, 'starting').blindSeconds).toEqual({ overload: 10, handover: 100 });
+    expect(slice({ watch: former }, word(watch(205, 300, [205, 209, 'starting']))).blindSeconds).toEqual({
+      overload: 10,
+      handover: 5,
+      starting: 4,
+    });
   });
 
   it('splits at the hour and names the cause', () => {
@@ -68,9 +161,15 @@ describe('the ledger', () => {
   it('writes every five minutes while nothing changes, and nothing for a camera that is off', () => {
     const running = state('cam', { phase: 'running', accountedThroughMs: noonMs - 4 * minuteMs });
     const scheduled = [{ startMs: noonMs - 20 * minuteMs, endMs: noonMs }];
-    expect(accountCamera(running, 'running', scheduled, report(), noonMs)).toBeNull();
+    expect(accountCamera(running, 'running', scheduled, { report: report(), isAlive: true }, noonMs)).toBeNull();
     expect(
-      accountCamera(running, 'running', scheduled, report({ lastInferenceAtMs: noonMs + minuteMs }), noonMs + minuteMs),
+      accountCamera(
+        running,
+        'running',
+        scheduled,
+        { report: report({ lastInferenceAtMs: noonMs + minuteMs }), isAlive: true },
+        noonMs + minuteMs,
+      ),
     ).not.toBeNull();
     expect(accountCamera(state('cam', { accountedThroughMs: 0 }), 'off-schedule', [], null, noonMs)).toBeNull();
   });

@@ -1,16 +1,21 @@
 /**
  * The blind-time ledger: of the seconds a camera was scheduled, how many were inferred, and what every other second was
- * lost to. A slice of time is accounted when the phase changes and every five minutes, always up to now.
- * Invariant: scheduled = inferred + the sum of blind seconds, per camera and hour.
+ * lost to. The owner tells in its heartbeats when it watched and what kept it blind (`watch-record.ts`); of other times the
+ * camera's phase tells. A slice is accounted when the phase changes and every five minutes, up to where the owner's word
+ * goes, or up to now when nobody watches.
+ * Invariant: scheduled = inferred + the sum of blind seconds, per camera and hour, whatever heartbeats come, are late, come
+ * twice or never.
  */
 import type { Interval } from '../calendar.ts';
-import type { CameraPhase, CameraState, RunningCamera } from '../fleet-state.ts';
+import type { CameraPhase, CameraState, RunningCamera, WatchReport } from '../fleet-state.ts';
 import { accountablePastMs } from './demand.ts';
 
 /** Between phase changes one write per camera and five minutes: 12 an hour, which a thousand cameras can afford. */
 export const accountEveryMs = 300_000;
-/** A frame this old still counts as watching: the slowest cameras infer every few seconds. */
+/** A frame this old still counts as watching when nobody will say more: the last heartbeat is up to so old. */
 const inferenceFreshMs = 10_000;
+/** A hole this short between two owners is the handover. */
+const handoverMaxMs = 120_000;
 const hourMs = 3_600_000;
 
 /** Table `ledger`, key `cameraId` / `hour`; amounts to add. */
@@ -20,67 +25,129 @@ export type LedgerEntry = {
   hour: string;
   scheduledSeconds: number;
   inferredSeconds: number;
-  /** By cause: the phase that kept it blind, or `late` when its window had opened and control had not looked yet. */
+  /** By cause: what the owner said, or the phase that kept it blind; docs/operate.md lists them. */
   blindSeconds: Record<string, number>;
 };
 
 export type Accounting = { entries: LedgerEntry[]; throughMs: number };
+
+/** What the present owner last said; `isAlive` false: control calls it dead, and these are its last words. */
+export type OwnersWord = { report: RunningCamera; isAlive: boolean };
+
+/** One stretch of time with one account: `cause` null is watched. */
+type Stretch = Interval & { cause: string | null };
 
 /** @returns what to add, or null when it is not yet time. `nextPhase` is the phase from now on. */
 export function accountCamera(
   state: CameraState,
   nextPhase: CameraPhase,
   scheduledPast: readonly Interval[],
-  report: RunningCamera | null,
+  word: OwnersWord | null,
   nowMs: number,
 ): Accounting | null {
   const knownFromMs = state.accountedThroughMs ?? Math.min(state.rowChangedAtMs, nowMs);
   const fromMs = Math.max(knownFromMs, nowMs - accountablePastMs);
   const changed = nextPhase !== state.phase;
   if (!changed && nowMs - knownFromMs < accountEveryMs) return null;
+  const endMs = endOfSlice(nextPhase, word, fromMs, nowMs);
   const scheduled = scheduledPast
-    .map(({ startMs, endMs }) => ({ startMs: Math.max(startMs, fromMs), endMs: Math.min(endMs, nowMs) }))
-    .filter(({ startMs, endMs }) => startMs < endMs);
-  if (scheduled.length === 0) return changed ? { entries: [], throughMs: nowMs } : null;
+    .map(({ startMs, endMs: untilMs }) => ({ startMs: Math.max(startMs, fromMs), endMs: Math.min(untilMs, endMs) }))
+    .filter(({ startMs, endMs: untilMs }) => startMs < untilMs);
+  if (scheduled.length === 0) return changed ? { entries: [], throughMs: Math.max(knownFromMs, endMs) } : null;
+  const stretches = stretchesOf(state, nextPhase, word, fromMs, endMs, nowMs);
   const entries = new Map<string, LedgerEntry>();
   for (const part of scheduled.flatMap(splitAtHours)) {
     const hour = `${new Date(part.startMs).toISOString().slice(0, 13)}Z`;
-    const entry = entries.get(hour) ?? {
-      cameraId: state.cameraId,
-      hour,
-      scheduledSeconds: 0,
-      inferredSeconds: 0,
-      blindSeconds: {},
-    };
+    const entry = entries.get(hour) ?? emptyEntry(state.cameraId, hour);
     entries.set(hour, entry);
-    const seconds = (part.endMs - part.startMs) / 1000;
-    const inferred = overlapMs(part, inferredInterval(state, nextPhase, report, fromMs, nowMs)) / 1000;
-    entry.scheduledSeconds += seconds;
-    entry.inferredSeconds += inferred;
-    if (seconds > inferred) {
-      const cause = causeOf(state.phase, nextPhase);
-      entry.blindSeconds[cause] = (entry.blindSeconds[cause] ?? 0) + seconds - inferred;
+    entry.scheduledSeconds += (part.endMs - part.startMs) / 1000;
+    for (const stretch of stretches) {
+      const seconds = overlapMs(part, stretch) / 1000;
+      if (seconds === 0) continue;
+      if (stretch.cause === null) entry.inferredSeconds += seconds;
+      else entry.blindSeconds[stretch.cause] = (entry.blindSeconds[stretch.cause] ?? 0) + seconds;
     }
   }
-  return { entries: [...entries.values()], throughMs: nowMs };
+  return { entries: [...entries.values()], throughMs: Math.max(knownFromMs, endMs) };
 }
 
-/** The part of `[fromMs, nowMs)` in which frames were inferred, as far as phases and the worker's report tell. */
-function inferredInterval(
+/** What a living owner has not said yet is left for the next slice, unless it stays silent. */
+function endOfSlice(nextPhase: CameraPhase, word: OwnersWord | null, fromMs: number, nowMs: number): number {
+  const throughMs = word?.isAlive === true ? word.report.watch?.throughMs : undefined;
+  if (throughMs === undefined || !isWatched(nextPhase) || nowMs - throughMs >= accountEveryMs) return nowMs;
+  return Math.min(nowMs, Math.max(fromMs, throughMs));
+}
+
+/** [fromMs, endMs) without a hole: what owners said, and the phase's cause for the rest. */
+function stretchesOf(
+  state: CameraState,
+  nextPhase: CameraPhase,
+  word: OwnersWord | null,
+  fromMs: number,
+  endMs: number,
+  nowMs: number,
+): Stretch[] {
+  const own = word?.report.watch;
+  const former = state.watch !== undefined && state.watch.throughMs > fromMs - handoverMaxMs ? state.watch : undefined;
+  const said = [former, own].filter((watch) => watch !== undefined).sort((a, b) => a.sinceMs - b.sinceMs);
+  const isSaid = own !== undefined || (former !== undefined && word === null);
+  const claims = isSaid ? said : [...said, watchByPhase(state, nextPhase, word?.report ?? null, fromMs, nowMs)];
+  const stretches: Stretch[] = [];
+  let atMs = fromMs;
+  let previousThroughMs: number | null = null;
+  const add = (untilMs: number, cause: string | null) => {
+    const toMs = Math.min(untilMs, endMs);
+    if (toMs <= atMs) return;
+    stretches.push({ startMs: atMs, endMs: toMs, cause });
+    atMs = toMs;
+  };
+  const byPhase = causeOf(state.phase, nextPhase);
+  for (const watch of claims) {
+    const isHandover = previousThroughMs !== null && watch.sinceMs - previousThroughMs < handoverMaxMs;
+    add(watch.sinceMs, isHandover ? 'handover' : byPhase);
+    for (const { fromMs: blindFromMs, toMs, cause } of watch.blind) {
+      add(Math.min(blindFromMs, watch.throughMs), null);
+      add(Math.min(toMs, watch.throughMs), cause);
+    }
+    add(watch.throughMs, null);
+    previousThroughMs = watch.throughMs;
+  }
+  const last = claims.at(-1);
+  const isUnfinished = last !== undefined && isStillWatching(last) && nowMs - last.throughMs <= inferenceFreshMs;
+  if (isUnfinished && word?.isAlive === true) add(nowMs, null);
+  const isBetweenOwners = word === null && former !== undefined && atMs - former.throughMs < handoverMaxMs;
+  add(endMs, word?.isAlive === false ? 'worker-lost' : isBetweenOwners ? 'handover' : byPhase);
+  return stretches;
+}
+
+/** For workers that do not tell what they watched: from the first inference, or while it runs, to the last one. */
+function watchByPhase(
   { phase, lastInferenceAtMs }: CameraState,
   nextPhase: CameraPhase,
   report: RunningCamera | null,
   fromMs: number,
   nowMs: number,
-): Interval {
-  const watched = phase === 'running' || phase === 'degraded';
+): WatchReport {
   const lastMs = Math.max(report?.lastInferenceAtMs ?? 0, lastInferenceAtMs ?? 0);
-  const endMs = nowMs - lastMs <= inferenceFreshMs ? nowMs : Math.min(nowMs, lastMs);
-  if (watched) return { startMs: fromMs, endMs: Math.max(fromMs, endMs) };
-  const began = nextPhase === 'running' || nextPhase === 'degraded' ? report?.firstInferenceAtMs : undefined;
-  if (began === undefined) return { startMs: fromMs, endMs: fromMs };
-  const startMs = Math.max(fromMs, began);
-  return { startMs, endMs: Math.max(startMs, endMs) };
+  const throughMs = Math.max(fromMs, nowMs - lastMs <= inferenceFreshMs ? nowMs : Math.min(nowMs, lastMs));
+  if (isWatched(phase)) return { sinceMs: fromMs, throughMs, blind: [] };
+  const beganMs = isWatched(nextPhase) ? report?.firstInferenceAtMs : undefined;
+  // An empty span at the end: it is not watching.
+  const nothing = { fromMs, toMs: fromMs, cause: phase };
+  if (beganMs === undefined) return { sinceMs: fromMs, throughMs: fromMs, blind: [nothing] };
+  return { sinceMs: Math.max(fromMs, beganMs), throughMs, blind: [] };
+}
+
+function isStillWatching({ throughMs, blind }: WatchReport): boolean {
+  return blind.at(-1)?.toMs !== throughMs;
+}
+
+function isWatched(phase: CameraPhase): boolean {
+  return phase === 'running' || phase === 'degraded';
+}
+
+function emptyEntry(cameraId: string, hour: string): LedgerEntry {
+  return { cameraId, hour, scheduledSeconds: 0, inferredSeconds: 0, blindSeconds: {} };
 }
 
 function causeOf(phase: CameraPhase, nextPhase: CameraPhase): string {

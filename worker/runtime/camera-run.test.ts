@@ -41,6 +41,8 @@ test('a frame whose results fail is settled once, as inferred, and the next one 
   expect(settled()).toEqual(['inferred', 'inferred']);
   expect(failures).toHaveLength(2);
   expect(run.framesInferred).toBe(2);
+  run.observe();
+  expect(run.heartbeat().watch).toMatchObject({ sinceMs: Date.UTC(2026, 10, 24, 8), blind: [] });
 });
 
 test('a frame that the detector refuses is settled once, as failed', async () => {

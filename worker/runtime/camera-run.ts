@@ -16,6 +16,7 @@ import type { DisplacedFrame, InferredFrame } from './inference-scheduler.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import type { LoadedModel } from './model-pool.ts';
 import { RateMeter } from './rate-meter.ts';
+import { WatchRecord } from './watch-record.ts';
 import { WatchedHours } from './watched-hours.ts';
 
 /** A frame that was ready for so long when it was inferred came late. */
@@ -32,6 +33,7 @@ export class CameraRun {
   readonly hours: WatchedHours;
   /** Resolves with the intake's last word; null when the camera was never started there. */
   readonly stopped: Promise<IntakeReport | null>;
+  readonly watch: WatchRecord;
   results: CameraResults | null = null;
   failure: KvsInferError | null = null;
   report: IntakeReport | null = null;
@@ -73,6 +75,7 @@ export class CameraRun {
     this.link = link;
     this.#clock = clock;
     this.#metrics = metrics;
+    this.watch = new WatchRecord(clock.nowMs(), assignment.camera.detect.fps);
     this.#rate = new RateMeter(clock.monotonicMs());
     this.stopped = new Promise((resolve) => {
       this.#resolveStopped = resolve;
@@ -196,6 +199,7 @@ export class CameraRun {
     this.framesInferred += 1;
     this.firstInferenceAtMs ??= nowMs;
     this.#lastInferredAtMs = nowMs;
+    this.watch.inferred(frame.capturedAtMs, frame.stillUntilMs, nowMs);
     this.lagMs = nowMs - frame.capturedAtMs;
     this.#rate.count(this.#clock.monotonicMs());
     this.#settle('inferred', inferred.buffer);
@@ -209,8 +213,15 @@ export class CameraRun {
     }
   }
 
+  /** What would keep the camera blind now, said to its record; the decode host reports once a second. */
+  observe(): void {
+    if (this.report?.lastStillAtMs != null) this.watch.still(this.report.lastStillAtMs);
+    this.watch.observe(this.#blindCause(), this.#clock.nowMs());
+  }
+
   heartbeat(): RunningCamera {
     const { results, report } = this;
+    this.observe();
     const { state, reason } = this.#state();
     return {
       epoch: this.assignment.epoch,
@@ -225,12 +236,19 @@ export class CameraRun {
       ...(report?.lastMediaAtMs == null ? {} : { lastMediaAtMs: report.lastMediaAtMs }),
       ...(this.lastInferenceAtMs === undefined ? {} : { lastInferenceAtMs: this.lastInferenceAtMs }),
       ...(this.firstInferenceAtMs === undefined ? {} : { firstInferenceAtMs: this.firstInferenceAtMs }),
+      watch: this.watch.report(),
       ...(results?.lastDetection === undefined ? {} : { lastDetection: results.lastDetection }),
     };
   }
 
   #settle(outcome: 'inferred' | 'inference-failed' | 'off-schedule' | 'overload', buffer: ArrayBuffer | null): void {
     this.link.send({ type: 'frame-settled', run: this.name, outcome, buffer }, buffer === null ? [] : [buffer]);
+  }
+
+  #blindCause(): string {
+    if (this.failure !== null) return this.failure.code === 'INFERENCE_THREAD_DIED' ? 'inference-failed' : 'no-model';
+    if (this.#model === null) return 'starting';
+    return this.report?.blindCause ?? 'starting';
   }
 
   #state(): { state: RunningCameraState; reason: string } {

@@ -215,6 +215,7 @@ export class CameraSupervisor {
     metrics.frames(run.report?.frames ?? null, report.frames);
     metrics.sessions(run.report?.sessions ?? null, report.sessions);
     run.report = report;
+    run.observe();
   }
 
   #closeGate(run: CameraRun): void {

@@ -67,12 +67,13 @@ export class Checkpoints {
 }
 
 export function progressOf(
-  run: Pick<CameraRun, 'report' | 'lastInferenceAtMs'>,
+  run: Pick<CameraRun, 'report' | 'lastInferenceAtMs' | 'watch'>,
   checkpoint: Checkpoint | null,
 ): Omit<CameraProgress, 'released'> {
   return {
     ...(checkpoint === null ? {} : { checkpoint }),
     ...(run.report?.lastMediaAtMs == null ? {} : { lastMediaAtMs: run.report.lastMediaAtMs }),
     ...(run.lastInferenceAtMs === undefined ? {} : { lastInferenceAtMs: run.lastInferenceAtMs }),
+    watch: run.watch.report(),
   };
 }

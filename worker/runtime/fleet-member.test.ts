@@ -8,6 +8,7 @@ import type { CameraSupervisor } from './camera-supervisor.ts';
 import { FleetMember } from './fleet-member.ts';
 import { jsonLog } from './log.ts';
 import { TaskProtection } from './task-protection.ts';
+import { WatchRecord } from './watch-record.ts';
 
 function rig() {
   const clock = new SteppedClock(0);
@@ -37,7 +38,12 @@ function rig() {
     },
   };
   const runs = () =>
-    [...running.values()].map((assignment) => ({ assignment, cameraId: assignment.camera.cameraId, report: null }));
+    [...running.values()].map((assignment) => ({
+      assignment,
+      cameraId: assignment.camera.cameraId,
+      report: null,
+      watch: new WatchRecord(0, 5),
+    }));
   const supervisor = {
     running: () => new Map([...running].map(([cameraId, { epoch }]) => [cameraId, epoch])),
     runs,

@@ -138,6 +138,7 @@ export class CameraSession {
       body = opened;
       cancelTimeout();
       if (abort.signal.aborted) return null;
+      this.#health.mediaOpened();
       abort.signal.addEventListener('abort', () => opened.close(), { once: true });
       this.#edge.sessionStarted();
       this.intake.sessionStarted(start.at === 'now');

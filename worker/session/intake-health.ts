@@ -7,7 +7,7 @@
 import type { KvsInferError } from '../../core/errors.ts';
 import type { Checkpoint } from '../../core/fleet-state.ts';
 import type { FrameCounts } from './frame-ledger.ts';
-import type { IntakeReport, IntakeState } from './messages.ts';
+import type { BlindCause, IntakeReport, IntakeState } from './messages.ts';
 
 /** Design: no media for so long is silence. */
 export const silentAfterMs = 10_000;
@@ -27,6 +27,12 @@ export class IntakeHealth {
   #failure: KvsInferError | null = null;
   #lastError: KvsInferError | null = null;
   #lastFault = '';
+  #isOpen = false;
+  #hasSkipped = false;
+  /** Frame counts of the last report: what has grown since then is what keeps frames from the detector now. */
+  #reported: FrameCounts['dropped'] = {};
+  #faults = 0;
+  #faultsReported = 0;
   #sessions = { opened: 0, ended: 0, skippedToNow: 0 };
   readonly #mediaErrors: Record<string, number> = {};
   readonly #window: { inferred: number; overload: number }[] = [];
@@ -41,9 +47,15 @@ export class IntakeHealth {
     this.#sessions.opened += 1;
   }
 
+  /** GetMedia has answered: from here on, silence is the producer's. */
+  mediaOpened(): void {
+    this.#isOpen = true;
+  }
+
   /** @param error null when the session ended in order. */
   sessionEnded(error: KvsInferError | null): void {
     this.#sessions.ended += 1;
+    this.#isOpen = false;
     this.#lastError = error;
     // What a retry cannot mend is a failure at once; the rest shows as silence if it lasts.
     if (error !== null && (!error.retryable || error.code === 'STREAM_CONNECTION_LIMIT')) this.#failure = error;
@@ -51,11 +63,13 @@ export class IntakeHealth {
 
   skippedToNow(): void {
     this.#sessions.skippedToNow += 1;
+    this.#hasSkipped = true;
   }
 
   mediaSeen(monotonicMs: number, nowMs: number): void {
     this.#lastMediaMs = monotonicMs;
     this.#lastMediaAtMs = nowMs;
+    this.#hasSkipped = false;
     this.#failure = null;
     this.#lastError = null;
   }
@@ -66,6 +80,7 @@ export class IntakeHealth {
   }
 
   mediaFault(code: string, message: string): void {
+    this.#faults += 1;
     const isKnown = this.#mediaErrors[code] !== undefined;
     const key = isKnown || Object.keys(this.#mediaErrors).length < errorCodesMax ? code : 'OTHER';
     this.#mediaErrors[key] = (this.#mediaErrors[key] ?? 0) + 1;
@@ -90,6 +105,7 @@ export class IntakeHealth {
   ): IntakeReport {
     return {
       ...this.#state(nowMs, frames),
+      blindCause: this.#blindCause(nowMs, frames),
       frames,
       checkpoint,
       lastMediaAtMs: this.#lastMediaAtMs,
@@ -98,6 +114,25 @@ export class IntakeHealth {
       sessions: { ...this.#sessions },
       mediaErrors: { ...this.#mediaErrors },
     };
+  }
+
+  #blindCause(nowMs: number, { dropped }: FrameCounts): BlindCause {
+    const before = this.#reported;
+    const hasGrown = (reason: keyof typeof dropped) => (dropped[reason] ?? 0) > (before[reason] ?? 0);
+    const hasFault = this.#faults > this.#faultsReported;
+    this.#reported = dropped;
+    this.#faultsReported = this.#faults;
+    const error = this.#failure ?? this.#lastError;
+    if (error?.code === 'STREAM_CONNECTION_LIMIT') return 'connection-limit';
+    if (error?.code === 'AWS_THROTTLED') return 'throttled';
+    if (this.#failure !== null) return 'stream-failed';
+    if (this.#hasSkipped) return 'skipped-to-live';
+    if (hasGrown('decode-failed')) return 'decode-failed';
+    if (hasGrown('before-assignment')) return 'handover';
+    if (hasGrown('overload') || hasGrown('pace')) return 'overload';
+    if (hasFault) return 'media-damaged';
+    if (!this.#isOpen) return this.#sessions.ended > 0 ? 'reconnect' : 'starting';
+    return this.#lastMediaMs === null && nowMs - this.#startedMs < silentAfterMs ? 'starting' : 'silent';
   }
 
   #state(nowMs: number, frames: FrameCounts): { state: IntakeState; reason: string } {

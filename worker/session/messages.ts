@@ -49,9 +49,25 @@ export type IntakeFrame = FrameName & {
 
 export type IntakeState = 'starting' | 'running' | 'silent' | 'degraded' | 'failing';
 
+/** Causes of blindness that the intake can tell; main adds those of models. docs/operate.md explains each. */
+export type BlindCause =
+  | 'starting'
+  | 'reconnect'
+  | 'throttled'
+  | 'connection-limit'
+  | 'stream-failed'
+  | 'skipped-to-live'
+  | 'silent'
+  | 'media-damaged'
+  | 'decode-failed'
+  | 'handover'
+  | 'overload';
+
 export type IntakeReport = {
   state: IntakeState;
   reason: string;
+  /** What would keep the camera from being watched at this moment. */
+  blindCause: BlindCause;
   frames: FrameCounts;
   checkpoint: Checkpoint | null;
   lastMediaAtMs: number | null;
