@@ -15,6 +15,7 @@ import { decode } from './decode.ts';
 import { demux } from './demux.ts';
 import { detector } from './detector.ts';
 import { localCloud } from './local-cloud.ts';
+import { motionGate } from './motion-gate.ts';
 import { nmsAndTracker } from './nms-and-tracker.ts';
 import { overload } from './overload.ts';
 import { planAndAssign } from './plan-and-assign.ts';
@@ -30,6 +31,7 @@ const benchmarks: readonly Benchmark[] = [
   detector,
   nmsAndTracker,
   tracking,
+  motionGate,
   cameraRows,
   calendar,
   planAndAssign,

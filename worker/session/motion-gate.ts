@@ -18,11 +18,9 @@ const CELL_PIXELS = 8;
 /** Every second pixel of every second row: 16 samples a cell halve the noise of the sensor twice. */
 const SAMPLE_STEP = 2;
 const SAMPLES_PER_CELL = (CELL_PIXELS / SAMPLE_STEP) ** 2;
-/** Cells that must have changed: one alone is noise or a blinking lamp. */
-const CELLS_MIN = 2;
 /** Levels of 0..255 by which a cell changes at least, at sensitivity 0 and at 1. bench/motion-gate.ts has what they cost. */
-const THRESHOLD_INSENSITIVE = 24;
-const THRESHOLD_SENSITIVE = 3;
+const THRESHOLD_INSENSITIVE = 32;
+const THRESHOLD_SENSITIVE = 4;
 
 export class MotionGate {
   readonly #settings: MotionGateSettings;
@@ -33,6 +31,7 @@ export class MotionGate {
   /** Cell means of the frame passed on last, and room for those of the one that is judged. */
   #reference: Float32Array;
   #current: Float32Array;
+  readonly #changed: Uint8Array;
   #passedAtMs: number | null = null;
   #movedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -45,6 +44,7 @@ export class MotionGate {
     this.#threshold = THRESHOLD_INSENSITIVE + (THRESHOLD_SENSITIVE - THRESHOLD_INSENSITIVE) * settings.sensitivity;
     this.#reference = new Float32Array(this.#columns * this.#rows);
     this.#current = new Float32Array(this.#columns * this.#rows);
+    this.#changed = new Uint8Array(this.#columns * this.#rows);
   }
 
   /**
@@ -57,7 +57,7 @@ export class MotionGate {
     const passedAtMs = this.#passedAtMs;
     const elapsedMs = passedAtMs === null ? Number.POSITIVE_INFINITY : atMs - passedAtMs;
     const isComparable = elapsedMs >= 0 && passedAtMs !== null;
-    const hasMoved = !isComparable || this.#changedCells() >= CELLS_MIN;
+    const hasMoved = !isComparable || this.#hasChanged();
     if (hasMoved) this.#movedAtMs = atMs;
     if (!hasMoved && elapsedMs < this.#settings.maxSkipMs && atMs - this.#movedAtMs >= this.#settings.holdMs)
       return true;
@@ -91,12 +91,21 @@ export class MotionGate {
     }
   }
 
-  #changedCells(): number {
-    const [reference, current] = [this.#reference, this.#current];
-    let changed = 0;
-    for (let cell = 0; cell < current.length && changed < CELLS_MIN; cell += 1) {
-      if (Math.abs((current[cell] as number) - (reference[cell] as number)) > this.#threshold) changed += 1;
+  /** One cell alone is noise, a blinking lamp, or what a key frame draws anew; an object changes neighbouring cells. */
+  #hasChanged(): boolean {
+    const [reference, current, changed, columns] = [this.#reference, this.#current, this.#changed, this.#columns];
+    for (let cell = 0; cell < current.length; cell += 1) {
+      const isChanged = Math.abs((current[cell] as number) - (reference[cell] as number)) > this.#threshold;
+      changed[cell] = isChanged ? 1 : 0;
+      if (!isChanged) continue;
+      const column = cell % columns;
+      const above = cell - columns;
+      if (column > 0 && changed[cell - 1] === 1) return true;
+      if (above < 0) continue;
+      if (changed[above] === 1) return true;
+      if (column > 0 && changed[above - 1] === 1) return true;
+      if (column < columns - 1 && changed[above + 1] === 1) return true;
     }
-    return changed;
+    return false;
   }
 }
