@@ -10,7 +10,8 @@ import { checkModel, describeCheck, layoutText } from './model-check.ts';
 import { addModel, type ListedModel, listModels, locateModel } from './model-folder.ts';
 
 /** The one that the workers of `npm start` read. */
-const folderDefault = process.env.MODELS_FOLDER ?? '.local/models';
+const LICENCE_COLUMNS_MAX = 24;
+const folderDefault = process.env.MODELS_FOLDER || '.local/models';
 
 type CardOptions = Pick<ModelCard, 'layout' | 'colours' | 'pixels' | 'boxes' | 'licence'>;
 
@@ -106,6 +107,11 @@ function withCard(command: Command): Command {
     .addOption(new Option('--boxes <form>', 'YOLOX: decoded, or within grid cells').choices([...boxForms]));
 }
 
+/** A table has to fit the terminal; `--json` has all of it. */
+function shortened(licence: string): string {
+  return licence.length > LICENCE_COLUMNS_MAX ? `${licence.slice(0, LICENCE_COLUMNS_MAX - 1)}…` : licence;
+}
+
 function cardOf({ layout, colours, pixels, boxes, licence }: CardOptions): ModelCard {
   const said = Object.entries({ layout, colours, pixels, boxes, licence }).filter(([, value]) => value !== undefined);
   return Object.fromEntries(said) as ModelCard;
@@ -123,7 +129,13 @@ function table(models: readonly ListedModel[]): string {
     }
     const { layout, input, labels, licence, measured, sha256 } = entry;
     rows.push([
-      ...[name, layoutText(layout), `${input.width}×${input.height}`, String(labels.length), licence ?? 'not known'],
+      ...[
+        name,
+        layoutText(layout),
+        `${input.width}×${input.height}`,
+        String(labels.length),
+        shortened(licence ?? 'not known'),
+      ],
       ...[`${measured.msPerFrame} (${measured.provider})`, sha256.slice(0, 12), state === 'ok' ? '' : state],
     ]);
   }
