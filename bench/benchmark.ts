@@ -2,7 +2,7 @@
  * What a benchmark is and how its figures are taken: a warm-up run, then runs until the time is used up, told as median,
  * fastest and slowest. Alternatives run in turns within one measurement, so that a busy machine slows both alike and their
  * ratio stays true.
- * Invariant: a figure has at least RUNS_MIN runs (unless it is only to be seen working); a goal is printed beside its figure and never fails the run.
+ * Invariant: a measured figure has at least RUNS_MIN runs (unless it is only to be seen working); a goal is printed beside its figure and never fails the run.
  */
 
 /** Below this a median says little. */
@@ -106,6 +106,11 @@ export class Bench {
     if (atMost !== undefined) figure.goal = { text: `at most ${atMost} ${unit}`, met: figure.median <= atMost };
     if (atLeast !== undefined) figure.goal = { text: `at least ${atLeast} ${unit}`, met: figure.median >= atLeast };
     this.figures.push(figure);
+  }
+
+  /** A figure that is counted once, over the whole run. */
+  count(what: string, unit: string, value: number): void {
+    this.figures.push(summarise(what, unit, [value]));
   }
 
   skip(reason: string): void {

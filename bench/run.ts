@@ -14,6 +14,7 @@ import { costPerCamera } from './cost-per-camera.ts';
 import { decode } from './decode.ts';
 import { demux } from './demux.ts';
 import { detector } from './detector.ts';
+import { fuzzMedia } from './fuzz-media.ts';
 import { localCloud } from './local-cloud.ts';
 import { motionGate } from './motion-gate.ts';
 import { nmsAndTracker } from './nms-and-tracker.ts';
@@ -36,6 +37,7 @@ const benchmarks: readonly Benchmark[] = [
   calendar,
   planAndAssign,
   localCloud,
+  fuzzMedia,
 ];
 
 async function main(): Promise<void> {

@@ -80,6 +80,12 @@ export type BlindSpan = { fromMs: number; toMs: number; cause: string };
  */
 export type WatchReport = { sinceMs: number; throughMs: number; blind: BlindSpan[] };
 
+/**
+ * `frames`: all of them, those that others refer to and those that are wanted (reference), or key frames alone: the fewest
+ * that give the camera its fps.
+ */
+export type DecodeReport = { codec: 'h264' | 'hevc'; frames: 'all' | 'reference' | 'keyframes' };
+
 export type RunningCameraState = 'starting' | 'running' | 'silent' | 'degraded' | 'failing';
 
 /** What a worker says of one camera in its heartbeat. */
@@ -100,6 +106,8 @@ export type RunningCamera = {
   lastMediaAtMs?: number;
   lastInferenceAtMs?: number;
   firstInferenceAtMs?: number;
+  /** How its stream is decoded; absent before the first frame. */
+  decode?: DecodeReport;
   /** Absent in heartbeats of older workers. */
   watch?: WatchReport;
   lastDetection?: { label: string; score: number; atMs: number };

@@ -236,6 +236,7 @@ export class CameraRun {
       ...(report?.lastMediaAtMs == null ? {} : { lastMediaAtMs: report.lastMediaAtMs }),
       ...(this.lastInferenceAtMs === undefined ? {} : { lastInferenceAtMs: this.lastInferenceAtMs }),
       ...(this.firstInferenceAtMs === undefined ? {} : { firstInferenceAtMs: this.firstInferenceAtMs }),
+      ...(report?.decode == null ? {} : { decode: report.decode }),
       watch: this.watch.report(),
       ...(results?.lastDetection === undefined ? {} : { lastDetection: results.lastDetection }),
     };

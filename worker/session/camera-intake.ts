@@ -151,6 +151,10 @@ export class CameraIntake {
     return this.#slot.lastStillAtMs;
   }
 
+  get decodeReport() {
+    return this.#decoding.report;
+  }
+
   picture(name: FrameName): I420 | null {
     return this.#slot.picture(name);
   }

@@ -95,12 +95,13 @@ export class CameraSession {
   }
 
   report(): IntakeReport {
-    return this.#health.report(
+    const report = this.#health.report(
       this.#dependencies.clock.monotonicMs(),
       this.intake.ledger.counts(),
       this.intake.checkpoint(),
       this.intake.lastStillAtMs,
     );
+    return { ...report, decode: this.intake.decodeReport };
   }
 
   /** @param fps what overload leaves the camera; its own rate when there is no overload. */

@@ -4,6 +4,7 @@
  * Invariant: every wanted frame comes out once, as `picture` or as `lost`; after withheld packets decoding begins anew at
  * a keyframe, because pictures without their references are garbage; at most `owedMax` frames are owed.
  */
+import type { DecodeReport } from '../../core/fleet-state.ts';
 import { type BitstreamLayout, bitstreamLayout } from '../decode/bitstream-layout.ts';
 import { type Picture, VideoDecoder } from '../decode/decoder.ts';
 import { isDroppable } from '../decode/reference-frames.ts';
@@ -32,9 +33,21 @@ export class DecodeChain {
   #layout: BitstreamLayout | null = null;
   #track: Track | null = null;
   #hasGap = false;
+  #isKeyframesOnly = false;
+  /** Since the last key frame but one, a picture that no other refers to was left out. */
+  #hasLeftOut = false;
+  #hasJustLeftOut = false;
 
   constructor(ports: DecodeChainPorts) {
     this.#ports = ports;
+  }
+
+  /** How the stream is decoded, judged by the last group of pictures; null before the first packet. */
+  get report(): DecodeReport | null {
+    const codec = this.#layout?.codec;
+    if (codec === undefined || this.#decoder === null) return null;
+    if (this.#isKeyframesOnly) return { codec, frames: 'keyframes' };
+    return { codec, frames: this.#hasLeftOut ? 'reference' : 'all' };
   }
 
   /** A packet was withheld that later packets may refer to. */
@@ -47,7 +60,16 @@ export class DecodeChain {
     if (this.#hasGap) this.reset();
     if (packet.track !== this.#track) this.#useTrack(packet.track);
     const decoder = this.#decoder;
-    if (wanted === null && this.#layout !== null && isDroppable(packet.data, this.#layout)) return;
+    this.#isKeyframesOnly = keyframesOnly;
+    if (packet.keyframe) {
+      this.#hasLeftOut = this.#hasJustLeftOut;
+      this.#hasJustLeftOut = false;
+    }
+    if (wanted === null && this.#layout !== null && isDroppable(packet.data, this.#layout)) {
+      this.#hasLeftOut = true;
+      this.#hasJustLeftOut = true;
+      return;
+    }
     if (decoder === null) {
       if (wanted !== null) this.#ports.lost(wanted);
       return;

@@ -102,7 +102,7 @@ export class IntakeHealth {
     frames: FrameCounts,
     checkpoint: Checkpoint | null,
     lastStillAtMs: number | null,
-  ): IntakeReport {
+  ): Omit<IntakeReport, 'decode'> {
     return {
       ...this.#state(nowMs, frames),
       blindCause: this.#blindCause(nowMs, frames),

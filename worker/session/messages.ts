@@ -4,7 +4,7 @@
  * Invariant: every `frame` is answered by exactly one `frame-settled`, and `stop` by exactly one `stopped`, after which
  * nothing more is said of that camera.
  */
-import type { Checkpoint } from '../../core/fleet-state.ts';
+import type { Checkpoint, DecodeReport } from '../../core/fleet-state.ts';
 import type { Letterbox, LetterboxPadding } from '../decode/letterbox.ts';
 import type { GreyPicture } from '../text/grey-picture.ts';
 import type { DropReason, FrameCounts } from './frame-ledger.ts';
@@ -68,6 +68,7 @@ export type IntakeReport = {
   reason: string;
   /** What would keep the camera from being watched at this moment. */
   blindCause: BlindCause;
+  decode: DecodeReport | null;
   frames: FrameCounts;
   checkpoint: Checkpoint | null;
   lastMediaAtMs: number | null;

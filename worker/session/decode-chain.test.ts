@@ -1,0 +1,57 @@
+/** Which packets are decoded, and what is said of it. */
+import { expect, test } from 'vitest';
+import type { DecodeReport } from '../../core/fleet-state.ts';
+import { type ClipOptions, encodeClip } from '../decode/encoded-clip.test-factory.ts';
+import { DecodeChain } from './decode-chain.ts';
+
+/** @param every one frame of so many is wanted. */
+function decodeClip(options: ClipOptions, every: number, keyframesOnly = false) {
+  const clip = encodeClip({ frames: 24, ...options });
+  let pictures = 0;
+  const chain = new DecodeChain({
+    picture: () => {
+      pictures += 1;
+    },
+    lost: () => {},
+    fault: (code) => {
+      throw new Error(code);
+    },
+  });
+  expect(chain.report).toBeNull();
+  const track = {
+    number: 1,
+    kind: 'video',
+    codec: clip.codec,
+    codecId: 'V_MPEG4/ISO/AVC',
+    codecPrivate: clip.codecPrivate,
+    width: 320,
+    height: 192,
+  } as const;
+  const packets = clip.packets.filter(({ keyframe }) => keyframe || !keyframesOnly);
+  for (const [frameIndex, packet] of packets.entries()) {
+    const wanted = frameIndex % every === 0 ? { fragmentNumber: '1', frameIndex } : null;
+    const base = { type: 'frame', fragmentNumber: '1', frameIndex, track } as const;
+    chain.packet({ ...base, ...packet } as Parameters<typeof chain.packet>[0], wanted, keyframesOnly);
+  }
+  const report: DecodeReport | null = chain.report;
+  chain.reset();
+  chain.close(() => {});
+  return { report, pictures };
+}
+
+test('every frame is decoded when every frame is wanted, or others refer to each', () => {
+  expect(decodeClip({ bFrames: 2 }, 1)).toEqual({ report: { codec: 'h264', frames: 'all' }, pictures: 24 });
+  expect(decodeClip({}, 2)).toEqual({ report: { codec: 'h264', frames: 'all' }, pictures: 12 });
+});
+
+test('frames that are not wanted and that no other refers to are left out, and that is said', () => {
+  const { report, pictures } = decodeClip({ bFrames: 2 }, 6);
+  expect(report).toEqual({ codec: 'h264', frames: 'reference' });
+  expect(pictures).toBe(4);
+});
+
+test('key frames alone, when they suffice', () => {
+  const { report, pictures } = decodeClip({ codec: 'hevc' }, 1, true);
+  expect(report).toEqual({ codec: 'hevc', frames: 'keyframes' });
+  expect(pictures).toBe(4);
+});
