@@ -19,6 +19,8 @@ export type Figure = {
   min: number;
   max: number;
   runs: number;
+  /** Of each run, in order: the raw data behind the three figures. */
+  values: readonly number[];
   /** The promise this figure is held against, in words. */
   goal?: { text: string; met: boolean };
 };
@@ -143,7 +145,15 @@ function summarise(what: string, unit: string, values: readonly number[]): Figur
   const at = (index: number) => significant(sorted[index] ?? Number.NaN);
   const middle = sorted.length / 2;
   const median = significant(((sorted[Math.ceil(middle) - 1] ?? 0) + (sorted[Math.floor(middle)] ?? 0)) / 2);
-  return { what, unit, median, min: at(0), max: at(sorted.length - 1), runs: sorted.length };
+  return {
+    what,
+    unit,
+    median,
+    min: at(0),
+    max: at(sorted.length - 1),
+    runs: sorted.length,
+    values: values.map(significant),
+  };
 }
 
 /** Four digits: more would claim a precision that no run has. */

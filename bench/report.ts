@@ -1,6 +1,7 @@
 /**
  * What a bench run says: where and when it was taken, and its figures as a table for people or one JSON document.
- * Invariant: a record names commit, machine and load, so that nobody takes a figure from a busy machine for a claim.
+ * Invariant: a record names commit, machine and load, so that nobody takes a figure from a busy machine for a claim, and
+ * never the machine's own name: its processor and cores say what matters.
  */
 import { execFile } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -47,12 +48,16 @@ export function report({ loadBefore, ...where }: Circumstances, benchmarks: Benc
   return { ...where, load: { before: loadBefore, after: currentLoad() }, benchmarks };
 }
 
-/** @returns the path from the root of the repository. */
+/** Every run's value in `raw.json`, the table in `summary.md`. @returns the folder's path from the root of the repository. */
 export async function record(run: RunReport): Promise<string> {
-  const name = `${run.date.slice(0, 10)}-${run.commit}.json`;
-  await mkdir(runsFolder, { recursive: true });
-  await writeFile(new URL(name, runsFolder), `${JSON.stringify(run, null, 2)}\n`);
-  return `bench/runs/${name}`;
+  const { cpu, cores } = run.machine;
+  const machine = `${cpu.toLowerCase().replace(/[^a-z0-9]+/g, '-')}-${cores}-cores`;
+  const name = `${run.date.slice(0, 10)}-${machine}-${run.commit}`;
+  const folder = new URL(`${name}/`, runsFolder);
+  await mkdir(folder, { recursive: true });
+  await writeFile(new URL('raw.json', folder), `${JSON.stringify(run)}\n`);
+  await writeFile(new URL('summary.md', folder), `# ${run.date}\n\n\`\`\`\n${describeRun(run)}\n\`\`\`\n`);
+  return `bench/runs/${name}/`;
 }
 
 export function describeRun(run: RunReport): string {

@@ -1,6 +1,6 @@
 /**
  * `npm run bench [-- name…]`: runs the named benchmarks, or all, one after the other, and prints their figures.
- * `--json` prints one document instead of the table; `--record` also keeps it in bench/runs; `--quick` takes one run each,
+ * `--json` prints one document instead of the table; `--record` also keeps raw data and table in bench/runs; `--quick` takes one run each,
  * to see that they work. Progress goes to stderr.
  * Contract: exit code 0 whatever the figures are, 1 when a benchmark broke, 2 for a name that does not exist.
  */
