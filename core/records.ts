@@ -1,5 +1,5 @@
 /**
- * What consumers receive: the `frame@1` and `track@1` records of the result stream. The zod types here are the single
+ * What consumers receive: the `frame@1` and `track@1` records of the result stream, and what lies beside a snapshot. The zod types here are the single
  * source: the worker builds them, the tests validate them, and docs/schemas is generated from them.
  * Invariant: `id` depends on camera, fragment, frame, kind and track alone, so a repeated record repeats its id.
  */
@@ -61,6 +61,25 @@ export const trackRecordSchema = z.strictObject({
   snapshotKey: z.string().optional(),
 });
 
+/** The JSON beside a snapshot, under the picture's key with `.json`. */
+export const snapshotRecordSchema = z.strictObject({
+  schema: z.literal('kvs-infer/snapshot@1'),
+  key: z.string(),
+  cameraId: z.string(),
+  model: z.string(),
+  trackId: z.string(),
+  fragmentNumber: z.string(),
+  frameIndex: z.int().min(0),
+  capturedAt: instant,
+  width: z.int().min(1),
+  height: z.int().min(1),
+  label: z.string(),
+  score: unit,
+  box: boxSchema,
+  /** Everything that was found in the frame. */
+  detections: z.array(detectionSchema),
+});
+
 export type Detection = z.infer<typeof detectionSchema>;
 export type FrameRecord = z.infer<typeof frameRecordSchema>;
 export type TrackRecord = z.infer<typeof trackRecordSchema>;
@@ -84,5 +103,6 @@ export function recordJsonSchemas(): Record<string, unknown> {
   return {
     'frame@1.json': z.toJSONSchema(frameRecordSchema),
     'track@1.json': z.toJSONSchema(trackRecordSchema),
+    'snapshot@1.json': z.toJSONSchema(snapshotRecordSchema),
   };
 }

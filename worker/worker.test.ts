@@ -1,10 +1,11 @@
 /** The whole worker against the local cloud, through the real SDK, on a stepped clock. */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { heartbeatIntervalMs } from '../core/fleet-state.ts';
-import { frameRecordSchema, trackRecordSchema } from '../core/records.ts';
+import { frameRecordSchema, snapshotRecordSchema, trackRecordSchema } from '../core/records.ts';
 import { rigAssignment, rigCamera, startWorkerRig, type WorkerRig } from './worker-rig.test-factory.ts';
 
 let rig: WorkerRig;
@@ -33,6 +34,11 @@ test('an assigned camera is watched: records, track items and pictures arrive, e
   const pictures = rig.cloud.s3.objects(rig.names.resultBucket, 'snapshots/').map(({ key }) => key);
   expect(pictures).toContain(exit?.snapshotKey);
   expect(pictures).toContain(exit?.snapshotKey?.replace('.jpg', '.json'));
+  const beside = await rig.clients.s3.send(
+    new GetObjectCommand({ Bucket: rig.names.resultBucket, Key: exit?.snapshotKey?.replace('.jpg', '.json') }),
+  );
+  const about = snapshotRecordSchema.parse(JSON.parse((await beside.Body?.transformToString()) ?? ''));
+  expect(about).toMatchObject({ key: exit?.snapshotKey, trackId: exit?.trackId });
   const items = await rig.detectionItems('dock-1');
   const item = items.find(({ trackId }) => trackId === exit?.trackId);
   expect(item).toMatchObject({ label: 'red', ended: true, snapshotKey: exit?.snapshotKey });

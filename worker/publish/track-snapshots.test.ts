@@ -52,6 +52,7 @@ test('keys are in UTC and sort by time', () => {
     'snapshots/dock-1/2026/11/24/080509042-91-4-0.jpg',
   );
   expect(snapshotKey('team/a', 'dock-1', '9', startMs)).toBe('team/a/dock-1/2026/11/24/080509042-9.jpg');
+  expect(snapshotKey('s', '..', '../9', startMs)).toBe('s/__/2026/11/24/080509042-.._9.jpg');
 });
 
 test('best: the clearly better views are captured, the last of them is stored once, when the track ends', async () => {

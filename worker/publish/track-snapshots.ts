@@ -113,7 +113,7 @@ export class TrackSnapshots {
     held.captures += 1;
     held.lastCaptureAtMs = frame.capturedAtMs;
     held.quality = quality;
-    const boxes = this.#settings.annotate ? all.map(({ box, label, score }) => ({ box, label, score })) : [];
+    const boxes = this.#settings.annotate ? all.map(labelledBox) : [];
     const before = held.pending;
     const captured = this.#ports.capture(frame, boxes);
     held.pending = before.then(async () => {
@@ -183,5 +183,14 @@ export function snapshotKey(prefix: string, cameraId: string, trackId: string, c
   const iso = new Date(capturedAtMs).toISOString();
   const [yyyy, mm, dd] = [iso.slice(0, 4), iso.slice(5, 7), iso.slice(8, 10)];
   const time = iso.slice(11, 23).replaceAll(/[:.]/g, '');
-  return `${prefix}/${cameraId}/${yyyy}/${mm}/${dd}/${time}-${trackId}.jpg`;
+  return `${prefix}/${pathSafe(cameraId)}/${yyyy}/${mm}/${dd}/${time}-${pathSafe(trackId)}.jpg`;
+}
+
+/** Ids of dots alone, or with slashes, would leave their folder where keys become files. */
+function pathSafe(part: string): string {
+  return part.replace(/[^A-Za-z0-9._-]/g, '_').replace(/^\.+$/, (dots) => '_'.repeat(dots.length));
+}
+
+function labelledBox({ box, label, score, text }: Detection): SnapshotBox {
+  return { box, label: text === undefined ? label : `${label} ${text.value}`, score };
 }
