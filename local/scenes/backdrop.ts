@@ -5,11 +5,11 @@
  * sides so that camera shake never shows an edge.
  */
 import { type Canvas, createCanvas, type SKRSContext2D } from '@napi-rs/canvas';
+import type { SeededRandom } from '../../core/seeded-random.ts';
 import { paintFrontages } from './buildings.ts';
 import { type CameraView, horizonY, type Point2, type Point3, projectPolygon } from './camera-view.ts';
 import type { Layout, Strip } from './layout.ts';
 import type { Palette } from './palettes.ts';
-import type { SeededRandom } from './random.ts';
 import { css, fillEllipse, fillPolygon, type Light, type Rgb } from './solid.ts';
 
 /** Pixels of overscan on each side at width 1280; larger than any shake. */

@@ -3,10 +3,10 @@
  * object of its own (people.ts).
  */
 import type { SKRSContext2D } from '@napi-rs/canvas';
+import type { SeededRandom } from '../../core/seeded-random.ts';
 import type { CameraView, Point2, Point3 } from './camera-view.ts';
 import { FigurePen, type Pose } from './figure-pen.ts';
 import { CLOTHES } from './people.ts';
-import type { SeededRandom } from './random.ts';
 import type { Rgb } from './solid.ts';
 
 export type BicycleLook = { frame: Rgb; wheelRadius: number; basket: boolean };

@@ -3,9 +3,9 @@
  * trees, painted from the farthest to the nearest. Invariant: none of it is an object that truth knows.
  */
 import type { SKRSContext2D } from '@napi-rs/canvas';
+import type { SeededRandom } from '../../core/seeded-random.ts';
 import type { Layout } from './layout.ts';
 import type { Palette } from './palettes.ts';
-import type { SeededRandom } from './random.ts';
 import { drawSolid, face, frustum, type Light, orientSolid, type Part, type Rgb } from './solid.ts';
 import { paintTree } from './tree.ts';
 

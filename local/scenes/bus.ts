@@ -2,7 +2,7 @@
  * Buses: city bus, double-decker and minibus, told from trucks by their bands of windows and the lit sign in front.
  * Invariant: one convex body; everything else is a decal on it.
  */
-import type { SeededRandom } from './random.ts';
+import type { SeededRandom } from '../../core/seeded-random.ts';
 import { extruded, face, type Rgb } from './solid.ts';
 import { type PlateStyle, plateMounts, type Vehicle } from './vehicle.ts';
 import { BUS_PAINTS, GLASS, lamps, onBothSides, rectangle, shade, wheels } from './vehicle-parts.ts';

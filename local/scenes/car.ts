@@ -2,7 +2,7 @@
  * Cars: sedan, hatchback, off-roader, estate and taxi, each a convex body with a glazed cabin on it, stretched and painted
  * by the random source. Invariant: a car stays below 1.9 m, which no truck or bus does.
  */
-import type { SeededRandom } from './random.ts';
+import type { SeededRandom } from '../../core/seeded-random.ts';
 import { extruded, face, frustum, type Rgb } from './solid.ts';
 import { type PlateStyle, plateMounts, type Vehicle } from './vehicle.ts';
 import {

@@ -4,7 +4,7 @@
  * every machine.
  */
 import { type Canvas, createCanvas } from '@napi-rs/canvas';
-import { SeededRandom } from './random.ts';
+import { SeededRandom } from '../../core/seeded-random.ts';
 
 export type GrainTile = { canvas: Canvas; slackPx: number };
 

@@ -4,8 +4,9 @@
  * world metres once. Invariant: paths of vehicles do not cross each other; a pedestrian crossing is declared, so that
  * traffic can give way to it.
  */
+
+import type { SeededRandom } from '../../core/seeded-random.ts';
 import type { CameraView, Point2 } from './camera-view.ts';
-import type { SeededRandom } from './random.ts';
 import { layRoad } from './road-layout.ts';
 import type { VehicleLabel } from './vehicle.ts';
 import { layDock, layParking } from './yard-layout.ts';

@@ -4,8 +4,8 @@
  * loops with the traffic.
  */
 import type { SKRSContext2D } from '@napi-rs/canvas';
+import type { SeededRandom } from '../../core/seeded-random.ts';
 import { type CameraView, projectPoint } from './camera-view.ts';
-import type { SeededRandom } from './random.ts';
 import type { SceneState } from './scene.ts';
 import type { Light } from './solid.ts';
 

@@ -3,11 +3,11 @@
  * be painted over it. Invariant: a sprite's hulls cover what it hides, so truth's visible share takes it into account.
  */
 import { type Canvas, createCanvas } from '@napi-rs/canvas';
+import type { SeededRandom } from '../../core/seeded-random.ts';
 import { OVERSCAN_PX } from './backdrop.ts';
 import { type Point2, projectPoint } from './camera-view.ts';
 import type { Layout } from './layout.ts';
 import type { Palette } from './palettes.ts';
-import type { SeededRandom } from './random.ts';
 import { css, fillEllipse, fillPolygon, type Rgb } from './solid.ts';
 import { paintTree } from './tree.ts';
 

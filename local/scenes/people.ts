@@ -3,9 +3,9 @@
  * is projected joint by joint, so it is right from every side and at every distance; its legs follow the distance walked.
  */
 import type { SKRSContext2D } from '@napi-rs/canvas';
+import type { SeededRandom } from '../../core/seeded-random.ts';
 import type { CameraView, Point2, Point3 } from './camera-view.ts';
 import { FigurePen, type Pose } from './figure-pen.ts';
-import type { SeededRandom } from './random.ts';
 import type { Rgb } from './solid.ts';
 
 export type PersonLook = {

@@ -2,10 +2,11 @@
  * Streets, crossings and highways: parallel lanes, with cycle lanes, kerbs, pavements, verges and a zebra beside and
  * across them. Invariant: outside a declared crossing no walkway touches a lane.
  */
+
+import type { SeededRandom } from '../../core/seeded-random.ts';
 import type { Point2 } from './camera-view.ts';
 import { dashes, line, patch } from './ground-marks.ts';
 import type { Layout } from './layout.ts';
-import type { SeededRandom } from './random.ts';
 
 export function layRoad(layout: Layout, random: SeededRandom, cameraSide: number): void {
   const highway = layout.kind === 'highway';

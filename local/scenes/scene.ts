@@ -4,6 +4,7 @@
  * at any time, in any order, on any machine. Invariant: what `state` reports is what `draw` paints, shake included.
  */
 import type { Canvas, SKRSContext2D } from '@napi-rs/canvas';
+import { hashOf, SeededRandom } from '../../core/seeded-random.ts';
 import { OVERSCAN_PX, paintBackdrop } from './backdrop.ts';
 import { drawBicycle } from './bicycle.ts';
 import type { Point2 } from './camera-view.ts';
@@ -15,7 +16,6 @@ import { footprintOf, inPainterOrder, type Standing } from './painter-order.ts';
 import { type Backdrop, backdrops, palettes } from './palettes.ts';
 import { drawPerson, drawRider } from './people.ts';
 import { drawPlate, plateOutline } from './plates.ts';
-import { hashOf, SeededRandom } from './random.ts';
 import { drawShadow } from './shadows.ts';
 import { drawSolid } from './solid.ts';
 import { type Actor, actorAt, createTimetable, type Timetable } from './traffic.ts';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { SeededRandom } from '../../core/seeded-random.ts';
 import { createLayout, sceneKinds } from './layout.ts';
 import { inPainterOrder } from './painter-order.ts';
-import { SeededRandom } from './random.ts';
 import { actorAt, createTimetable, overlaps } from './traffic.ts';
 import { convexHull, polygonArea, VisibilityGrid } from './visibility.ts';
 

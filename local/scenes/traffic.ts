@@ -5,11 +5,11 @@
  * crossing while persons are on it; in a quiet window nothing moves and nothing is parked.
  */
 
+import type { SeededRandom } from '../../core/seeded-random.ts';
 import { type BicycleLook, bicycleLook } from './bicycle.ts';
 import type { Point2 } from './camera-view.ts';
 import type { Crossing, Lane, Layout, Spot, Walkway } from './layout.ts';
 import { type PersonLook, personLook } from './people.ts';
-import type { SeededRandom } from './random.ts';
 import { type Light, type OrientedSolid, orientSolid } from './solid.ts';
 import type { Vehicle } from './vehicle.ts';
 import { buildVehicle } from './vehicles.ts';

@@ -1,7 +1,7 @@
 /** A tree: a trunk and a crown of overlapping blobs, lighter towards the top, with its shadow on the ground. */
 import type { SKRSContext2D } from '@napi-rs/canvas';
+import type { SeededRandom } from '../../core/seeded-random.ts';
 import { type CameraView, type Point2, projectPoint } from './camera-view.ts';
-import type { SeededRandom } from './random.ts';
 import { css, fillEllipse, type Rgb } from './solid.ts';
 
 export function paintTree(

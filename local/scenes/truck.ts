@@ -2,8 +2,9 @@
  * Trucks: a chassis, a cab, and what they carry: a box, a tank, a tub with a heap, or loose crates.
  * Invariant: cab and cargo share a layer and never overlap along y, so the camera's side decides which is painted first.
  */
+
+import type { SeededRandom } from '../../core/seeded-random.ts';
 import type { Point2, Point3 } from './camera-view.ts';
-import type { SeededRandom } from './random.ts';
 import { extruded, type Face, face, frustum, type Part, type Rgb } from './solid.ts';
 import { type PlateStyle, plateMounts, type Vehicle } from './vehicle.ts';
 import {

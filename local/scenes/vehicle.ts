@@ -2,8 +2,9 @@
  * What every vehicle here is: a label, its measures, a solid, and the same plate in front and behind.
  * Local axes: y forward, x right, z up, metres, origin on the ground below the middle.
  */
+
+import type { SeededRandom } from '../../core/seeded-random.ts';
 import type { Point3 } from './camera-view.ts';
-import type { SeededRandom } from './random.ts';
 import type { Rgb, Solid } from './solid.ts';
 
 export type VehicleLabel = 'car' | 'truck' | 'bus';

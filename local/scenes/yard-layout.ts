@@ -2,10 +2,11 @@
  * Places where vehicles stand: a car park with its aisle and rows of bays, and a loading dock before a long wall.
  * Invariant: bays and docks lie beside the lanes, so what is parked never stands in the way of what drives.
  */
+
+import type { SeededRandom } from '../../core/seeded-random.ts';
 import type { Point2 } from './camera-view.ts';
 import { line, patch } from './ground-marks.ts';
 import type { Layout } from './layout.ts';
-import type { SeededRandom } from './random.ts';
 
 /** Rows of bays on both sides of one or two aisles. */
 export function layParking(layout: Layout, random: SeededRandom): void {

@@ -7,9 +7,9 @@
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createCanvas } from '@napi-rs/canvas';
+import { SeededRandom } from '../../core/seeded-random.ts';
 import { sceneKinds } from '../../local/scenes/layout.ts';
 import { heldOutBackdrops, trainingBackdrops } from '../../local/scenes/palettes.ts';
-import { SeededRandom } from '../../local/scenes/random.ts';
 import { createScene } from '../../local/scenes/scene.ts';
 import { countsAsTruth } from '../../local/scenes/truth.ts';
 

@@ -1,0 +1,150 @@
+/**
+ * Carries a decision out on the modelled world, step by step under the conditions of aws/apply.ts; any step may fail.
+ * Invariant: a camera's state is written before a worker's list names it, and a silent worker's list is emptied before
+ * its cameras go to somebody else, as in the real one.
+ */
+import { assignmentsOf, sameAssignments } from '../control/assign.ts';
+import type { CameraChange, ControlDecision } from '../control/decide.ts';
+import { type FleetObservation, hasEnded, isDead, isLeaving } from '../control/observation.ts';
+import type { CameraState } from '../fleet-state.ts';
+import type { SeededRandom } from '../seeded-random.ts';
+import type { FleetWorld } from './fleet-world.ts';
+
+/** What control alone writes; everything else of the stored state stays. */
+const controlAttributes = [
+  'phase',
+  'phaseReason',
+  'phaseSinceMs',
+  'ownerWorkerId',
+  'epoch',
+  'ownedSinceMs',
+  'releaseRequestedAtMs',
+  'silentSinceMs',
+  'accountedThroughMs',
+] as const satisfies readonly (keyof CameraState)[];
+
+/** @throws RangeError when the decision orders a size that the group does not have. */
+export function applyToWorld(
+  world: FleetWorld,
+  observation: FleetObservation,
+  decision: ControlDecision,
+  random: SeededRandom,
+): void {
+  const failureRate = world.input.settings.stepFailureRate;
+  const succeeds = () => {
+    const isFailed = failureRate > 0 && random.chance(failureRate);
+    if (isFailed) world.count('step failed');
+    return !isFailed;
+  };
+  const heldBack = disarmSilentOwners(world, observation, decision, succeeds);
+  const mayChange = ({ ownerWorkerId }: CameraState) => ownerWorkerId === undefined || !heldBack.has(ownerWorkerId);
+  const { plan } = decision;
+  if (plan.setInstances !== null && succeeds()) world.cloud.setGroupSize(plan.setInstances);
+  writeCameras(world, observation, decision, mayChange, succeeds);
+  for (const { workerId, ...drain } of plan.drains) {
+    if (!succeeds()) continue;
+    world.changeItem(workerId, (item) => ({ ...item, drain: item.drain ?? { sinceMs: decision.nowMs, ...drain } }));
+  }
+  for (const { taskArn } of plan.stops) if (succeeds()) world.cloud.stopTask(taskArn, 'stopped');
+  giveBack(world, decision, succeeds);
+  bury(world, decision, succeeds);
+}
+
+type Succeeds = () => boolean;
+
+function disarmSilentOwners(
+  world: FleetWorld,
+  { workers }: FleetObservation,
+  { changes, departures, nowMs, policy }: ControlDecision,
+  succeeds: Succeeds,
+): ReadonlySet<string> {
+  const losing = new Set<string | undefined>();
+  for (const { ownership, observed } of changes) {
+    if (ownership?.kind === 'give' || ownership?.kind === 'disown') losing.add(observed.ownerWorkerId);
+  }
+  for (const { state } of departures) losing.add(state.ownerWorkerId);
+  const heldBack = new Set<string>();
+  for (const worker of workers) {
+    const isSilent = isDead(worker, nowMs, policy.workerDeadAfterMs) && !hasEnded(worker);
+    if (!losing.has(worker.workerId) || !isSilent || Object.keys(worker.assignments ?? {}).length === 0) continue;
+    const hasSpoken = heartbeatOf(world, worker.workerId) !== worker.heartbeatAtMs;
+    if (hasSpoken || !succeeds()) heldBack.add(worker.workerId);
+    else world.changeItem(worker.workerId, (item) => ({ ...item, assignments: {} }));
+  }
+  return heldBack;
+}
+
+function heartbeatOf(world: FleetWorld, workerId: string): number | undefined {
+  return world.workers.get(workerId)?.heartbeatAtMs ?? world.items.get(workerId)?.heartbeatAtMs;
+}
+
+function writeCameras(
+  world: FleetWorld,
+  observation: FleetObservation,
+  decision: ControlDecision,
+  mayChange: (state: CameraState) => boolean,
+  succeeds: Succeeds,
+): void {
+  const written = new Map<string, CameraState>();
+  const cleanGives = new Set<string>();
+  for (const change of decision.changes) {
+    if (change.ownership !== null && !mayChange(change.observed)) continue;
+    if (!succeeds() || !writeCamera(world, change)) continue;
+    written.set(change.cameraId, change.next);
+    if (change.ownership?.kind === 'give' && change.ownership.clean) cleanGives.add(change.cameraId);
+  }
+  const states = observation.cameras.map((state) => written.get(state.cameraId) ?? state);
+  const drained = new Set(decision.plan.drains.map(({ workerId }) => workerId));
+  const ownedBy = Map.groupBy(states, (state) => state.ownerWorkerId);
+  for (const worker of observation.workers) {
+    const { workerId } = worker;
+    const isListening = !isDead(worker, decision.nowMs, decision.policy.workerDeadAfterMs) && !isLeaving(worker);
+    if (!isListening || drained.has(workerId)) continue;
+    const list = assignmentsOf(worker, ownedBy.get(workerId) ?? [], cleanGives);
+    if (sameAssignments(list, worker.assignments ?? {}) || !succeeds()) continue;
+    world.changeItem(workerId, (item) => ({ ...item, assignments: list }));
+  }
+}
+
+/** @returns false when the state is no longer the one that the change was decided on. */
+function writeCamera(world: FleetWorld, { cameraId, observed, next, ownership, ledger }: CameraChange): boolean {
+  const stored = world.states.get(cameraId);
+  if (stored === undefined) return false;
+  if (ownership !== null && (stored.ownerWorkerId !== observed.ownerWorkerId || stored.epoch !== observed.epoch)) {
+    return false;
+  }
+  if (ledger.length > 0 && stored.accountedThroughMs !== observed.accountedThroughMs) return false;
+  const result: CameraState = { ...stored };
+  const fields: Record<string, unknown> = result;
+  for (const attribute of controlAttributes) {
+    const after = next[attribute];
+    if (after === observed[attribute]) continue;
+    if (after === undefined) delete fields[attribute];
+    else fields[attribute] = after;
+  }
+  world.states.set(cameraId, result);
+  world.stateWritten(stored, result);
+  return true;
+}
+
+/** A task is given back before its instance is terminated. */
+function giveBack(world: FleetWorld, { plan }: ControlDecision, succeeds: Succeeds): void {
+  if (plan.setTasks !== null) {
+    if (!succeeds()) return;
+    world.cloud.setServiceSize(plan.setTasks);
+  }
+  for (const { instanceId, decrement } of plan.terminations) {
+    if (succeeds()) world.terminateInstance(instanceId, decrement);
+  }
+}
+
+function bury(world: FleetWorld, { buried }: ControlDecision, succeeds: Succeeds): void {
+  for (const worker of buried) {
+    if (heartbeatOf(world, worker.workerId) !== worker.heartbeatAtMs || !succeeds()) continue;
+    world.items.delete(worker.workerId);
+    world.changed();
+    if (!hasEnded(worker) && worker.taskArn !== undefined && succeeds()) {
+      world.cloud.stopTask(worker.taskArn, 'stopped');
+    }
+  }
+}

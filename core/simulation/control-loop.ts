@@ -1,0 +1,209 @@
+/**
+ * The control loop of one fleet in virtual time: the minute and the events start runs, one at a time, as
+ * functions/reconcile-fleet.ts does; each observes, calls the very `decide` of production, and applies.
+ * Invariant: a run whose decision is known to be empty is not thought through again, and skipping it changes nothing but
+ * the time that the simulation takes (test/simulation proves it on small worlds).
+ */
+import { type ControlDecision, decide } from '../control/decide.ts';
+import { demandHorizonMs } from '../control/demand.ts';
+import { instancesToSample, leadTimeMs, withLeadTimeSamples } from '../control/lead-time.ts';
+import { type FleetObservation, instanceOf, isDead, isLeaving } from '../control/observation.ts';
+import { handoverMs } from '../control/policy.ts';
+import { SeededRandom } from '../seeded-random.ts';
+import { applyToWorld } from './apply-to-world.ts';
+import type { FleetWorld } from './fleet-world.ts';
+import { type ObservationPart, observationParts, WorldObserver } from './observe-world.ts';
+import { drawMs, drawSpells } from './settings.ts';
+
+/** Runs in a row for calls that came meanwhile (functions/reconcile-fleet.ts). */
+const runsMax = 5;
+
+export type ControlLoopOptions = {
+  /** False: every run is thought through. */
+  skipQuietRuns: boolean;
+  /** Sees every decision and what it was made on, before it is applied. */
+  onDecision?: (decision: ControlDecision, observation: FleetObservation) => void;
+};
+
+export class ControlLoop {
+  /** Runs, and those of them that were thought through. */
+  runs = 0;
+  decisions = 0;
+  readonly #world: FleetWorld;
+  readonly #observer: WorldObserver;
+  readonly #options: ControlLoopOptions;
+  readonly #throttlings: { startMs: number; endMs: number; part: ObservationPart }[];
+  /** Starts and ends of windows, each sorted: instants at which the calendar alone changes a decision. */
+  readonly #startsMs: number[];
+  readonly #endsMs: number[];
+  #isRunning = false;
+  #isAsked = false;
+  /** With nothing changed, the decision is empty until then. */
+  #quietUntilMs = Number.NEGATIVE_INFINITY;
+
+  constructor(world: FleetWorld, options: ControlLoopOptions) {
+    const { seed, settings, policy, toMs } = world.input;
+    this.#world = world;
+    this.#options = options;
+    this.#observer = new WorldObserver(world);
+    const random = new SeededRandom(`${seed}/throttlings`);
+    this.#throttlings = drawSpells(
+      random,
+      settings.throttlingsPerDay / 24,
+      settings.throttlingMs,
+      world.startMs,
+      toMs,
+    ).map((spell) => ({ ...spell, part: random.pick(observationParts) }));
+    const intervals = [...world.cameras.values()].flatMap((camera) => camera.intervals);
+    this.#startsMs = sortedOnce(intervals.map(({ startMs }) => startMs));
+    this.#endsMs = sortedOnce(intervals.map(({ endMs }) => endMs));
+    world.onTrigger = () => this.#ask();
+    this.#tick(policy.reconcileIntervalMs);
+  }
+
+  #tick(intervalMs: number): void {
+    const { queue, nowMs } = this.#world;
+    queue.at(nowMs + intervalMs, () => {
+      this.#tick(intervalMs);
+      this.#ask();
+    });
+  }
+
+  #ask(): void {
+    if (this.#isRunning) {
+      this.#isAsked = true;
+      return;
+    }
+    this.#run(1);
+  }
+
+  #run(inARow: number): void {
+    const world = this.#world;
+    const { nowMs, queue, input } = world;
+    this.#isRunning = true;
+    this.runs += 1;
+    const random = new SeededRandom(`${input.seed}/run/${nowMs}`);
+    const finish = this.#think(random);
+    queue.at(nowMs + drawMs(random, input.settings.runMs), () => {
+      finish?.();
+      if (this.#isAsked && inARow < runsMax) {
+        this.#isAsked = false;
+        this.#run(inARow + 1);
+        return;
+      }
+      this.#isRunning = false;
+      this.#isAsked = false;
+    });
+  }
+
+  /** @returns what is to be done at the end of the run; null: nothing. */
+  #think(random: SeededRandom): (() => void) | null {
+    const world = this.#world;
+    const { nowMs, input } = world;
+    const spell = this.#throttlings.find(({ startMs, endMs }) => startMs <= nowMs && nowMs < endMs);
+    const isQuiet = !world.hasChanged && nowMs < this.#quietUntilMs && spell === undefined;
+    if (isQuiet && this.#options.skipQuietRuns) return null;
+    this.decisions += 1;
+    world.hasChanged = false;
+    if (spell !== undefined) {
+      world.count(`unreadable: ${spell.part}`);
+      world.changed();
+    }
+    const seen = this.#observer.observe(input.policy, random, spell?.part ?? null);
+    if (seen === null) return null;
+    if (seen.isStale) world.changed();
+    const { observation } = seen;
+    const decision = decide(observation, input.policy, nowMs);
+    this.#options.onDecision?.(decision, observation);
+    // A worker that is cut off looks well until its last heartbeat is old.
+    const isWell = [...world.workers.values()].every((worker) => !worker.isCut);
+    const isSettledNow = isWell && isSettled(observation, decision);
+    this.#quietUntilMs = isSettledNow ? this.#nextBoundaryMs() : Number.NEGATIVE_INFINITY;
+    return () => {
+      applyToWorld(world, observation, decision, random);
+      this.#learn(observation, decision);
+    };
+  }
+
+  #learn(observation: FleetObservation, { plan }: ControlDecision): void {
+    const world = this.#world;
+    const { workers, containerInstances } = observation;
+    const candidates = instancesToSample(
+      observation.fleet,
+      workers.map((worker) => ({ worker, instanceId: instanceOf(worker, containerInstances) })),
+    );
+    const launched = new Map(world.cloud.instances.map(({ instanceId, launchedAtMs }) => [instanceId, launchedAtMs]));
+    const learned = candidates.length === 0 ? null : withLeadTimeSamples(observation.fleet, candidates, launched);
+    const { lowerDemandSinceMs: _, ...kept } = world.fleetItem;
+    if (learned !== null) world.changed();
+    world.fleetItem = {
+      ...kept,
+      ...(plan.lowerDemandSinceMs === null ? {} : { lowerDemandSinceMs: plan.lowerDemandSinceMs }),
+      ...(learned === null ? {} : { leadTimeSamplesMs: learned.samplesMs, leadTimeInstanceIds: learned.instanceIds }),
+    };
+  }
+
+  /** The next instant at which a window comes within the lead time, is to be assigned, opens or closes. */
+  #nextBoundaryMs(): number {
+    const { nowMs, fleetItem, input } = this.#world;
+    const { policy } = input;
+    const leadMs = leadTimeMs(fleetItem.leadTimeSamplesMs ?? [], policy);
+    // At exactly that instant it may not count yet: then the next run is thought through as well.
+    const aheadOfStartMs = [demandHorizonMs(policy, leadMs), policy.reconcileIntervalMs + handoverMs, 0];
+    const boundaries = aheadOfStartMs.map((aheadMs) => firstFrom(this.#startsMs, nowMs + aheadMs) - aheadMs);
+    return Math.min(firstFrom(this.#endsMs, nowMs), ...boundaries);
+  }
+}
+
+/**
+ * Did the decision change nothing, and will it be as empty a minute later when nothing happens? Whatever waits for time
+ * to pass (a boot, a grace, a dead worker's item, a camera that does not run yet) answers no.
+ */
+function isSettled({ workers, fleet, missing, group }: FleetObservation, decision: ControlDecision): boolean {
+  const { plan, changes, departures, buried, nowMs, policy } = decision;
+  if (missing.length > 0 || departures.length > 0 || buried.length > 0) return false;
+  if (plan.setInstances !== null || plan.setTasks !== null || plan.terminations.length > 0) return false;
+  if (plan.drains.length > 0 || plan.stops.length > 0 || plan.shed.size > 0) return false;
+  if (plan.lowerDemandSinceMs !== null || fleet.lowerDemandSinceMs !== undefined) return false;
+  if (group === null || group.instances.some(({ lifecycleState }) => lifecycleState !== 'InService')) return false;
+  if (workers.length !== group.desired || group.desired !== group.instances.length) return false;
+  const isServing = (worker: (typeof workers)[number]) =>
+    worker.lifecycle === 'ready' && !isLeaving(worker) && !isDead(worker, nowMs, policy.workerDeadAfterMs);
+  if (!workers.every(isServing)) return false;
+  const byId = new Map(workers.map((worker) => [worker.workerId, worker]));
+  const next = new Map(changes.map((change) => [change.cameraId, change]));
+  return decision.demands.every((demand) => {
+    const change = next.get(demand.cameraId);
+    if (change !== undefined && !isAccountingOnly(change)) return false;
+    const { ownerWorkerId } = demand;
+    if (ownerWorkerId === null) return !demand.assignNow;
+    const owner = byId.get(ownerWorkerId);
+    const report = owner?.running[demand.cameraId];
+    const given = owner?.assignments?.[demand.cameraId];
+    return demand.assignNow && report?.state === 'running' && report.epoch === given?.epoch;
+  });
+}
+
+function isAccountingOnly({ ownership, observed, next }: ControlDecision['changes'][number]): boolean {
+  return (
+    ownership === null &&
+    next.phase === observed.phase &&
+    next.phaseReason === observed.phaseReason &&
+    next.silentSinceMs === observed.silentSinceMs
+  );
+}
+
+function sortedOnce(values: readonly number[]): number[] {
+  return [...new Set(values)].sort((a, b) => a - b);
+}
+
+/** First of the sorted instants at or after `fromMs`; infinity when there is none. */
+function firstFrom(sorted: readonly number[], fromMs: number): number {
+  let low = 0;
+  for (let high = sorted.length; low < high; ) {
+    const middle = (low + high) >> 1;
+    if ((sorted[middle] as number) >= fromMs) high = middle;
+    else low = middle + 1;
+  }
+  return sorted[low] ?? Number.POSITIVE_INFINITY;
+}

@@ -1,0 +1,297 @@
+/**
+ * One fleet in virtual time: its tables, its modelled cloud, workers and cameras, and the events that run between them.
+ * The control loop (control-loop.ts) reads it through observations and changes it through applied decisions alone.
+ * Invariant: the tables' items are replaced, never changed, so that an observation stays what it was.
+ */
+import { defaultPolicy } from '../control/policy.ts';
+import type { CameraState, FleetItem, FleetPolicy, WorkerItem } from '../fleet-state.ts';
+import type { parseCameraRow } from '../parse-camera-row.ts';
+import { SeededRandom } from '../seeded-random.ts';
+import { EventQueue } from './event-queue.ts';
+import { type BlindCause, drawSilences, ModelCamera, WatchAccount } from './model-camera.ts';
+import { ModelCloud, type ModelInstance } from './model-cloud.ts';
+import { ModelWorker } from './model-worker.ts';
+import { newState } from './new-state.ts';
+import { drawMs, drawSpells, type SimulationSettings } from './settings.ts';
+import { drawWorkerFault } from './worker-faults.ts';
+
+/** Before the span that is asked about, so that the fleet is in the middle of its life when it begins. */
+export const warmUpMs = 2 * 3_600_000;
+
+/** A row's verdict, under the id that the account gives it when the row has none. */
+export type ModelRow = ReturnType<typeof parseCameraRow> & { cameraId: string };
+
+export type FleetWorldInput = {
+  seed: string;
+  fleet: string;
+  rows: readonly ModelRow[];
+  policy: FleetPolicy;
+  settings: SimulationSettings;
+  fromMs: number;
+  toMs: number;
+};
+
+/** Somebody who looks on and must not interfere: the invariants of test/simulation. */
+export type Witness = {
+  publishes(cameraId: string, workerId: string, epoch: number, world: FleetWorld): void;
+  terminates(instance: ModelInstance, world: FleetWorld): void;
+};
+
+export class FleetWorld {
+  readonly input: FleetWorldInput;
+  readonly queue = new EventQueue();
+  readonly clock = { nowMs: 0 };
+  readonly cameras = new Map<string, ModelCamera>();
+  readonly states = new Map<string, CameraState>();
+  readonly workers = new Map<string, ModelWorker>();
+  readonly items = new Map<string, WorkerItem>();
+  readonly cloud: ModelCloud;
+  readonly account: WatchAccount;
+  readonly startMs: number;
+  fleetItem: FleetItem;
+  /** Something that control could read has changed since it looked last. */
+  hasChanged = true;
+  /** Faults that have happened, by name. */
+  readonly faults: Record<string, number> = {};
+  /** Called when an event calls for a run of the control loop. */
+  onTrigger: () => void = () => {};
+  witness: Witness | null = null;
+  readonly #events: SeededRandom;
+
+  constructor(input: FleetWorldInput) {
+    const { seed, fleet, settings, fromMs, toMs, policy } = input;
+    this.input = input;
+    this.startMs = fromMs - warmUpMs;
+    this.clock.nowMs = this.startMs;
+    this.account = new WatchAccount(fromMs, toMs, this.startMs);
+    this.fleetItem = { fleet, schemaVersion: 1 };
+    this.#events = new SeededRandom(`${seed}/events`);
+    for (const row of input.rows) this.#addCamera(row);
+    this.cloud = new ModelCloud({
+      ...{ seed, settings, queue: this.queue, clock: this.clock },
+      bounds: { min: 0, max: Math.max(policy.maxWorkers, policy.minWorkers) },
+      shortages: drawSpells(
+        new SeededRandom(`${seed}/shortages`),
+        settings.shortagesPerWeek / 168,
+        settings.shortageMs,
+        this.startMs,
+        toMs,
+      ),
+      listener: {
+        launched: () => this.changed(),
+        registered: () => this.deliver(() => {}),
+        launchFailed: () => {
+          this.count('launch failed');
+          this.deliver(() => {});
+        },
+        spotNotice: (instance) => this.#spotNotice(instance),
+        taskRunning: (instance, taskId, random) => this.#workerStarts(instance, taskId, random),
+        taskEnded: (taskId, why) => this.#taskEnded(taskId, why),
+        instanceEnded: () => this.changed(),
+        isProtected: (taskId) => (this.workers.get(taskId)?.running.size ?? 0) > 0,
+      },
+    });
+  }
+
+  get nowMs(): number {
+    return this.clock.nowMs;
+  }
+
+  changed(): void {
+    this.hasChanged = true;
+  }
+
+  count(fault: string): void {
+    this.faults[fault] = (this.faults[fault] ?? 0) + 1;
+  }
+
+  /** Plays everything up to, not including, `untilMs`. */
+  playUntil(untilMs: number): void {
+    while (this.queue.nextAtMs < untilMs) {
+      const event = this.queue.take();
+      if (event === undefined) break;
+      this.clock.nowMs = event.atMs;
+      event.happen();
+    }
+    this.clock.nowMs = untilMs;
+  }
+
+  /** An event on its way through EventBridge: late, lost or twice; its arrival starts the control loop. */
+  deliver(arrive: () => void): void {
+    this.changed();
+    const { eventDelayMs, eventLossRate, eventRepeatRate } = this.input.settings;
+    const isLost = this.#events.chance(eventLossRate);
+    const isRepeated = this.#events.chance(eventRepeatRate);
+    if (isLost) this.count('event lost');
+    if (isRepeated) this.count('event repeated');
+    const copies = (isLost ? 0 : 1) + (isRepeated ? 1 : 0);
+    for (let copy = 0; copy < copies; copy += 1) {
+      this.queue.at(this.nowMs + drawMs(this.#events, eventDelayMs), () => {
+        arrive();
+        this.changed();
+        this.onTrigger();
+      });
+    }
+  }
+
+  changeItem(workerId: string, change: (item: WorkerItem) => WorkerItem): boolean {
+    const item = this.items.get(workerId);
+    if (item === undefined) return false;
+    this.items.set(workerId, change(item));
+    this.changed();
+    this.workers.get(workerId)?.look();
+    return true;
+  }
+
+  /** A row as camera-changed leaves it behind. */
+  #addCamera({ cameraId, camera, issues }: ModelRow): void {
+    const { seed, fleet, settings, toMs } = this.input;
+    this.states.set(cameraId, newState(fleet, { cameraId, camera, issues }, this.startMs));
+    if (camera === null) return;
+    const silences = drawSilences(new SeededRandom(`${seed}/camera/${cameraId}`), settings, this.startMs, toMs);
+    const model = new ModelCamera(camera, silences, this.startMs, toMs);
+    this.cameras.set(cameraId, model);
+    for (const { startMs, endMs } of model.intervals) {
+      this.queue.at(startMs, () => this.#windowOpens(model, startMs));
+      this.queue.at(endMs, () => this.#windowCloses(model, endMs));
+    }
+    for (const { startMs, endMs } of silences) {
+      this.queue.at(Math.max(startMs, this.startMs), () => this.#mediaChanges(model, false));
+      this.queue.at(endMs, () => this.#mediaChanges(model, true));
+    }
+  }
+
+  #windowOpens(model: ModelCamera, startMs: number): void {
+    model.isScheduled = true;
+    model.cause = 'late';
+    if (model.watchers.size > 0) this.account.windowServed(startMs, 0);
+    else model.awaitedSinceMs = startMs;
+    this.account.classify(model, this.nowMs);
+  }
+
+  #windowCloses(model: ModelCamera, endMs: number): void {
+    const { awaitedSinceMs } = model;
+    model.isScheduled = false;
+    model.awaitedSinceMs = null;
+    if (awaitedSinceMs !== null) this.account.windowServed(awaitedSinceMs, endMs - awaitedSinceMs);
+    this.account.classify(model, this.nowMs);
+  }
+
+  #mediaChanges(model: ModelCamera, isSending: boolean): void {
+    model.isSending = isSending;
+    if (isSending && model.watchers.size === 0) model.cause = 'returning';
+    this.account.classify(model, this.nowMs);
+    for (const workerId of model.watchers) this.workers.get(workerId)?.mediaChanged(model.camera.cameraId);
+    if (!isSending) this.count('camera fell silent');
+    if (!isSending) return;
+    // The metric shows this period, and the next one for certain, some minutes later.
+    const periodEndMs = (Math.floor(this.nowMs / activityPeriodMs) + 1) * activityPeriodMs;
+    for (const endMs of [periodEndMs, periodEndMs + activityPeriodMs]) {
+      this.queue.at(endMs + this.input.settings.metricLagMs, () => this.changed());
+    }
+  }
+
+  #spotNotice(instance: ModelInstance): void {
+    this.count('Spot notice');
+    const { taskId } = instance;
+    if (taskId === null) return;
+    const drain = { sinceMs: this.nowMs, reason: 'EC2 takes its Spot instance back' };
+    this.deliver(() => this.changeItem(taskId, (item) => ({ ...item, drain: item.drain ?? drain })));
+  }
+
+  #workerStarts({ instanceId }: ModelInstance, taskId: string, random: SeededRandom): void {
+    const { settings, fleet } = this.input;
+    const mark = (workerId: string, attribute: 'readyAtMs' | 'drainedAtMs') =>
+      this.deliver(() =>
+        this.changeItem(workerId, (item) => ({ ...item, [attribute]: item[attribute] ?? this.nowMs })),
+      );
+    const worker = new ModelWorker({
+      ...{ workerId: taskId, instanceId, random, settings, queue: this.queue, clock: this.clock },
+      listener: {
+        itemOf: (workerId) => this.items.get(workerId) ?? null,
+        watches: (cameraId, workerId, epoch) => this.#watches(cameraId, workerId, epoch),
+        stopsWatching: (cameraId, workerId, cause) => this.#stopsWatching(cameraId, workerId, cause),
+        releases: (cameraId, workerId, epoch) => this.#releases(cameraId, workerId, epoch),
+        isReady: (workerId) => mark(workerId, 'readyAtMs'),
+        isDrained: (workerId) => mark(workerId, 'drainedAtMs'),
+        lastMediaAtMs: (cameraId, atMs) => this.cameras.get(cameraId)?.lastSentAtMs(atMs) ?? null,
+        reported: () => this.changed(),
+      },
+    });
+    this.workers.set(taskId, worker);
+    this.items.set(taskId, {
+      ...{ fleet, workerId: taskId, schemaVersion: 1, heartbeatAtMs: this.nowMs, startedAtMs: this.nowMs },
+      ...{ taskArn: taskId, instanceId, lifecycle: 'starting', running: {}, expiresAt: 0 },
+    });
+    this.changed();
+    drawWorkerFault(worker, random, this);
+  }
+
+  #taskEnded(taskId: string, why: 'terminated' | 'spot' | 'stopped' | 'crashed'): void {
+    const worker = this.workers.get(taskId);
+    worker?.end(why === 'spot' ? 'spot' : why === 'crashed' ? 'worker-lost' : 'moving');
+    this.workers.delete(taskId);
+    const item = this.items.get(taskId);
+    if (worker !== undefined && item !== undefined) this.items.set(taskId, worker.described(item));
+    this.deliver(() => this.changeItem(taskId, (seen) => ({ ...seen, stoppedAtMs: seen.stoppedAtMs ?? this.nowMs })));
+  }
+
+  #watches(cameraId: string, workerId: string, epoch: number): void {
+    const model = this.cameras.get(cameraId);
+    if (model === undefined) return;
+    model.watchers.add(workerId);
+    this.witness?.publishes(cameraId, workerId, epoch, this);
+    if (model.awaitedSinceMs !== null) {
+      this.account.windowServed(model.awaitedSinceMs, this.nowMs - model.awaitedSinceMs);
+      model.awaitedSinceMs = null;
+    }
+    this.account.classify(model, this.nowMs);
+  }
+
+  #stopsWatching(cameraId: string, workerId: string, cause: BlindCause): void {
+    const model = this.cameras.get(cameraId);
+    if (model === undefined || !model.watchers.delete(workerId)) return;
+    // A drain for Spot gives cameras up as any other does; the cause is Spot all the same.
+    const isSpot = this.items.get(workerId)?.drain?.reason.includes('Spot') === true;
+    model.cause = isSpot ? 'spot' : cause;
+    this.account.classify(model, this.nowMs);
+  }
+
+  #releases(cameraId: string, workerId: string, epoch: number): void {
+    const state = this.states.get(cameraId);
+    if (state === undefined || state.ownerWorkerId !== workerId || state.epoch !== epoch) return;
+    const lastMediaAtMs = this.cameras.get(cameraId)?.lastSentAtMs(this.nowMs) ?? null;
+    const seen = lastMediaAtMs === null ? {} : { lastMediaAtMs, lastInferenceAtMs: lastMediaAtMs };
+    const checkpoint = { fragmentNumber: String(this.nowMs), producerTimestampMs: this.nowMs };
+    this.states.set(cameraId, { ...state, ...seen, releasedEpoch: epoch, checkpoint });
+    this.deliver(() => {});
+  }
+
+  /** Control has written a camera's state: what it says of shedding is the model's truth too. */
+  stateWritten(before: CameraState, after: CameraState): void {
+    const model = this.cameras.get(after.cameraId);
+    const isSame =
+      before.ownerWorkerId === after.ownerWorkerId &&
+      before.epoch === after.epoch &&
+      before.phase === after.phase &&
+      before.phaseReason === after.phaseReason &&
+      before.silentSinceMs === after.silentSinceMs &&
+      before.releaseRequestedAtMs === after.releaseRequestedAtMs;
+    if (isSame || model === undefined) return;
+    this.changed();
+    if (after.phase === 'shed') model.cause = 'shed';
+    this.account.classify(model, this.nowMs);
+  }
+
+  /** Control's order: @returns false when the instance is gone or the size would fall below the minimum. */
+  terminateInstance(instanceId: string, decrement: boolean): boolean {
+    const instance = this.cloud.present.find((one) => one.instanceId === instanceId);
+    if (instance !== undefined) this.witness?.terminates(instance, this);
+    const done = this.cloud.terminate(instanceId, decrement);
+    if (done) this.changed();
+    return done;
+  }
+}
+
+/** Of the metric PutMedia.IncomingFragments. */
+export const activityPeriodMs = defaultPolicy.reconcileIntervalMs;

@@ -1,0 +1,123 @@
+/**
+ * A modelled camera (its hours, when it sends, who watches it) and the account of the whole fleet: every scheduled
+ * camera millisecond is inferred or blind by one cause, and the causes are the model's truth, not what control believes.
+ * Invariant: scheduled = inferred + the sum of blind, exactly; a camera is in one class at any instant.
+ */
+import { type Interval, scheduledIntervals } from '../calendar.ts';
+import type { Camera } from '../camera.ts';
+import type { SeededRandom } from '../seeded-random.ts';
+import { drawMs, type SimulationSettings } from './settings.ts';
+
+export const blindCauses = ['silent', 'returning', 'late', 'moving', 'spot', 'worker-lost', 'shed'] as const;
+/**
+ * Why nobody infers a scheduled camera: it sends nothing; it sends again and nobody has taken it up yet; nobody had it
+ * when its window opened; it changes its worker; Spot took its worker; its worker crashed, hung or was cut off; it was shed.
+ */
+export type BlindCause = (typeof blindCauses)[number];
+export type CameraClass = 'off' | 'inferred' | BlindCause;
+
+export type WindowOutcome = { startMs: number; latenessMs: number };
+
+/** Sums of camera milliseconds by class; `off` is not counted. */
+export type CameraTime = Record<Exclude<CameraClass, 'off'>, number>;
+
+export function noCameraTime(): CameraTime {
+  return { inferred: 0, silent: 0, returning: 0, late: 0, moving: 0, spot: 0, 'worker-lost': 0, shed: 0 };
+}
+
+export class ModelCamera {
+  readonly camera: Camera;
+  readonly intervals: Interval[];
+  readonly silences: readonly Interval[];
+  isScheduled = false;
+  isSending = true;
+  /** Workers that have its stream open and may publish; more than one breaks the lease. */
+  readonly watchers = new Set<string>();
+  cause: BlindCause = 'late';
+  class: CameraClass = 'off';
+  /** Start of the window that has opened and in which nobody was ready for it yet. */
+  awaitedSinceMs: number | null = null;
+
+  constructor(camera: Camera, silences: readonly Interval[], fromMs: number, toMs: number) {
+    this.camera = camera;
+    this.silences = silences;
+    this.intervals = scheduledIntervals(camera, fromMs, toMs);
+  }
+
+  /** Last instant at or before `atMs` at which it sent; null when it never did. */
+  lastSentAtMs(atMs: number): number | null {
+    const silence = this.silences.find(({ startMs, endMs }) => startMs <= atMs && atMs < endMs);
+    if (silence === undefined) return atMs;
+    return Number.isFinite(silence.startMs) ? silence.startMs : null;
+  }
+
+  get presentClass(): CameraClass {
+    if (!this.isScheduled) return 'off';
+    if (!this.isSending) return 'silent';
+    return this.watchers.size > 0 ? 'inferred' : this.cause;
+  }
+}
+
+/** When a camera sends nothing, over the span; none for most cameras. */
+export function drawSilences(
+  random: SeededRandom,
+  { silentShare, silenceMs }: SimulationSettings,
+  fromMs: number,
+  toMs: number,
+): Interval[] {
+  if (!random.chance(Math.min(1, silentShare * 2))) return [];
+  const spells: Interval[] = [];
+  // Half of the time silent, beginning somewhere within a spell of either kind.
+  let isSilent = random.chance(0.5);
+  for (let atMs = fromMs - Math.round(drawMs(random, silenceMs) * random.next()); atMs < toMs; ) {
+    const endMs = atMs + Math.max(1_000, drawMs(random, silenceMs));
+    if (isSilent && endMs > fromMs) spells.push({ startMs: atMs, endMs });
+    isSilent = !isSilent;
+    atMs = endMs;
+  }
+  return spells;
+}
+
+/** The fleet's account: camera time by class, windows by lateness, within the span that is asked about. */
+export class WatchAccount {
+  readonly time = noCameraTime();
+  readonly windows: WindowOutcome[] = [];
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly #counts = noCameraTime();
+  #sinceMs: number;
+
+  constructor(fromMs: number, toMs: number, nowMs: number) {
+    this.fromMs = fromMs;
+    this.toMs = toMs;
+    this.#sinceMs = nowMs;
+  }
+
+  /** Cameras in each class at this moment. */
+  get counts(): Readonly<CameraTime> {
+    return this.#counts;
+  }
+
+  /** Brings the sums up to now. */
+  integrate(nowMs: number): void {
+    const lengthMs = Math.min(nowMs, this.toMs) - Math.max(this.#sinceMs, this.fromMs);
+    this.#sinceMs = nowMs;
+    if (lengthMs <= 0) return;
+    for (const key of Object.keys(this.time) as (keyof CameraTime)[]) this.time[key] += this.#counts[key] * lengthMs;
+  }
+
+  /** Puts the camera into the class that it now belongs to. */
+  classify(camera: ModelCamera, nowMs: number): void {
+    const next = camera.presentClass;
+    if (next === camera.class) return;
+    this.integrate(nowMs);
+    if (camera.class !== 'off') this.#counts[camera.class] -= 1;
+    if (next !== 'off') this.#counts[next] += 1;
+    camera.class = next;
+  }
+
+  /** A window that opened at `startMs` found its camera ready `latenessMs` later. */
+  windowServed(startMs: number, latenessMs: number): void {
+    if (startMs >= this.fromMs && startMs < this.toMs) this.windows.push({ startMs, latenessMs });
+  }
+}
