@@ -21,6 +21,8 @@ import { nmsAndTracker } from './nms-and-tracker.ts';
 import { overload } from './overload.ts';
 import { planAndAssign } from './plan-and-assign.ts';
 import { circumstances, describeRun, record, report } from './report.ts';
+import { text } from './text.ts';
+import { textOfTracks } from './text-of-tracks.ts';
 import { tracking } from './tracking.ts';
 
 const benchmarks: readonly Benchmark[] = [
@@ -32,6 +34,8 @@ const benchmarks: readonly Benchmark[] = [
   detector,
   nmsAndTracker,
   tracking,
+  text,
+  textOfTracks,
   motionGate,
   cameraRows,
   calendar,

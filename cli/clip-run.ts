@@ -5,15 +5,17 @@
  */
 import type { Camera } from '../core/camera.ts';
 import { KvsInferError } from '../core/errors.ts';
-import { type FrameRecord, frameRecordId, frameRecordSchema } from '../core/records.ts';
+import { type Detection, type FrameRecord, frameRecordId, frameRecordSchema } from '../core/records.ts';
 import type { Picture } from '../worker/decode/decoder.ts';
 import { type Letterbox, letterboxGeometry } from '../worker/decode/letterbox.ts';
 import { decodeMediaFile, type FramePlace } from '../worker/decode/media-file.ts';
+import type { I420 } from '../worker/decode/picture-scaler.ts';
 import type { InferenceClient, InferenceResult } from '../worker/detect/inference-client.ts';
 import type { Candidate } from '../worker/detect/nms.ts';
 import { modelReference } from '../worker/detect/prepare-model.ts';
 import { FrameSampler } from '../worker/session/sampler.ts';
 import { CameraTracks } from '../worker/track/camera-tracks.ts';
+import { type ClipText, ClipTexts } from './clip-texts.ts';
 
 /** Batches in the inference thread: one at work, one waiting, so that the thread never idles. */
 const BATCHES_UNDER_WAY_MAX = 2;
@@ -22,7 +24,7 @@ const ERRORS_LISTED_MAX = 100;
 
 export type ClipSettings = {
   path: string;
-  camera: Pick<Camera, 'cameraId' | 'detect' | 'regions' | 'smoothing'>;
+  camera: Pick<Camera, 'cameraId' | 'detect' | 'regions' | 'smoothing' | 'text'>;
   /** Frames per second of media time; null takes every frame. */
   fps: number | null;
   /** Called in order; awaited before more is decoded. */
@@ -39,8 +41,10 @@ export type ClipSummary = {
   /** By label, over all frames. */
   detections: Record<string, number>;
   tracks: number;
+  /** What tracks say, when the row asks for text. */
+  texts: ClipText[];
   /** Mean milliseconds; decode per decoded frame, the others per inferred frame. */
-  msPerFrame: { decode: number; letterbox: number; inference: number; postprocess: number };
+  msPerFrame: { decode: number; letterbox: number; inference: number; postprocess: number; text: number };
   wallMs: number;
   model: string;
   provider: string;
@@ -51,7 +55,13 @@ export type ClipSummary = {
   errorsLeftOut: number;
 };
 
-type Sampled = { place: FramePlace; capturedAtMs: number; geometry: Letterbox; buffer: ArrayBuffer };
+type Sampled = {
+  place: FramePlace;
+  capturedAtMs: number;
+  geometry: Letterbox;
+  buffer: ArrayBuffer;
+  picture: I420 | null;
+};
 type Batch = { frames: Sampled[]; answer: Promise<InferenceResult> };
 
 export class ClipRun {
@@ -60,6 +70,8 @@ export class ClipRun {
   readonly #client: InferenceClient;
   readonly #sampler: FrameSampler | null;
   readonly #tracks: CameraTracks;
+  /** Null when the row asks for no text. */
+  readonly #texts: ClipTexts | null;
   readonly #batchSize: number;
   readonly #freeBuffers: ArrayBuffer[] = [];
   #sampled: Sampled[] = [];
@@ -73,6 +85,7 @@ export class ClipRun {
     this.#settings = settings;
     this.#sampler = settings.fps === null ? null : new FrameSampler(settings.fps);
     this.#tracks = new CameraTracks(settings.camera, client.model.labels);
+    this.#texts = ClipTexts.for(settings.camera);
     this.#batchSize = Math.max(...client.batchTimings.map(({ batchSize }) => batchSize), 1);
     this.summary = {
       file: settings.path,
@@ -81,7 +94,8 @@ export class ClipRun {
       inferred: 0,
       detections: {},
       tracks: 0,
-      msPerFrame: { decode: 0, letterbox: 0, inference: 0, postprocess: 0 },
+      texts: [],
+      msPerFrame: { decode: 0, letterbox: 0, inference: 0, postprocess: 0, text: 0 },
       wallMs: 0,
       model: modelReference(client.model),
       provider: client.provider,
@@ -101,6 +115,7 @@ export class ClipRun {
         onError: (error) => this.#count(error),
       });
       await this.#timedSettle(0, 1);
+      await this.#endTexts();
     } catch (error) {
       // What was sampled before the damage is still answered, so that its records are written.
       await this.#timedSettle(0, 1).catch(() => {});
@@ -108,6 +123,7 @@ export class ClipRun {
       if (!this.summary.errors.some(({ message }) => message === named.message)) this.#count(named);
       throw error;
     } finally {
+      await this.#texts?.close();
       this.#finish(performance.now() - startedMs);
     }
   }
@@ -121,7 +137,8 @@ export class ClipRun {
     const geometry = letterboxGeometry(picture.width, picture.height, inputWidth, inputHeight, padding);
     const buffer = this.#freeBuffers.pop() ?? new ArrayBuffer(inputWidth * inputHeight * 3);
     picture.letterboxInto(new Uint8Array(buffer), geometry);
-    this.#sampled.push({ place, capturedAtMs: Math.round(picture.timestampMs), geometry, buffer });
+    const kept = this.#texts === null ? null : picture.toI420();
+    this.#sampled.push({ place, capturedAtMs: Math.round(picture.timestampMs), geometry, buffer, picture: kept });
     this.#spentMs.letterbox += performance.now() - startedMs;
   }
 
@@ -164,7 +181,10 @@ export class ClipRun {
     const startedMs = performance.now();
     const { camera, write, onProgress } = this.#settings;
     const moment = { ...frame.place, capturedAtMs: frame.capturedAtMs, letterbox: frame.geometry, stillUntilMs: null };
-    const { detections, entered } = this.#tracks.frame(moment, candidates);
+    const { detections: seen, entered, exited } = this.#tracks.frame(moment, candidates);
+    this.#spentMs.postprocess += performance.now() - startedMs;
+    const detections = await this.#withTexts(frame, seen);
+    await this.#texts?.ended(exited.map(({ trackId }) => trackId));
     const record: FrameRecord = {
       schema: 'kvs-infer/frame@1',
       id: frameRecordId(camera.cameraId, frame.place.fragmentNumber, frame.place.frameIndex),
@@ -184,9 +204,19 @@ export class ClipRun {
     this.summary.inferred += 1;
     this.summary.tracks += entered.length;
     for (const { label } of detections) this.summary.detections[label] = (this.summary.detections[label] ?? 0) + 1;
-    this.#spentMs.postprocess += performance.now() - startedMs;
     await write(checked.data);
     onProgress?.({ decoded: this.summary.decoded, inferred: this.summary.inferred });
+  }
+
+  async #withTexts(frame: Sampled, detections: Detection[]): Promise<Detection[]> {
+    const { place, capturedAtMs, geometry, picture } = frame;
+    if (this.#texts === null || picture === null) return detections;
+    const { sourceWidth: width, sourceHeight: height } = geometry;
+    return this.#texts.frame({ ...place, capturedAtMs, width, height }, picture, detections);
+  }
+
+  async #endTexts(): Promise<void> {
+    await this.#texts?.ended(this.#tracks.close().exited.map(({ trackId }) => trackId));
   }
 
   #count(error: KvsInferError): void {
@@ -201,11 +231,13 @@ export class ClipRun {
     // The decoder reports once after each packet and once at the end.
     summary.frames = Math.max(summary.decoded, this.#packetCalls - 1);
     summary.wallMs = rounded(wallMs);
+    summary.texts = this.#texts?.settled ?? [];
     summary.msPerFrame = {
       decode: perFrame(wallMs - letterbox - this.#waitingMs, summary.decoded),
       letterbox: perFrame(letterbox, summary.inferred),
       inference: perFrame(inference, summary.inferred),
       postprocess: perFrame(postprocess, summary.inferred),
+      text: perFrame(this.#texts?.spentMs ?? 0, summary.inferred),
     };
   }
 }

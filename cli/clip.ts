@@ -210,14 +210,16 @@ class ClipProgress {
 
 function describeSummary(summary: ClipSummary, out: string): string {
   const byCount = Object.entries(summary.detections).sort(([, a], [, b]) => b - a);
-  const { decode, letterbox, inference, postprocess } = summary.msPerFrame;
+  const { decode, letterbox, inference, postprocess, text } = summary.msPerFrame;
+  const texts = summary.texts.map(({ value, score }) => `${value} (${score.toFixed(2)})`);
   const missing = summary.providerFailures.map(({ provider }) => `, no ${provider}`).join('');
   const provider = `${summary.provider}${missing}`;
   const errorCount = summary.errors.length + summary.errorsLeftOut;
   return [
     `${summary.inferred} of ${summary.frames} frames inferred in ${(summary.wallMs / 1000).toFixed(1)} s, written to ${out}`,
     `found ${byCount.map(([label, count]) => `${label} ${count}`).join(', ') || 'nothing'}; ${summary.tracks} tracks`,
-    `ms per frame: decode ${decode}, letterbox ${letterbox}, inference ${inference} (${provider}), suppress and track ${postprocess}`,
+    `ms per frame: decode ${decode}, letterbox ${letterbox}, inference ${inference} (${provider}), suppress and track ${postprocess}${text === 0 ? '' : `, text ${text}`}`,
+    ...(texts.length === 0 ? [] : [`read ${texts.join(', ')}`]),
     ...(errorCount === 0
       ? []
       : [

@@ -5,7 +5,8 @@
 import { createCanvas } from '@napi-rs/canvas';
 import { createScene, type SceneSettings } from '../../local/scenes/scene.ts';
 import type { ObjectTruth, PlateTruth } from '../../local/scenes/truth.ts';
-import { VideoDecoder } from '../decode/decoder.ts';
+import { type Picture, VideoDecoder } from '../decode/decoder.ts';
+import type { Letterbox } from '../decode/letterbox.ts';
 import type { I420 } from '../decode/picture-scaler.ts';
 
 /** Lower limits of the widths that are told apart, in pixels. */
@@ -19,14 +20,24 @@ export type PlateSample = {
   /** Everything with a plate or without that is in view, the object among them. */
   objects: readonly ObjectTruth[];
 };
-export type PlateFrame = { picture: I420; samples: PlateSample[] };
+export type PlateFrame = {
+  picture: I420;
+  samples: PlateSample[];
+  /** The letterboxed frame, for a detector; empty when no geometry was given. */
+  input: Uint8Array;
+};
 
 export function widthBucket(widthPx: number): number | undefined {
   return plateWidths.findLast((least) => widthPx >= least);
 }
 
-/** @param widthMinPx plates below are left out. @param framesMax 0: all. */
-export function* plateFrames(settings: SceneSettings, widthMinPx: number, framesMax = 0): Generator<PlateFrame> {
+/** @param widthMinPx plates below are left out. @param framesMax 0: all. @param geometry of a detector that wants the frame. */
+export function* plateFrames(
+  settings: SceneSettings,
+  widthMinPx: number,
+  framesMax = 0,
+  geometry: Letterbox | null = null,
+): Generator<PlateFrame> {
   const scene = createScene(settings);
   const canvas = createCanvas(settings.width, settings.height);
   const seen = new Set<string>();
@@ -43,21 +54,23 @@ export function* plateFrames(settings: SceneSettings, widthMinPx: number, frames
     });
     if (samples.length === 0) continue;
     scene.draw(canvas.getContext('2d'), state);
-    yield { picture: decoded(canvas.encodeSync('jpeg', JPEG_QUALITY)), samples };
+    yield { ...decoded(canvas.encodeSync('jpeg', JPEG_QUALITY), geometry), samples };
     frames += 1;
     if (frames === framesMax) return;
   }
 }
 
-function decoded(jpeg: Uint8Array): I420 {
+function decoded(jpeg: Uint8Array, geometry: Letterbox | null): { picture: I420; input: Uint8Array } {
   let picture: I420 | null = null;
-  const take = (one: { toI420(): I420 }) => {
+  const input = new Uint8Array(geometry === null ? 0 : geometry.inputWidth * geometry.inputHeight * 3);
+  const take = (one: Picture) => {
     picture = one.toI420();
+    if (geometry !== null) one.letterboxInto(input, geometry);
   };
   const decoder = new VideoDecoder({ codec: 'mjpeg', codecPrivate: null });
   decoder.decode({ data: jpeg, timestampMs: 0, keyframe: true }, take);
   decoder.flush(take);
   decoder.close();
   if (picture === null) throw new Error('the drawn frame gave no picture');
-  return picture;
+  return { picture, input };
 }

@@ -88,6 +88,11 @@ export class TrackTexts {
     for (const detection of wanted) this.#seen(detection, frame, wanted);
   }
 
+  /** Resolves when no reading is under way. Rejects when `read` does. */
+  async idle(): Promise<void> {
+    await Promise.all([...this.#tracks.values()].map(({ pending }) => pending));
+  }
+
   /** No more of this track. @returns its settled text. */
   async ended(trackId: string): Promise<VotedText | null> {
     const track = this.#tracks.get(trackId);
