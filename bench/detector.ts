@@ -7,10 +7,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { seededRandom } from '../core/seeded-random.ts';
 import { Detector } from '../worker/detect/detector.ts';
 import { prepareModel } from '../worker/detect/prepare-model.ts';
 import { type Bench, type Benchmark, millisecondsPer } from './benchmark.ts';
-import { seededRandom } from './seeded-random.ts';
 
 const modelPath = fileURLToPath(new URL('../models/demo-detector.onnx', import.meta.url));
 

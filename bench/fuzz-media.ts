@@ -5,11 +5,11 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { seededRandom } from '../core/seeded-random.ts';
 import { openCluster, segmentHeader, simpleBlock, tagsElement } from '../local/kinesisvideo/matroska-writer.ts';
 import { type ClipOptions, encodeClip } from '../worker/decode/encoded-clip.test-factory.ts';
 import { fragmentsOf, fuzzOnce, type MediaCorpus } from '../worker/demux/mutated-media.test-factory.ts';
 import type { Bench, Benchmark } from './benchmark.ts';
-import { seededRandom } from './seeded-random.ts';
 
 const INPUTS = 100_000;
 const INPUTS_QUICK = 500;

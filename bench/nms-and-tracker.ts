@@ -2,13 +2,14 @@
  * The cost of what follows an inference: suppression and tracking run on the worker's main thread for every frame of every
  * camera, so they must stay far below the inference itself.
  */
+
+import { seededRandom } from '../core/seeded-random.ts';
 import { letterboxGeometry } from '../worker/decode/letterbox.ts';
 import { toDetections } from '../worker/detect/detections.ts';
 import { CANDIDATES_MAX } from '../worker/detect/model-graph.ts';
 import { type Candidate, suppress } from '../worker/detect/nms.ts';
 import { Tracker } from '../worker/track/tracker.ts';
 import { type Bench, type Benchmark, microsecondsPer } from './benchmark.ts';
-import { seededRandom } from './seeded-random.ts';
 
 const FRAMES = 200;
 /** A busy street: as many objects, each proposed several times over, as fill the model's output. */

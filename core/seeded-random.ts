@@ -1,6 +1,6 @@
 /**
- * Seeded randomness for drawn scenes: the same seed gives the same street on every machine, which is what makes
- * ground truth, caches and training reproducible. Invariant: no Math.random anywhere in this folder.
+ * Chance that repeats: the same seed gives the same street, the same week in the simulation and the same benchmark input on
+ * every machine. Invariant: no Math.random in what is to be replayed; the sequence of a seed never changes.
  */
 
 /** Mulberry32 behind a small vocabulary. Not for anything that must be hard to guess. */
@@ -65,4 +65,10 @@ export function hashOf(text: string): number {
   hash ^= hash >>> 13;
   hash = Math.imul(hash, 0xc2b2ae35);
   return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+/** The numbers alone, each in [0, 1), for what takes a function. */
+export function seededRandom(seed: number): () => number {
+  const generator = new SeededRandom(seed);
+  return () => generator.next();
 }

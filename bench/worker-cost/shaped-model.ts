@@ -5,7 +5,7 @@
  * Invariant: the same seed gives the same file; what it "detects" means nothing.
  */
 import onnxProto from 'onnx-proto';
-import { seededRandom } from '../seeded-random.ts';
+import { seededRandom } from '../../core/seeded-random.ts';
 
 const { onnx } = onnxProto;
 type NodeProto = InstanceType<typeof onnx.NodeProto>;

@@ -1,6 +1,6 @@
 /** A few hundred damaged inputs by seed; `npm run bench -- fuzz` reads a hundred thousand. */
 import { expect, test } from 'vitest';
-import { seededRandom } from '../../bench/seeded-random.ts';
+import { seededRandom } from '../../core/seeded-random.ts';
 import { fragmentBytes } from '../session/scripted-media.test-factory.ts';
 import { fuzzOnce, type MediaCorpus } from './mutated-media.test-factory.ts';
 
