@@ -6,7 +6,7 @@
 import { DeleteCommand, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { Camera, Issue } from '../core/camera.ts';
 import type { CameraChange } from '../core/control/decide.ts';
-import type { CameraState } from '../core/fleet-state.ts';
+import { type CameraState, controlAttributes } from '../core/fleet-state.ts';
 import type { AwsClients } from './clients.ts';
 import { awsCall, conditionHeld } from './error-codes.ts';
 import { queryAll } from './query-pages.ts';
@@ -149,18 +149,6 @@ export async function departCamera(
     ),
   );
 }
-
-const controlAttributes = [
-  'phase',
-  'phaseReason',
-  'phaseSinceMs',
-  'ownerWorkerId',
-  'epoch',
-  'ownedSinceMs',
-  'releaseRequestedAtMs',
-  'silentSinceMs',
-  'accountedThroughMs',
-] as const satisfies readonly (keyof CameraState)[];
 
 /** @returns false when the state is no longer the one that the change was decided on. */
 export async function writeCameraChange(clients: AwsClients, table: string, change: CameraChange): Promise<boolean> {

@@ -86,6 +86,19 @@ export type WatchReport = { sinceMs: number; throughMs: number; blind: BlindSpan
  */
 export type DecodeReport = { codec: 'h264' | 'hevc'; frames: 'all' | 'reference' | 'keyframes' };
 
+/** What reconcile alone writes of a state; everything else of a stored one stays. */
+export const controlAttributes = [
+  'phase',
+  'phaseReason',
+  'phaseSinceMs',
+  'ownerWorkerId',
+  'epoch',
+  'ownedSinceMs',
+  'releaseRequestedAtMs',
+  'silentSinceMs',
+  'accountedThroughMs',
+] as const satisfies readonly (keyof CameraState)[];
+
 export type RunningCameraState = 'starting' | 'running' | 'silent' | 'degraded' | 'failing';
 
 /** What a worker says of one camera in its heartbeat. */

@@ -6,22 +6,9 @@
 import { assignmentsOf, sameAssignments } from '../control/assign.ts';
 import type { CameraChange, ControlDecision } from '../control/decide.ts';
 import { type FleetObservation, hasEnded, isDead, isLeaving } from '../control/observation.ts';
-import type { CameraState } from '../fleet-state.ts';
+import { type CameraState, controlAttributes } from '../fleet-state.ts';
 import type { SeededRandom } from '../seeded-random.ts';
 import type { FleetWorld } from './fleet-world.ts';
-
-/** What control alone writes; everything else of the stored state stays. */
-const controlAttributes = [
-  'phase',
-  'phaseReason',
-  'phaseSinceMs',
-  'ownerWorkerId',
-  'epoch',
-  'ownedSinceMs',
-  'releaseRequestedAtMs',
-  'silentSinceMs',
-  'accountedThroughMs',
-] as const satisfies readonly (keyof CameraState)[];
 
 /** @throws RangeError when the decision orders a size that the group does not have. */
 export function applyToWorld(
