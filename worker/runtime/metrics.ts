@@ -103,7 +103,7 @@ export class WorkerMetrics {
       registers,
     });
     for (const outcome of ['captured', 'inferred', ...dropReasons]) this.#frames.inc({ outcome }, 0);
-    this.#registerGauges(prefix, gauges);
+    this.#registerGauges(prefix, oncePerTurn(gauges));
   }
 
   /** The difference of two readings of one camera's books. */
@@ -199,4 +199,18 @@ export class WorkerMetrics {
     }
     registerRunningGauges(prefix, this.registry, gauges);
   }
+}
+
+/** One look at the worker for all gauges of a scrape: each would otherwise go through every camera again. */
+function oncePerTurn(gauges: () => Gauges): () => Gauges {
+  let seen: Gauges | null = null;
+  return () => {
+    if (seen === null) {
+      seen = gauges();
+      setImmediate(() => {
+        seen = null;
+      });
+    }
+    return seen;
+  };
 }
