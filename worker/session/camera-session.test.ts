@@ -4,7 +4,13 @@ import { SteppedClock } from '../../local/clock.ts';
 import { segmentHeader, tagsElement } from '../../local/kinesisvideo/matroska-writer.ts';
 import { CameraSession } from './camera-session.ts';
 import type { CameraIntakeSettings, IntakeFrame } from './messages.ts';
-import { fragmentBytes, fragmentTimeMs, MEDIA_START_MS, ScriptedMedia } from './scripted-media.test-factory.ts';
+import {
+  clipIntake,
+  fragmentBytes,
+  fragmentTimeMs,
+  MEDIA_START_MS,
+  ScriptedMedia,
+} from './scripted-media.test-factory.ts';
 import { Turns } from './turns.ts';
 
 let session: CameraSession | null = null;
@@ -24,16 +30,7 @@ function rig(settings: Partial<CameraIntakeSettings> = {}, refusals: KvsInferErr
   media.refusals.push(...refusals);
   const frames: IntakeFrame[] = [];
   const subject = new CameraSession(
-    {
-      streamName: 'dock-1',
-      fps: 10,
-      motionGate: null,
-      keepPictures: false,
-      input: { width: 64, height: 48, padding: 'around' },
-      resumeAfter: null,
-      handleFromServerMs: 0,
-      ...settings,
-    },
+    { ...clipIntake, ...settings },
     { media, clock, random: () => 0.5, turns: new Turns() },
     (frame, buffer) => {
       frames.push(frame);

@@ -6,6 +6,7 @@ import type { MediaBody, MediaSource, MediaStart } from '../../aws/media.ts';
 import type { KvsInferError } from '../../core/errors.ts';
 import { openCluster, segmentHeader, simpleBlock, tagsElement } from '../../local/kinesisvideo/matroska-writer.ts';
 import { encodeClip } from '../decode/encoded-clip.test-factory.ts';
+import type { CameraIntakeSettings } from './messages.ts';
 
 export const CLIP_FRAME_MS = 100;
 export const FRAMES_PER_FRAGMENT = 5;
@@ -23,6 +24,17 @@ export const scriptedTrack = {
   codecPrivate: clip.codecPrivate,
 } as const;
 export const clipPackets = clip.packets;
+
+/** A camera that wants every frame of the clip from the live edge on. */
+export const clipIntake: CameraIntakeSettings = {
+  streamName: 'dock-1',
+  fps: 10,
+  motionGate: null,
+  keepPictures: false,
+  input: { width: 64, height: 48, padding: 'around' },
+  resumeAfter: null,
+  handleFromServerMs: 0,
+};
 
 export function fragmentTimeMs(index: number): number {
   return MEDIA_START_MS + index * FRAMES_PER_FRAGMENT * CLIP_FRAME_MS;

@@ -14,7 +14,7 @@ import {
   startMediaRig,
 } from '../../local/kinesisvideo/media-rig.test-factory.ts';
 import { CameraSession } from './camera-session.ts';
-import { CLIP_FRAME_MS, clipPackets, scriptedTrack } from './scripted-media.test-factory.ts';
+import { CLIP_FRAME_MS, clipIntake, clipPackets, scriptedTrack } from './scripted-media.test-factory.ts';
 import { Turns } from './turns.ts';
 
 const fragmentMs = 500;
@@ -33,15 +33,7 @@ async function start(options: Parameters<typeof startMediaRig>[0] = {}) {
   const names: string[] = [];
   const watch = () => {
     const session: CameraSession = new CameraSession(
-      {
-        streamName: 'dock-1',
-        fps: 10,
-        motionGate: null,
-        keepPictures: false,
-        input: { width: 64, height: 48, padding: 'around' },
-        resumeAfter: null,
-        handleFromServerMs: 0,
-      },
+      clipIntake,
       { media: kinesisVideoMedia(clients), clock: rig.clock, random: () => 0, turns: new Turns() },
       ({ fragmentNumber, frameIndex }, buffer) => {
         names.push(`${fragmentNumber}/${frameIndex}`);
