@@ -108,8 +108,8 @@ test('every worker is replaced, a camera is without one for seconds, and the ext
   expect((await system.cameras()).map(({ phase }) => phase)).toEqual(cameraIds.map(() => 'running'));
   expect(await isRolledOut(revision, 2)()).toBe(true);
   expect((await describe())?.deployments).toMatchObject([{ rolloutState: 'COMPLETED' }]);
-  // Released, given, opened: a heartbeat or two and a fragment of the clip; frames in between are caught up with.
-  for (const holeMs of await longestHolesMs(cameraIds, startedMs)) expect(holeMs).toBeLessThanOrEqual(10_000);
+  // Released, given, opened: results come later meanwhile, but no frame is lost.
+  for (const holeMs of await longestHolesMs(cameraIds, startedMs)) expect(holeMs).toBe(1_000);
   const reasons = (await system.decisions()).map(({ reason }) => reason).join('\n');
   expect(reasons).toContain(`${revision} rolls out: 2 workers still to replace, 1 worker beyond demand meanwhile`);
 });

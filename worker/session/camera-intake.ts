@@ -11,7 +11,7 @@ import { DecodeChain } from './decode-chain.ts';
 import { DetectorSlot } from './detector-slot.ts';
 import { FrameChoice } from './frame-choice.ts';
 import { type DropReason, FrameLedger } from './frame-ledger.ts';
-import { type HandledMark, isHandledFragment } from './handled-fragments.ts';
+import { compareFragmentNumbers, type HandledMark, isHandledFragment } from './handled-fragments.ts';
 import type { CameraIntakeSettings, FrameName, IntakeFrame } from './messages.ts';
 
 export type IntakePorts = {
@@ -21,6 +21,9 @@ export type IntakePorts = {
   /** A fault in the media or in decoding; counted, never fatal. */
   mediaFault(code: string, message: string): void;
 };
+
+/** The decoder owes at most 32 frames, each of another fragment at worst, and one waits for the detector. */
+const completeMarksMax = 34;
 
 export class CameraIntake {
   readonly ledger = new FrameLedger();
@@ -33,10 +36,13 @@ export class CameraIntake {
 
   #fragment: { info: Fragment; treatment: 'handle' | 'repeated' | 'before-assignment' } | null = null;
   #complete: HandledMark | null;
+  /** The last complete fragments, oldest first: frames of a complete one may still be undecided. */
+  readonly #completeNumbers: string[] = [];
   /** Fragment that a former session or owner left half handled, and how far. */
   #partial: { fragmentNumber: string | null; frameIndex: number; producerTimestampMs: number } | null = null;
-  #handledUpToMs: number | null;
   #lastFrameIndex = -1;
+  /** Where it stopped, once it has. */
+  #stoppedAt: Checkpoint | null = null;
   /** This session began at the live edge, and no fragment of it is complete yet. */
   #hasJumped = false;
   #decodeStartedMs = 0;
@@ -60,17 +66,35 @@ export class CameraIntake {
     // Whatever lies up to the checkpoint arrived before this owner's time.
     const serverTimestampMs = settings.handleFromServerMs === 0 ? null : settings.handleFromServerMs;
     this.#complete = resume === null ? null : { fragmentNumber: resume.fragmentNumber, serverTimestampMs };
-    this.#handledUpToMs = resume?.producerTimestampMs ?? null;
     if (resume !== null) {
       this.#partial = { fragmentNumber: null, frameIndex: -1, producerTimestampMs: resume.producerTimestampMs };
     }
   }
 
-  /** Where a new session, or a successor, goes on; null when nothing was ever completed. */
+  /** The last complete fragment, after which a new session goes on; null when nothing was ever completed. */
+  get completeFragment(): string | null {
+    return (this.#begunAfterJump() ?? this.#complete)?.fragmentNumber ?? null;
+  }
+
+  /**
+   * Where a successor goes on: every wanted frame up to `producerTimestampMs` is decided (it went to the detector, or
+   * nothing came of it), none after it is, and all of those come after `fragmentNumber`. Null when nothing was completed.
+   */
   checkpoint(): Checkpoint | null {
-    const complete = this.#begunAfterJump() ?? this.#complete;
+    if (this.#isStopped) return this.#stoppedAt;
+    const jumpedTo = this.#begunAfterJump();
+    const complete = this.completeFragment;
     if (complete === null) return null;
-    return { fragmentNumber: complete.fragmentNumber, producerTimestampMs: this.#handledUpToMs ?? 0 };
+    const undecided = this.#slot.waitingFrame ?? this.#decoding.oldestOwed;
+    const isBefore = (number: string) =>
+      undecided === null || compareFragmentNumbers(number, undecided.fragmentNumber) < 0;
+    const fragmentNumber =
+      jumpedTo !== null || isBefore(complete) ? complete : this.#completeNumbers.findLast(isBefore);
+    // All of the fragments that are remembered are younger: reading goes on after the one before them.
+    const number = fragmentNumber ?? this.#settings.resumeAfter?.fragmentNumber;
+    if (number === undefined) return null;
+    const decidedUpToMs = this.#slot.decidedUpToMs ?? this.#settings.resumeAfter?.producerTimestampMs ?? 0;
+    return { fragmentNumber: number, producerTimestampMs: decidedUpToMs };
   }
 
   /**
@@ -109,6 +133,8 @@ export class CameraIntake {
             fragmentNumber: event.fragment.number,
             serverTimestampMs: event.fragment.serverTimestampMs,
           };
+          this.#completeNumbers.push(event.fragment.number);
+          if (this.#completeNumbers.length > completeMarksMax) this.#completeNumbers.shift();
           this.#partial = null;
           this.#hasJumped = false;
         }
@@ -162,6 +188,7 @@ export class CameraIntake {
   /** Takes no more frames. The one at the detector is still to be settled. */
   stop(): void {
     if (this.#isStopped) return;
+    this.#stoppedAt = this.checkpoint();
     this.#isStopped = true;
     this.#slot.stop();
     this.#decoding.close(() => this.#drop('stopped'));
@@ -213,7 +240,6 @@ export class CameraIntake {
     const isRepeated =
       partial !== null && (event.frameIndex <= partial.frameIndex || event.timestampMs <= partial.producerTimestampMs);
     this.#lastFrameIndex = Math.max(this.#lastFrameIndex, event.frameIndex, isRepeated ? partial.frameIndex : -1);
-    if (!isRepeated) this.#handledUpToMs = Math.max(this.#handledUpToMs ?? event.timestampMs, event.timestampMs);
     if (event.keyframe) this.#choice.keyframeSeen(event.timestampMs);
     const { keyframesOnly } = this.#choice;
     const verdict = isRepeated ? 'repeated' : this.#choice.of(event.timestampMs, event.keyframe);

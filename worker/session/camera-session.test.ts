@@ -5,7 +5,9 @@ import { segmentHeader, tagsElement } from '../../local/kinesisvideo/matroska-wr
 import { CameraSession } from './camera-session.ts';
 import type { CameraIntakeSettings, IntakeFrame } from './messages.ts';
 import {
+  CLIP_FRAME_MS,
   clipIntake,
+  FRAMES_PER_FRAGMENT,
   fragmentBytes,
   fragmentTimeMs,
   MEDIA_START_MS,
@@ -197,6 +199,30 @@ test('a burst that the detector can keep up with is inferred whole; one that it 
   expect(inferred + (dropped.overload ?? 0)).toBe(15);
   expect(inferred).toBeGreaterThanOrEqual(6);
   expect(slow.frames.at(-1)).toMatchObject({ fragmentNumber: '1002', frameIndex: 4 });
+});
+
+test('a successor makes good what came during the handover, at the pace of the detector, and falls behind no more after it', async () => {
+  const resumeAfter = { fragmentNumber: '999', producerTimestampMs: fragmentTimeMs(-1) };
+  const behind = (fragments: number) => (fragments * FRAMES_PER_FRAGMENT + 5) * CLIP_FRAME_MS;
+  const missed = (count: number) =>
+    Buffer.concat(
+      Array.from({ length: count }, (_, index) => fragmentBytes(index, { behindMs: behind(count - 1 - index) })),
+    );
+  const quick = rig({ resumeAfter, fps: 10 }, [], 60);
+  await settle();
+  // Seven seconds, in one burst.
+  quick.media.current.send(missed(14));
+  await quick.step(6_000);
+  expect(quick.subject.intake.ledger.counts()).toMatchObject({ captured: 70, inferred: 70, dropped: {} });
+  expect(quick.subject.report().sessions).toMatchObject({ opened: 1, skippedToNow: 0 });
+  await session?.stop();
+
+  // A detector that cannot keep up gets half a minute, then the newest frame wins as ever.
+  const slow = rig({ resumeAfter, fps: 10 }, [], 700);
+  await settle();
+  slow.media.current.send(missed(14));
+  await slow.step(34_000);
+  expect(slow.subject.report().sessions.skippedToNow).toBe(1);
 });
 
 test('random bytes between fragments cost those bytes and nothing else', async () => {

@@ -22,6 +22,8 @@ const behindMaxMs = 5_000;
 const patienceBehindMaxMs = 1_000;
 /** A producer whose clock or upload lags is always behind; skipping again would gain nothing. */
 const skipAgainAfterMs = 30_000;
+/** A successor makes good what came during the handover, at the detector's pace; after so long the newest frame wins again. */
+const catchUpMaxMs = 30_000;
 /** GetMedia answers with headers within a second. */
 const openTimeoutMs = 20_000;
 /** A connection without a byte for so long is dead: KVS itself ends a session when the producer stops. */
@@ -53,6 +55,8 @@ export class CameraSession {
   /** What KVS said inside the media before it ended the session. */
   #endedBy: KvsInferError | null = null;
   #startAtEdge = false;
+  /** Until then, frames from before the live edge wait for the detector however far behind they are. */
+  #catchesUpUntilMs: number;
   #lastByteMs = 0;
   #lastSkipMs = Number.NEGATIVE_INFINITY;
 
@@ -64,6 +68,7 @@ export class CameraSession {
     const { clock } = dependencies;
     this.#settings = settings;
     this.#dependencies = dependencies;
+    this.#catchesUpUntilMs = settings.resumeAfter === null ? 0 : clock.monotonicMs() + catchUpMaxMs;
     this.#reconnect = new Reconnect(dependencies.random);
     this.#health = new IntakeHealth(clock.monotonicMs(), settings.fps);
     this.intake = new CameraIntake(settings, {
@@ -157,9 +162,9 @@ export class CameraSession {
   }
 
   #nextStart(): MediaStart {
-    const checkpoint = this.#startAtEdge ? null : this.intake.checkpoint();
+    const fragmentNumber = this.#startAtEdge ? null : this.intake.completeFragment;
     this.#startAtEdge = false;
-    return checkpoint === null ? { at: 'now' } : { at: 'after', fragmentNumber: checkpoint.fragmentNumber };
+    return fragmentNumber === null ? { at: 'now' } : { at: 'after', fragmentNumber };
   }
 
   async #read(body: MediaBody, abort: AbortController): Promise<void> {
@@ -178,7 +183,8 @@ export class CameraSession {
         }
         if (abort.signal.aborted) return;
         this.#event(event);
-        if (!this.intake.isFull || this.#edge.behindMs > patienceBehindMaxMs) continue;
+        if (!this.intake.isFull) continue;
+        if (this.#edge.behindMs > patienceBehindMaxMs && !this.#catchesUp) continue;
         await this.#waitForRoom();
         turnStartedMs = performance.now();
       }
@@ -192,11 +198,18 @@ export class CameraSession {
    */
   async #waitForRoom(): Promise<void> {
     let cancel = () => {};
+    const { clock } = this.#dependencies;
+    const frameMs = 1_000 / this.#settings.fps;
+    const patienceMs = this.#catchesUp ? Math.max(frameMs, this.#catchesUpUntilMs - clock.monotonicMs()) : frameMs;
     const timeout = new Promise<void>((resolve) => {
-      cancel = this.#dependencies.clock.setTimer(1_000 / this.#settings.fps, resolve);
+      cancel = clock.setTimer(patienceMs, resolve);
     });
     await Promise.race([this.intake.room(), timeout]);
     cancel();
+  }
+
+  get #catchesUp(): boolean {
+    return this.#dependencies.clock.monotonicMs() < this.#catchesUpUntilMs;
   }
 
   #event(event: FragmentEvent): void {
@@ -215,6 +228,8 @@ export class CameraSession {
   #checkDistance(millisBehindNow: number | null): void {
     this.#edge.fragmentEnded(millisBehindNow);
     this.#health.behind(this.#edge.behindMs);
+    if (this.#edge.behindMs <= patienceBehindMaxMs) this.#catchesUpUntilMs = 0;
+    if (this.#catchesUp) return;
     const nowMs = this.#dependencies.clock.monotonicMs();
     if (this.#edge.behindMs <= behindMaxMs || nowMs - this.#lastSkipMs < skipAgainAfterMs) return;
     this.#lastSkipMs = nowMs;

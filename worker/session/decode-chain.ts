@@ -50,6 +50,11 @@ export class DecodeChain {
     return { codec, frames: this.#hasLeftOut ? 'reference' : 'all' };
   }
 
+  /** The wanted frame that has been owed for longest. */
+  get oldestOwed(): FrameName | null {
+    return this.#owed.values().next().value ?? null;
+  }
+
   /** A packet was withheld that later packets may refer to. */
   skipped(): void {
     this.#hasGap = true;

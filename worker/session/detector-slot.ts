@@ -43,6 +43,8 @@ export class DetectorSlot {
   #stillUntilMs: number | null = null;
   /** Wall-clock time at which it last did so. */
   lastStillAtMs: number | null = null;
+  /** Producer time of the newest frame that was sent, gave way or was left out; null before the first. */
+  decidedUpToMs: number | null = null;
 
   constructor(settings: Pick<CameraIntakeSettings, 'input' | 'keepPictures' | 'motionGate'>, ports: DetectorSlotPorts) {
     this.#settings = settings;
@@ -58,6 +60,11 @@ export class DetectorSlot {
   /** One frame is at the detector and one waits: the next would take its place. */
   get isFull(): boolean {
     return this.#waiting !== null;
+  }
+
+  /** The frame whose turn has not come: it may still be sent. */
+  get waitingFrame(): IntakeFrame | null {
+    return this.#waiting?.frame ?? null;
   }
 
   /** Resolves when the waiting frame has gone to the detector, or the camera has stopped. */
@@ -78,6 +85,7 @@ export class DetectorSlot {
     const stillUntilMs = waiting !== null ? waiting.frame.stillUntilMs : takesOver ? null : this.#stillUntilMs;
     this.#stillUntilMs = null;
     if (waiting !== null) {
+      this.decidedUpToMs = waiting.frame.capturedAtMs;
       this.#pictures.delete(pictureKey(waiting.frame));
       if (waiting.buffer !== buffer) this.#spareBuffers.push(waiting.buffer);
       this.#ports.drop('overload');
@@ -147,6 +155,8 @@ export class DetectorSlot {
     picture.letterboxInto(pixels, letterbox);
     if (motion?.isStill(pixels, picture.timestampMs) !== true) return buffer;
     this.#spareBuffers.push(buffer);
+    // While a frame waits, nothing after it is decided.
+    if (this.#waiting === null) this.decidedUpToMs = picture.timestampMs;
     this.#stillUntilMs = picture.timestampMs;
     this.lastStillAtMs = this.#ports.nowMs();
     this.#ports.drop('static');
@@ -155,6 +165,7 @@ export class DetectorSlot {
 
   #send({ frame, buffer }: WaitingFrame): void {
     this.#out += 1;
+    this.decidedUpToMs = frame.capturedAtMs;
     this.#lastSentAtMs = this.#ports.nowMs();
     this.#ports.sendFrame(frame, buffer);
   }
