@@ -44,6 +44,23 @@ export function nextScheduledStart(camera: Scheduled, afterMs: number, horizonMs
 /** Windows that may intersect `[fromMs, toMs)`, unclipped and unmerged. A window begins on the local date that lists it. */
 function weeklyIntervals(schedule: WeeklySchedule, fromMs: number, toMs: number): Interval[] {
   if (!(fromMs < toMs)) return [];
+  const intersects = ({ startMs, endMs }: Interval) => startMs < toMs && endMs > fromMs;
+  if (toMs - fromMs > rememberedSpanMaxMs) return computedIntervals(schedule, fromMs, toMs).filter(intersects);
+  const known = knownWeeks.get(schedule);
+  if (known !== undefined && known.startMs <= fromMs && toMs <= known.endMs) return known.intervals.filter(intersects);
+  // Who asks twice of one schedule will ask on: a simulated minute later, and for nearly the same span.
+  const aroundMs = known === undefined ? 0 : spanAroundMs;
+  const span = { startMs: fromMs - aroundMs, endMs: toMs + aroundMs };
+  const intervals = computedIntervals(schedule, span.startMs, span.endMs);
+  knownWeeks.set(schedule, { ...span, intervals });
+  return intervals.filter(intersects);
+}
+
+/** What was computed last of a schedule, and for which span. */
+const knownWeeks = new WeakMap<WeeklySchedule, Interval & { intervals: Interval[] }>();
+const spanAroundMs = 2 * 86_400_000;
+
+function computedIntervals(schedule: WeeklySchedule, fromMs: number, toMs: number): Interval[] {
   const { timeZone } = schedule;
   const exceptions = new Map(schedule.exceptions.map((exception) => [exception.date, exception.windows]));
   const intervals: Interval[] = [];
@@ -53,7 +70,7 @@ function weeklyIntervals(schedule: WeeklySchedule, fromMs: number, toMs: number)
       const endDate = end === '24:00' || end <= start ? nextDate : date;
       const startMs = instantOf(date, start, timeZone, 'earlier');
       const endMs = instantOf(endDate, end === '24:00' ? '00:00' : end, timeZone, 'later');
-      if (startMs < toMs && endMs > fromMs) intervals.push({ startMs, endMs });
+      intervals.push({ startMs, endMs });
     }
   }
   return intervals;

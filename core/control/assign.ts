@@ -58,6 +58,7 @@ export function leaseOf(
 
 /** What a worker has to do with a camera; a change in anything else of the row needs no restart. */
 export function sameWork(a: Camera, b: Camera): boolean {
+  if (a === b) return true;
   const work = ({ streamName, detect, regions, smoothing, text, snapshots }: Camera) =>
     canonical({ streamName, detect, regions, smoothing, text, snapshots });
   return work(a) === work(b);
@@ -212,7 +213,9 @@ export function sameAssignments(a: Record<string, Assignment>, b: Record<string,
   if (ids.length !== Object.keys(b).length) return false;
   return Object.entries(a).every(([id, mine]) => {
     const theirs = b[id];
-    return theirs !== undefined && words(mine) === words(theirs);
+    if (theirs === undefined) return false;
+    const isSameRow = mine.epoch === theirs.epoch && mine.camera === theirs.camera;
+    return isSameRow || words(mine) === words(theirs);
   });
 }
 

@@ -43,10 +43,17 @@ export function chooseTerminations(
   });
 }
 
-/** One task per registered instance that stays; null when ECS could not be read. */
+/**
+ * One task per registered instance that stays; null when ECS could not be read. Without the group the number may only
+ * rise: instances that have registered since do not wait for a throttled API while a window opens.
+ */
 export function tasksFor(input: PlanInput, terminations: Plan['terminations'], instances: number): number | null {
   const { group, service, containerInstances } = input.observation;
-  if (group === null || service === null || containerInstances === null) return null;
+  if (service === null || containerInstances === null) return null;
+  if (group === null) {
+    const active = containerInstances.filter(({ status }) => status === 'ACTIVE').length;
+    return Math.max(service.desired, Math.min(instances, active));
+  }
   const gone = new Set(terminations.map((termination) => termination.instanceId));
   const inGroup = new Set(group.instances.map((instance) => instance.instanceId));
   const registered = containerInstances.filter(

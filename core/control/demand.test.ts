@@ -57,6 +57,8 @@ describe('windows', () => {
       assignNow: false,
       idle: { phase: 'warming' },
     });
+    // Ticks and windows fall on the same instants: 12:08 is exactly a lead time and a tick away.
+    expect(demandOf(windowed('12:08', '13:00'))).toMatchObject({ idle: { phase: 'warming' } });
     expect(demandOf(windowed('12:09', '13:00'))).toMatchObject({ nextStartMs: null, idle: { phase: 'off-schedule' } });
     expect(demandOf(windowed('11:00', '12:00'))).toMatchObject({ wantedNow: false, idle: { phase: 'off-schedule' } });
   });

@@ -6,7 +6,7 @@
 import { type Interval, isScheduled, scheduledIntervals } from '../calendar.ts';
 import type { CameraPhase, CameraState, FleetPolicy, RunningCamera, WorkerItem } from '../fleet-state.ts';
 import { isDead, type StreamsObservation } from './observation.ts';
-import { handoverMs } from './policy.ts';
+import { handoverMs, orderToLaunchMs } from './policy.ts';
 import { looksAtIdleStreams } from './watch-gaps.ts';
 
 /**
@@ -69,9 +69,9 @@ export function modelCostRatio(model: string): number {
   return modelCostRatios[model] ?? 1;
 }
 
-/** Demand looks one tick further than the lead time, because the next look is one tick away. */
+/** Demand looks one tick and the way of an order further than the lead time: the next look is one tick away. */
 export function demandHorizonMs(policy: FleetPolicy, leadMs: number): number {
-  return leadMs + policy.reconcileIntervalMs;
+  return leadMs + policy.reconcileIntervalMs + orderToLaunchMs;
 }
 
 /** What the camera's present owner last said of it while it ran this very epoch, and whether that owner lives. */

@@ -65,14 +65,30 @@ describe('a plan', () => {
     expect(decide(seen, policy(), noonMs).plan.desired.instances).toBe(0);
     const slow = {
       ...seen,
-      fleet: { ...seen.fleet, leadTimeSamplesMs: [500_000, 510_000, 520_000, 530_000, 590_000] },
+      fleet: { ...seen.fleet, leadTimeSamplesMs: [500_000, 510_000, 520_000, 530_000, 570_000] },
     };
     const { plan, changes } = decide(slow, policy(), noonMs);
     expect(plan).toMatchObject({ setInstances: 1 });
     expect(plan.reason).toBe(
-      'no camera is wanted now; the window of gate opens at 2026-11-24T12:10:00Z, lead time 590 s; start 1 worker',
+      'no camera is wanted now; the window of gate opens at 2026-11-24T12:10:00Z, lead time 620 s; start 1 worker',
     );
     expect(changes[0]?.next).toMatchObject({ phase: 'warming' });
+  });
+
+  it('places tasks on instances that have registered while the group cannot be read, and takes none away', () => {
+    const seen = observation([owned('a', 'w1')], [running('w1', 'a'), worker('w2'), worker('w3')], {
+      group: null,
+      missing: ['the Auto Scaling group (Throttling)'],
+    });
+    const isReady = ({ workerId }: { workerId: string }) => workerId === 'w1';
+    const booting = { ...seen, workers: seen.workers.filter(isReady) };
+    const service = { desired: 1, running: 1, pending: 0, taskDefinition: null };
+    const needsThree = {
+      ...booting,
+      fleet: { ...seen.fleet, override: { minWorkers: 3, until: '2026-11-24T13:00:00Z', reason: '' } },
+    };
+    expect(decide({ ...needsThree, service }, policy(), noonMs).plan).toMatchObject({ setTasks: 3, terminations: [] });
+    expect(decide(booting, policy(), noonMs).plan).toMatchObject({ setTasks: null, terminations: [] });
   });
 
   it('obeys a pause and an override until they expire', () => {

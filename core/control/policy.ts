@@ -9,6 +9,8 @@ import { type FleetItem, type FleetPolicy, heartbeatIntervalMs, workerFencesAfte
 
 /** From an assignment in the table to the first fragment read: one heartbeat and the opening of GetMedia. */
 export const handoverMs = 5_000;
+/** From the decision to the launch, which the measured lead times begin with: the run, and Auto Scaling's next look. */
+export const orderToLaunchMs = 15_000;
 /** A fleet is one cell; more cameras than this belong into another fleet (design: data model). */
 export const camerasPerFleetMax = 2_000;
 /** More GPUs in one Auto Scaling group than any account gets by default; a typo must not order a thousand. */

@@ -4,9 +4,10 @@
  * Invariant: a run whose decision is known to be empty is not thought through again, and skipping it changes nothing but
  * the time that the simulation takes (test/simulation proves it on small worlds).
  */
+import { scheduledIntervals } from '../calendar.ts';
 import { type ControlDecision, decide } from '../control/decide.ts';
 import { demandHorizonMs } from '../control/demand.ts';
-import { instancesToSample, leadTimeMs, withLeadTimeSamples } from '../control/lead-time.ts';
+import { instancesToSample, leadTimeMaxMs, leadTimeMs, withLeadTimeSamples } from '../control/lead-time.ts';
 import { type FleetObservation, instanceOf, isDead, isLeaving } from '../control/observation.ts';
 import { handoverMs } from '../control/policy.ts';
 import { SeededRandom } from '../seeded-random.ts';
@@ -54,11 +55,20 @@ export class ControlLoop {
       world.startMs,
       toMs,
     ).map((spell) => ({ ...spell, part: random.pick(observationParts) }));
-    const intervals = [...world.cameras.values()].flatMap((camera) => camera.intervals);
+    // Windows just after the end are prepared for before it.
+    const aheadMs = demandHorizonMs(policy, leadTimeMaxMs);
+    const intervals = [...world.cameras.values()].flatMap(({ camera }) =>
+      scheduledIntervals(camera, world.startMs, toMs + aheadMs),
+    );
     this.#startsMs = sortedOnce(intervals.map(({ startMs }) => startMs));
     this.#endsMs = sortedOnce(intervals.map(({ endMs }) => endMs));
     world.onTrigger = () => this.#ask();
-    this.#tick(policy.reconcileIntervalMs);
+    // A schedule's minute begins when it was made, not when clocks strike.
+    const phaseMs = Math.floor(new SeededRandom(`${seed}/tick`).next() * policy.reconcileIntervalMs);
+    world.queue.at(world.nowMs + phaseMs, () => {
+      this.#ask();
+      this.#tick(policy.reconcileIntervalMs);
+    });
   }
 
   #tick(intervalMs: number): void {
