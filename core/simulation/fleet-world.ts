@@ -4,32 +4,16 @@
  * Invariant: the tables' items are replaced, never changed, so that an observation stays what it was.
  */
 import { defaultPolicy } from '../control/policy.ts';
-import type { CameraState, FleetItem, FleetPolicy, WorkerItem } from '../fleet-state.ts';
-import type { parseCameraRow } from '../parse-camera-row.ts';
+import type { CameraState, FleetItem, WorkerItem } from '../fleet-state.ts';
 import { SeededRandom } from '../seeded-random.ts';
 import { EventQueue } from './event-queue.ts';
-import { type BlindCause, drawSilences, ModelCamera, WatchAccount } from './model-camera.ts';
+import { drawCameras, drawShortages, type FleetWorldInput, warmUpMs } from './fleet-input.ts';
+import { type BlindCause, type ModelCamera, WatchAccount } from './model-camera.ts';
 import { ModelCloud, type ModelInstance } from './model-cloud.ts';
 import { ModelWorker } from './model-worker.ts';
 import { newState } from './new-state.ts';
-import { drawMs, drawSpells, type SimulationSettings } from './settings.ts';
+import { drawMs } from './settings.ts';
 import { drawWorkerFault } from './worker-faults.ts';
-
-/** Before the span that is asked about, so that the fleet is in the middle of its life when it begins. */
-export const warmUpMs = 2 * 3_600_000;
-
-/** A row's verdict, under the id that the account gives it when the row has none. */
-export type ModelRow = ReturnType<typeof parseCameraRow> & { cameraId: string };
-
-export type FleetWorldInput = {
-  seed: string;
-  fleet: string;
-  rows: readonly ModelRow[];
-  policy: FleetPolicy;
-  settings: SimulationSettings;
-  fromMs: number;
-  toMs: number;
-};
 
 /** Somebody who looks on and must not interfere: the invariants of test/simulation. */
 export type Witness = {
@@ -66,17 +50,14 @@ export class FleetWorld {
     this.account = new WatchAccount(fromMs, toMs, this.startMs);
     this.fleetItem = { fleet, schemaVersion: 1 };
     this.#events = new SeededRandom(`${seed}/events`);
-    for (const row of input.rows) this.#addCamera(row);
+    for (const { cameraId, camera, issues } of input.rows) {
+      this.states.set(cameraId, newState(fleet, { cameraId, camera, issues }, this.startMs));
+    }
+    for (const model of drawCameras(input, this.startMs)) this.#follow(model);
     this.cloud = new ModelCloud({
       ...{ seed, settings, queue: this.queue, clock: this.clock },
       bounds: { min: 0, max: Math.max(policy.maxWorkers, policy.minWorkers) },
-      shortages: drawSpells(
-        new SeededRandom(`${seed}/shortages`),
-        settings.shortagesPerWeek / 168,
-        settings.shortageMs,
-        this.startMs,
-        toMs,
-      ),
+      shortages: drawShortages(input, this.startMs),
       listener: {
         launched: () => this.changed(),
         registered: () => this.deliver(() => {}),
@@ -143,14 +124,9 @@ export class FleetWorld {
     return true;
   }
 
-  /** A row as camera-changed leaves it behind. */
-  #addCamera({ cameraId, camera, issues }: ModelRow): void {
-    const { seed, fleet, settings, toMs } = this.input;
-    this.states.set(cameraId, newState(fleet, { cameraId, camera, issues }, this.startMs));
-    if (camera === null) return;
-    const silences = drawSilences(new SeededRandom(`${seed}/camera/${cameraId}`), settings, this.startMs, toMs);
-    const model = new ModelCamera(camera, silences, this.startMs, toMs);
-    this.cameras.set(cameraId, model);
+  #follow(model: ModelCamera): void {
+    const { silences } = model;
+    this.cameras.set(model.camera.cameraId, model);
     for (const { startMs, endMs } of model.intervals) {
       this.queue.at(startMs, () => this.#windowOpens(model, startMs));
       this.queue.at(endMs, () => this.#windowCloses(model, endMs));

@@ -7,6 +7,7 @@ import { type Interval, scheduledIntervals } from '../calendar.ts';
 import type { Camera } from '../camera.ts';
 import type { SeededRandom } from '../seeded-random.ts';
 import { drawMs, type SimulationSettings } from './settings.ts';
+import { Timeline } from './timeline.ts';
 
 export const blindCauses = ['silent', 'returning', 'late', 'moving', 'spot', 'worker-lost', 'shed'] as const;
 /**
@@ -82,6 +83,7 @@ export function drawSilences(
 export class WatchAccount {
   readonly time = noCameraTime();
   readonly windows: WindowOutcome[] = [];
+  readonly timeline: Timeline<Exclude<CameraClass, 'off'>>;
   readonly fromMs: number;
   readonly toMs: number;
   readonly #counts = noCameraTime();
@@ -91,6 +93,7 @@ export class WatchAccount {
     this.fromMs = fromMs;
     this.toMs = toMs;
     this.#sinceMs = nowMs;
+    this.timeline = new Timeline(Object.keys(this.time) as (keyof CameraTime)[], { startMs: fromMs, endMs: toMs });
   }
 
   /** Cameras in each class at this moment. */
@@ -101,9 +104,13 @@ export class WatchAccount {
   /** Brings the sums up to now. */
   integrate(nowMs: number): void {
     const lengthMs = Math.min(nowMs, this.toMs) - Math.max(this.#sinceMs, this.fromMs);
+    const span = { startMs: this.#sinceMs, endMs: nowMs };
     this.#sinceMs = nowMs;
     if (lengthMs <= 0) return;
-    for (const key of Object.keys(this.time) as (keyof CameraTime)[]) this.time[key] += this.#counts[key] * lengthMs;
+    for (const key of Object.keys(this.time) as (keyof CameraTime)[]) {
+      this.time[key] += this.#counts[key] * lengthMs;
+      this.timeline.add(key, this.#counts[key], span);
+    }
   }
 
   /** Puts the camera into the class that it now belongs to. */

@@ -1,6 +1,6 @@
 /** A camera's state as camera-changed leaves it behind: the verdict on its row, and nothing decided yet. */
 import type { CameraState } from '../fleet-state.ts';
-import type { ModelRow } from './fleet-world.ts';
+import type { ModelRow } from './fleet-input.ts';
 
 export function newState(fleet: string, { cameraId, camera, issues }: ModelRow, nowMs: number): CameraState {
   return {
