@@ -72,3 +72,23 @@ it('a worker learns the hours of a changed row under the same epoch, and nothing
   expect(sameAssignments(before, after({ detect: { fps: 9 } }))).toBe(true);
   expect(after({ ...evening, detect: { fps: 9 } }).gate?.camera).toEqual(always.camera);
 });
+
+it('a silent camera is listened to by the emptiest worker that is there anyway, and calls for none', () => {
+  const streamsOf = (seen: ReturnType<typeof observation>) => ({
+    ...seen,
+    streams: { ...seen.streams, activeAtMs: new Map([['yard', null]]) },
+  });
+  const busy = state('gate', { ownerWorkerId: 'w1', epoch: 1 });
+  const assignments = { gate: { epoch: 1, camera: camera('gate'), assignedAtMs: noonMs - 60_000 } };
+  const w1 = worker('w1', { assignments, running: { gate: report() } });
+  const override = { minWorkers: 2, until: '2026-11-24T13:00:00Z', reason: '' };
+  const seen = streamsOf(observation([busy, state('yard')], [w1, worker('w2')]));
+  const { changes, plan } = decide({ ...seen, fleet: { ...seen.fleet, override } }, policy(), noonMs);
+  const yard = changes.find(({ cameraId }) => cameraId === 'yard');
+  expect(yard?.ownership).toMatchObject({ kind: 'give', workerId: 'w2' });
+  expect(yard?.next).toMatchObject({ phase: 'silent', phaseReason: expect.stringContaining('no media since') });
+  expect(plan.inputs).toMatchObject({ workersNeeded: 1, inferencesPerSecondNow: 5 });
+  const alone = decide(streamsOf(observation([state('yard')], [])), policy(), noonMs);
+  expect(alone.plan.desired.instances).toBe(0);
+  expect(alone.changes.flatMap(({ ownership }) => ownership ?? [])).toEqual([]);
+});

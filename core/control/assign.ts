@@ -78,7 +78,7 @@ export function assignCameras(input: AssignInput): OwnershipChange[] {
     wanted.map((state) => ({
       cameraId: state.cameraId,
       priority: demandOf.get(state.cameraId)?.priority ?? 0,
-      load: demandOf.get(state.cameraId)?.load ?? 0,
+      load: loadNow(demandOf.get(state.cameraId)),
       binId: state.ownerWorkerId !== undefined && readyIds.has(state.ownerWorkerId) ? state.ownerWorkerId : null,
     })),
     ready.map((worker) => workerBin(worker, policy, worker.workerId)),
@@ -93,6 +93,10 @@ export function assignCameras(input: AssignInput): OwnershipChange[] {
     if (change !== null) changes.push(change);
   }
   return changes;
+}
+
+function loadNow(demand: CameraDemand | undefined): number {
+  return demand === undefined || demand.isListenedTo ? 0 : demand.load;
 }
 
 /** A camera goes to a worker that a rollout will replace only when no other has room for it: it would move twice. */

@@ -108,6 +108,13 @@ describe('silence', () => {
     );
   });
 
+  it('is listened to within its window, and costs nothing until the next one', () => {
+    const seen = demandOf(owned(20 * minuteMs), { workers: reporting(6 * minuteMs, { state: 'silent' }) });
+    expect(seen).toMatchObject({ assignNow: true, isListenedTo: true, wantedNow: false, intervals: [] });
+    const outside = state('cam', {}, { schedule: { timeZone: 'UTC', windows: [{ start: '01:00', end: '02:00' }] } });
+    expect(demandOf(outside, { streams: streams(null) })).toMatchObject({ assignNow: false, isListenedTo: false });
+  });
+
   it('is not silence when it is the worker that has said nothing since', () => {
     const seen = (mediaAgoMs: number, heartbeatAgoMs: number) =>
       demandOf(owned(10 * minuteMs), {

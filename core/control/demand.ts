@@ -37,8 +37,10 @@ export type CameraDemand = {
   intervals: Interval[];
   /** Inside an interval now. */
   wantedNow: boolean;
-  /** To be given to a worker now: wanted now, or so soon that the next tick would be late. */
+  /** To be given to a worker now: wanted now, or so soon that the next tick would be late, or to be listened to. */
   assignNow: boolean;
+  /** Silent in its window: a worker that is there anyway keeps its stream open, which costs nothing, and sees media first. */
+  isListenedTo: boolean;
   /** Start of the first interval to come within the horizon. */
   nextStartMs: number | null;
   /** Phase and reason when it is not wanted now; ignored otherwise. */
@@ -139,6 +141,7 @@ function cameraDemand(state: CameraState, report: Report | null, input: DemandIn
     intervals: [],
     wantedNow: false,
     assignNow: false,
+    isListenedTo: false,
     nextStartMs: null,
     silentSinceMs: null,
     scheduledPast: [],
@@ -189,10 +192,9 @@ function cameraDemand(state: CameraState, report: Report | null, input: DemandIn
     if (silentSinceMs !== null) {
       const reason = `no media since ${new Date(silentSinceMs).toISOString()}; it costs no worker until media returns`;
       const later = ahead.filter((interval) => interval.startMs > nowMs);
-      return finish(
-        { ...nothing, scheduledPast, intervals: later, silentSinceMs, idle: { phase: 'silent', reason } },
-        input,
-      );
+      const idle = { phase: 'silent' as const, reason };
+      const silent = finish({ ...nothing, scheduledPast, intervals: later, silentSinceMs, idle }, input);
+      return { ...silent, assignNow: true, isListenedTo: true };
     }
   }
   return finish(

@@ -70,6 +70,8 @@ function placeOnce(
     const taken = (bin: Bin) => placedIn(bin) + reservedIn(bin);
     const chosen =
       (own !== undefined && fits(placedIn(own), load.load, own.capacity) ? own : undefined) ??
+      // What costs nothing now may cost something at any moment: there is most room for it on the emptiest.
+      (load.load > 0 ? undefined : best(bins, (bin) => -taken(bin) / bin.capacity)) ??
       // The fullest that stays within its target: fewer workers in the end.
       best(bins, (bin) => (fits(taken(bin), load.load, bin.target) ? taken(bin) : null)) ??
       // Beyond the target the emptiest is the kindest.

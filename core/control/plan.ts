@@ -238,7 +238,7 @@ function shedCameras(
 ): ReadonlySet<string> {
   const all = [...bins];
   for (let index = 0; all.length < workersMax; index += 1) all.push({ id: `new:${index}`, ...newBin });
-  const wanted = input.demands.filter((demand) => demand.assignNow).map(loadOf);
+  const wanted = input.demands.filter((demand) => demand.assignNow && !demand.isListenedTo).map(loadOf);
   return new Set(placeCameras(wanted, all).unplaced.map((load) => load.cameraId));
 }
 

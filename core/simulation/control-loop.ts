@@ -186,11 +186,12 @@ function isSettled({ workers, fleet, missing, group }: FleetObservation, decisio
     const change = next.get(demand.cameraId);
     if (change !== undefined && !isAccountingOnly(change)) return false;
     const { ownerWorkerId } = demand;
-    if (ownerWorkerId === null) return !demand.assignNow;
+    if (ownerWorkerId === null) return !demand.assignNow || (demand.isListenedTo && workers.length === 0);
     const owner = byId.get(ownerWorkerId);
     const report = owner?.running[demand.cameraId];
     const given = owner?.assignments?.[demand.cameraId];
-    return demand.assignNow && report?.state === 'running' && report.epoch === given?.epoch;
+    const isAsWanted = report?.state === 'running' || (demand.isListenedTo && report?.state === 'silent');
+    return demand.assignNow && isAsWanted && report.epoch === given?.epoch;
   });
 }
 

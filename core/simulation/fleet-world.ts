@@ -156,15 +156,25 @@ export class FleetWorld {
   #mediaChanges(model: ModelCamera, isSending: boolean): void {
     model.isSending = isSending;
     if (isSending && model.watchers.size === 0) model.cause = 'returning';
+    model.isNoticed = !isSending || model.watchers.size === 0;
     this.account.classify(model, this.nowMs);
-    for (const workerId of model.watchers) this.workers.get(workerId)?.mediaChanged(model.camera.cameraId);
-    if (!isSending) this.count('camera fell silent');
-    if (!isSending) return;
+    if (!isSending) {
+      this.count('camera fell silent');
+      for (const workerId of model.watchers) this.workers.get(workerId)?.mediaChanged(model.camera.cameraId);
+      return;
+    }
+    this.queue.at(this.nowMs + drawMs(this.#events, this.input.settings.noticeMs), () => this.#mediaNoticed(model));
     // The metric shows this period, and the next one for certain, some minutes later.
     const periodEndMs = (Math.floor(this.nowMs / activityPeriodMs) + 1) * activityPeriodMs;
     for (const endMs of [periodEndMs, periodEndMs + activityPeriodMs]) {
       this.queue.at(endMs + this.input.settings.metricLagMs, () => this.changed());
     }
+  }
+
+  #mediaNoticed(model: ModelCamera): void {
+    model.isNoticed = true;
+    this.account.classify(model, this.nowMs);
+    for (const workerId of model.watchers) this.workers.get(workerId)?.mediaChanged(model.camera.cameraId);
   }
 
   #spotNotice(instance: ModelInstance): void {
@@ -216,6 +226,7 @@ export class FleetWorld {
     const model = this.cameras.get(cameraId);
     if (model === undefined) return;
     model.watchers.add(workerId);
+    model.isNoticed = true;
     this.witness?.publishes(cameraId, workerId, epoch, this);
     if (model.awaitedSinceMs !== null) {
       this.account.windowServed(model.awaitedSinceMs, this.nowMs - model.awaitedSinceMs);

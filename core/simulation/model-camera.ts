@@ -32,6 +32,8 @@ export class ModelCamera {
   readonly silences: readonly Interval[];
   isScheduled = false;
   isSending = true;
+  /** False for the seconds after its return in which a worker that listens waits to open its stream again. */
+  isNoticed = true;
   /** Workers that have its stream open and may publish; more than one breaks the lease. */
   readonly watchers = new Set<string>();
   cause: BlindCause = 'late';
@@ -55,7 +57,8 @@ export class ModelCamera {
   get presentClass(): CameraClass {
     if (!this.isScheduled) return 'off';
     if (!this.isSending) return 'silent';
-    return this.watchers.size > 0 ? 'inferred' : this.cause;
+    if (this.watchers.size === 0) return this.cause;
+    return this.isNoticed ? 'inferred' : 'returning';
   }
 }
 

@@ -48,6 +48,8 @@ export type SimulationSettings = {
   cutMs: Spread;
   /** From an assignment seen to the first inference: GetDataEndpoint, GetMedia, the first keyframe. */
   streamOpenMs: Spread;
+  /** Until a worker whose camera was silent opens its stream again after media has returned (worker/session/reconnect.ts). */
+  noticeMs: Spread;
   /** From a camera taken off the list to its release: flush, checkpoint (8 s at most). */
   releaseMs: Spread;
 };
@@ -83,6 +85,8 @@ export const defaultSettings: SimulationSettings = {
   workerFaultsPerDay: 0.02,
   cutMs: { minMs: 5_000, typicalMs: 20_000, maxMs: 240_000 },
   streamOpenMs: { minMs: 800, typicalMs: 2_000, maxMs: 5_000 },
+  // Full jitter up to the cap of 20 s, and the opening.
+  noticeMs: { minMs: 1_400, typicalMs: 12_000, maxMs: 24_000 },
   releaseMs: { minMs: 200, typicalMs: 800, maxMs: 8_000 },
 };
 
