@@ -12,6 +12,7 @@ import { cameraRows } from './camera-rows.ts';
 import { camerasSustained } from './cameras-sustained.ts';
 import { costPerCamera } from './cost-per-camera.ts';
 import { decode } from './decode.ts';
+import { decodeOverload } from './decode-overload.ts';
 import { demux } from './demux.ts';
 import { detector } from './detector.ts';
 import { fuzzMedia } from './fuzz-media.ts';
@@ -30,6 +31,7 @@ const benchmarks: readonly Benchmark[] = [
   costPerCamera,
   camerasSustained,
   overload,
+  decodeOverload,
   decode,
   detector,
   nmsAndTracker,

@@ -17,7 +17,7 @@ export type WorkerReading = {
   publishedLag: readonly { atMostSeconds: number; count: number }[];
 };
 
-const wantedAndLost = ['overload', 'pace', 'decode-failed', 'inference-failed'];
+const wantedAndLost = ['overload', 'pace', 'late', 'decode-failed', 'inference-failed'];
 
 export async function readMetrics(url: string): Promise<WorkerReading> {
   const answer = await fetch(url, { signal: AbortSignal.timeout(5_000) });

@@ -36,6 +36,8 @@ export type LoadSettings = {
   model: Uint8Array;
   inferenceThreads: number;
   snapshots: boolean;
+  /** Checkout whose worker runs; this one without. */
+  folder?: string;
 };
 
 export class WorkerUnderLoad {
@@ -89,7 +91,7 @@ export class WorkerUnderLoad {
       }));
       await writeFile(join(folder, 'cameras.json'), JSON.stringify({ cameras: rows }));
       const lines: string[] = [];
-      const runner = processRunner({ cwd: repositoryRoot, onLog: (_, line) => lines.push(line) });
+      const runner = processRunner({ cwd: settings.folder ?? repositoryRoot, onLog: (_, line) => lines.push(line) });
       closers.push(() => runner.close());
       const startedMs = performance.now();
       const task = await runner.start({

@@ -6,12 +6,12 @@ import type { Camera } from '../../core/camera.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { KvsInferError } from '../../core/errors.ts';
 import type { Assignment, RunningCamera, RunningCameraState } from '../../core/fleet-state.ts';
+import { priorityWeight } from '../pace/fair-share.ts';
 import type { CameraResults } from '../publish/camera-results.ts';
 import type { DecodeLink } from '../session/decode-link.ts';
 import type { FromDecodeHost, IntakeReport, CameraRun as RunName } from '../session/messages.ts';
 import type { MotionGateSettings } from '../session/motion-gate.ts';
 import { readsText } from '../text/track-texts.ts';
-import { priorityWeight } from './fair-share.ts';
 import type { DisplacedFrame, InferredFrame } from './inference-scheduler.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import type { LoadedModel } from './model-pool.ts';
@@ -39,8 +39,8 @@ export class CameraRun {
   report: IntakeReport | null = null;
   framesInferred = 0;
   #framesLate = 0;
-  /** Frames per second that overload leaves this camera. */
-  #grantedFps: number;
+  /** Part of the frames that it can decode which the detector leaves this camera. */
+  #detectorShare = 1;
   firstInferenceAtMs: number | undefined;
   /** Of the newest frame, from its producer time to its inference; null before the first. */
   lagMs: number | null = null;
@@ -70,7 +70,6 @@ export class CameraRun {
     this.#onResultsFailed = context.onResultsFailed;
     this.name = name;
     this.assignment = assignment;
-    this.#grantedFps = assignment.camera.detect.fps;
     this.hours = new WatchedHours(assignment.camera);
     this.link = link;
     this.#clock = clock;
@@ -96,8 +95,14 @@ export class CameraRun {
     return this.assignment.camera.detect.fps;
   }
 
+  /** What decoding leaves of it. */
+  get decodableFps(): number {
+    return this.wantedFps * (this.report?.decodeShare ?? 1);
+  }
+
+  /** What decoding and the detector leave of it. */
   get grantedFps(): number {
-    return this.#grantedFps;
+    return this.#detectorShare * this.decodableFps;
   }
 
   /** Detector time of one frame; 0 while the model loads. */
@@ -110,6 +115,10 @@ export class CameraRun {
     return this.#model !== null && (this.report?.state === 'running' || this.report?.state === 'degraded');
   }
 
+  get detectorShare(): number {
+    return this.#detectorShare;
+  }
+
   /** Since the run began: inferred, lost to or delayed by a busy detector, and left out by the motion gate. */
   get frameCounts(): { inferred: number; strained: number; still: number } {
     const dropped = this.report?.frames.dropped;
@@ -120,11 +129,11 @@ export class CameraRun {
     };
   }
 
-  /** @param fps frames per second that overload leaves this camera; its own rate when there is none. */
-  pace(fps: number): void {
-    if (fps === this.#grantedFps || this.isStopping) return;
-    this.#grantedFps = fps;
-    this.link.send({ type: 'pace', run: this.name, fps });
+  /** @param share part of its frames that the detector leaves this camera; 1 when it is not short. */
+  pace(share: number): void {
+    if (share === this.#detectorShare || this.isStopping) return;
+    this.#detectorShare = share;
+    this.link.send({ type: 'pace', run: this.name, fps: this.wantedFps * share });
   }
 
   begin(model: LoadedModel, results: CameraResults): void {
@@ -139,6 +148,7 @@ export class CameraRun {
       settings: {
         streamName: camera.streamName,
         fps: camera.detect.fps,
+        priority: camera.priority,
         motionGate: motionGateSettings(camera),
         keepPictures: (camera.snapshots.on !== 'never' && camera.snapshots.maxPerMinute > 0) || readsText(camera),
         input: { width: inputWidth, height: inputHeight, padding },
@@ -228,7 +238,7 @@ export class CameraRun {
       state,
       reason,
       fps: this.#rate.perSecond(this.#clock.monotonicMs()),
-      ...(this.#grantedFps < this.wantedFps ? { grantedFps: this.#grantedFps } : {}),
+      ...(this.grantedFps < this.wantedFps ? { grantedFps: this.grantedFps } : {}),
       framesInferred: this.framesInferred,
       detections: results?.detections ?? 0,
       tracks: results?.tracks ?? 0,
@@ -264,11 +274,12 @@ export class CameraRun {
     if (state === 'running' && this.framesInferred === 0) {
       return { state: 'starting', reason: 'media flows; waiting for the first inference' };
     }
-    if (state === 'running' && this.#grantedFps < degradedBelow * this.wantedFps) {
-      const granted = Math.round(this.#grantedFps * 100) / 100;
+    if (state === 'running' && this.grantedFps < degradedBelow * this.wantedFps) {
+      const granted = Math.round(this.grantedFps * 100) / 100;
+      const short = this.decodableFps / this.wantedFps < this.#detectorShare ? 'decoding' : 'the detector';
       return {
         state: 'degraded',
-        reason: `gets ${granted} of ${this.wantedFps} frames/s: the detector is short, and the lowest priority gives way first`,
+        reason: `gets ${granted} of ${this.wantedFps} frames/s: ${short} is short, and the lowest priority gives way first`,
       };
     }
     if (state !== 'running') return { state, reason };

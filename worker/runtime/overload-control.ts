@@ -4,10 +4,10 @@
  * Invariant: only rates change here; what the detector is given beyond its strength until then gives way newest first.
  */
 import type { Clock } from '../../core/clock.ts';
+import { priorityWeight } from '../pace/fair-share.ts';
+import { PaceGovernor } from '../pace/pace-governor.ts';
 import type { CameraRun } from './camera-run.ts';
 import type { DeviceLoad } from './device-load.ts';
-import { priorityWeight } from './fair-share.ts';
-import { PaceGovernor } from './pace-governor.ts';
 
 const tickMs = 1_000;
 /** Rates are raised in steps of this size; they are lowered at once. */
@@ -66,14 +66,16 @@ export class OverloadControl {
       const { counts, passShare } = this.#news(run);
       inferred += counts.inferred;
       strained += counts.strained;
-      return { cost: run.wantedFps * run.costMs * passShare, weight: priorityWeight(run.assignment.camera.priority) };
+      return {
+        cost: run.decodableFps * run.costMs * passShare,
+        weight: priorityWeight(run.assignment.camera.priority),
+      };
     });
     const shares = this.#governor.tick(nowMs, { elapsedMs, busyMs, workMs, inferred, strained }, demands);
     this.state = { wantedFps: 0, grantedFps: 0, busyShare: elapsedMs > 0 ? busyMs / elapsedMs : 0 };
     for (const [index, run] of runs.entries()) {
       const share = shares[index] ?? 1;
-      const fps = run.wantedFps * share;
-      if (fps < run.grantedFps || share === 1 || fps > run.grantedFps * raiseMin) run.pace(fps);
+      if (share < run.detectorShare || share === 1 || share > run.detectorShare * raiseMin) run.pace(share);
       this.state.wantedFps += run.wantedFps;
       this.state.grantedFps += run.grantedFps;
     }

@@ -17,6 +17,7 @@ function rig(fps: number, motionGate: MotionGateSettings | null = null, isTimed 
     {
       streamName: 's',
       fps,
+      priority: 50,
       motionGate,
       keepPictures: true,
       input: { width: 64, height: 48, padding: 'around' },

@@ -7,6 +7,7 @@
 import type { Checkpoint } from '../../core/fleet-state.ts';
 import type { I420 } from '../decode/picture-scaler.ts';
 import type { Fragment, FragmentEvent } from '../demux/fragment-reader.ts';
+import type { Lateness } from './catch-up.ts';
 import { DecodeChain } from './decode-chain.ts';
 import { DetectorSlot } from './detector-slot.ts';
 import { FrameChoice } from './frame-choice.ts';
@@ -46,6 +47,8 @@ export class CameraIntake {
   /** This session began at the live edge, and no fragment of it is complete yet. */
   #hasJumped = false;
   #decodeStartedMs = 0;
+  /** Since the beginning: time in decoding, pictures that came of it, and frames that were wanted and late. */
+  readonly decodeWork = { workMs: 0, pictures: 0, late: 0 };
 
   constructor(settings: CameraIntakeSettings, ports: IntakePorts) {
     this.#settings = settings;
@@ -57,8 +60,10 @@ export class CameraIntake {
       drop: (reason) => this.#drop(reason),
     });
     this.#decoding = new DecodeChain({
-      picture: (picture, wanted) =>
-        this.#slot.place(picture, wanted, () => ports.monotonicMs() - this.#decodeStartedMs),
+      picture: (picture, wanted) => {
+        this.decodeWork.pictures += 1;
+        this.#slot.place(picture, wanted, () => ports.monotonicMs() - this.#decodeStartedMs);
+      },
       lost: () => this.#drop('decode-failed'),
       fault: ports.mediaFault,
     });
@@ -117,7 +122,8 @@ export class CameraIntake {
     this.#decoding.reset();
   }
 
-  event(event: FragmentEvent): void {
+  /** @param lateness of a frame; nothing else has any. */
+  event(event: FragmentEvent, lateness: Lateness = 'in-time'): void {
     if (this.#isStopped) return;
     switch (event.type) {
       case 'fragment-start':
@@ -125,7 +131,7 @@ export class CameraIntake {
         this.#lastFrameIndex = -1;
         return;
       case 'frame':
-        if (event.track.kind === 'video') this.#frame(event);
+        if (event.track.kind === 'video') this.#frame(event, lateness);
         return;
       case 'fragment-end':
         if (this.#fragment?.treatment === 'handle') {
@@ -149,6 +155,11 @@ export class CameraIntake {
   /** @param fps frames per second that overload leaves this camera; its own rate when there is no overload. */
   usePace(fps: number): void {
     this.#choice.useGranted(fps);
+  }
+
+  /** @param share part of its frames that the decode thread has time for; 1 when it is not short. */
+  useDecodeShare(share: number): void {
+    this.#choice.useDecodeShare(share);
   }
 
   /** The detector gave the frame back. @param buffer null when it was lost with the detector. */
@@ -228,7 +239,7 @@ export class CameraIntake {
     return 'handle';
   }
 
-  #frame(event: Extract<FragmentEvent, { type: 'frame' }>): void {
+  #frame(event: Extract<FragmentEvent, { type: 'frame' }>, lateness: Lateness): void {
     this.ledger.captured();
     const treatment = this.#fragment?.treatment ?? 'handle';
     if (treatment !== 'handle') {
@@ -242,9 +253,15 @@ export class CameraIntake {
     this.#lastFrameIndex = Math.max(this.#lastFrameIndex, event.frameIndex, isRepeated ? partial.frameIndex : -1);
     if (event.keyframe) this.#choice.keyframeSeen(event.timestampMs);
     const { keyframesOnly } = this.#choice;
-    const verdict = isRepeated ? 'repeated' : this.#choice.of(event.timestampMs, event.keyframe);
+    const isLeftBehind = lateness === 'left-behind';
+    const verdict = isRepeated ? 'repeated' : this.#choice.of(event.timestampMs, event.keyframe, isLeftBehind);
     const isWanted = verdict === 'infer';
+    if (verdict === 'late' || (isWanted && lateness === 'late')) this.decodeWork.late += 1;
     if (!isWanted) this.#drop(verdict);
+    if (!isWanted && this.#choice.isWithheld) {
+      this.#decoding.pause();
+      return;
+    }
     if (keyframesOnly && !event.keyframe) {
       this.#decoding.skipped();
       return;
@@ -255,6 +272,8 @@ export class CameraIntake {
       isWanted ? { fragmentNumber: event.fragmentNumber, frameIndex: event.frameIndex } : null,
       keyframesOnly,
     );
+    if (this.#choice.isWithheld) this.#decoding.pause();
+    this.decodeWork.workMs += this.#ports.monotonicMs() - this.#decodeStartedMs;
   }
 
   #drop(reason: DropReason): void {

@@ -26,14 +26,19 @@ async function settle() {
   for (let round = 0; round < 6; round += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
-function rig(settings: Partial<CameraIntakeSettings> = {}, refusals: KvsInferError[] = [], detectorMs = 0) {
+function rig(
+  settings: Partial<CameraIntakeSettings> = {},
+  refusals: KvsInferError[] = [],
+  detectorMs = 0,
+  busyShare = 0,
+) {
   const clock = new SteppedClock(MEDIA_START_MS);
   const media = new ScriptedMedia();
   media.refusals.push(...refusals);
   const frames: IntakeFrame[] = [];
   const subject = new CameraSession(
     { ...clipIntake, ...settings },
-    { media, clock, random: () => 0.5, turns: new Turns() },
+    { media, clock, random: () => 0.5, turns: new Turns(), busyShare: () => busyShare },
     (frame, buffer) => {
       frames.push(frame);
       // As the detector would: the frame comes back after a while.
@@ -139,6 +144,33 @@ test('too far behind the live edge: skip to now, count it, and not again at once
   await step(2_000);
   expect(media.connections).toHaveLength(2);
   expect(subject.report().sessions.skippedToNow).toBe(1);
+});
+
+test('a busy thread that has fallen behind goes on at a keyframe that is in time, over the same connection', async () => {
+  const { media, clock, send, names, subject, isBalanced } = rig({}, [], 0, 0.95);
+  await settle();
+  const later = async (milliseconds: number) => clock.step(milliseconds, settle);
+  for (let fragment = 0; fragment < 3; fragment += 1) {
+    await send(fragmentBytes(fragment));
+    await later(500);
+  }
+  // Nothing was read for 2 s; what has piled up meanwhile comes at once.
+  await later(2_000);
+  for (let fragment = 3; fragment < 8; fragment += 1) await send(fragmentBytes(fragment));
+  expect(names().slice(15)).toEqual([6, 7].flatMap((f) => [0, 1, 2, 3, 4].map((i) => `${1_000 + f}/${i}`)));
+  expect(subject.intake.ledger.counts().dropped).toEqual({ late: 15 });
+  expect(isBalanced()).toBe(true);
+  expect(subject.report()).toMatchObject({ blindCause: 'overload', sessions: { opened: 1, skippedToNow: 0 } });
+  expect(media.opens).toBe(1);
+});
+
+test('the same delay of a thread that had time is read to the end', async () => {
+  const { clock, send, names } = rig({}, [], 0, 0.2);
+  await settle();
+  await send(fragmentBytes(0));
+  await clock.step(2_500, settle);
+  for (let fragment = 1; fragment < 5; fragment += 1) await send(fragmentBytes(fragment));
+  expect(names()).toHaveLength(25);
 });
 
 test('a stream that does not exist is failing at once, tried rarely, and runs when it appears', async () => {

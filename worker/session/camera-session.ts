@@ -9,17 +9,21 @@ import type { MediaBody, MediaSource, MediaStart } from '../../aws/media.ts';
 import type { Clock } from '../../core/clock.ts';
 import { KvsInferError } from '../../core/errors.ts';
 import { type FragmentEvent, FragmentReader } from '../demux/fragment-reader.ts';
+import type { DecodedCamera } from '../pace/decode-pace.ts';
 import { CameraIntake } from './camera-intake.ts';
+import { CatchUp, inTimeMs, type Lateness } from './catch-up.ts';
 import { IntakeHealth } from './intake-health.ts';
 import { LiveEdge } from './live-edge.ts';
 import type { CameraIntakeSettings, FrameName, IntakeFrame, IntakeReport } from './messages.ts';
 import { Reconnect } from './reconnect.ts';
 import type { Turns } from './turns.ts';
 
-/** Design: beyond this the newest frame is worth more than the missed ones. */
+/** Design: beyond this the newest frame is worth more than the missed ones. Lateness of our own making never gets there. */
 const behindMaxMs = 5_000;
 /** Frames come in bursts, a fragment at a time; within this distance from the live edge they wait for the detector. */
 const patienceBehindMaxMs = 1_000;
+/** Waiting for the detector alone makes nothing count as late. */
+const patienceLateMaxMs = 0.8 * inTimeMs;
 /** A producer whose clock or upload lags is always behind; skipping again would gain nothing. */
 const skipAgainAfterMs = 30_000;
 /** A successor makes good what came during the handover, at the detector's pace; after so long the newest frame wins again. */
@@ -39,6 +43,8 @@ export type SessionDependencies = {
   clock: Clock;
   random: () => number;
   turns: Turns;
+  /** Share of the last second in which the thread that decodes was busy, 0..1. */
+  busyShare: () => number;
 };
 
 export class CameraSession {
@@ -48,6 +54,7 @@ export class CameraSession {
   readonly #health: IntakeHealth;
   readonly #reconnect: Reconnect;
   readonly #edge = new LiveEdge();
+  readonly #catchUp = new CatchUp();
   readonly #ended: Promise<void>;
   #stop: (() => void) | null = null;
   #isStopped = false;
@@ -59,6 +66,8 @@ export class CameraSession {
   #catchesUpUntilMs: number;
   #lastByteMs = 0;
   #lastSkipMs = Number.NEGATIVE_INFINITY;
+  #pacedFps: number;
+  #decodeShare = 1;
 
   constructor(
     settings: CameraIntakeSettings,
@@ -67,6 +76,7 @@ export class CameraSession {
   ) {
     const { clock } = dependencies;
     this.#settings = settings;
+    this.#pacedFps = settings.fps;
     this.#dependencies = dependencies;
     this.#catchesUpUntilMs = settings.resumeAfter === null ? 0 : clock.monotonicMs() + catchUpMaxMs;
     this.#reconnect = new Reconnect(dependencies.random);
@@ -106,13 +116,28 @@ export class CameraSession {
       this.intake.checkpoint(),
       this.intake.lastStillAtMs,
     );
-    return { ...report, decode: this.intake.decodeReport };
+    return { ...report, decode: this.intake.decodeReport, decodeShare: this.#decodeShare };
+  }
+
+  /** What it asks of the decode thread, and what became of it. */
+  decoded(): DecodedCamera {
+    const { decodeWork, ledger } = this.intake;
+    const { fps, priority } = this.#settings;
+    return { fps, priority, work: { ...decodeWork, captured: ledger.counts().captured } };
   }
 
   /** @param fps what overload leaves the camera; its own rate when there is no overload. */
   usePace(fps: number): void {
     this.intake.usePace(fps);
-    this.#health.useFps(fps);
+    this.#pacedFps = fps;
+    this.#health.useFps(fps * this.#decodeShare);
+  }
+
+  /** @param share part of its frames that the decode thread has time for; 1 when it is not short. */
+  useDecodeShare(share: number): void {
+    this.intake.useDecodeShare(share);
+    this.#decodeShare = share;
+    this.#health.useFps(this.#pacedFps * share);
   }
 
   picture(frame: FrameName) {
@@ -147,6 +172,7 @@ export class CameraSession {
       this.#health.mediaOpened();
       abort.signal.addEventListener('abort', () => opened.close(), { once: true });
       this.#edge.sessionStarted();
+      this.#catchUp.sessionStarted();
       this.intake.sessionStarted(start.at === 'now');
       this.#endedBy = null;
       await this.#read(opened, abort);
@@ -183,8 +209,7 @@ export class CameraSession {
         }
         if (abort.signal.aborted) return;
         this.#event(event);
-        if (!this.intake.isFull) continue;
-        if (this.#edge.behindMs > patienceBehindMaxMs && !this.#catchesUp) continue;
+        if (!this.intake.isFull || !this.#hasPatience) continue;
         await this.#waitForRoom();
         turnStartedMs = performance.now();
       }
@@ -199,7 +224,7 @@ export class CameraSession {
   async #waitForRoom(): Promise<void> {
     let cancel = () => {};
     const { clock } = this.#dependencies;
-    const frameMs = 1_000 / this.#settings.fps;
+    const frameMs = Math.min(1_000 / this.#settings.fps, inTimeMs);
     const patienceMs = this.#catchesUp ? Math.max(frameMs, this.#catchesUpUntilMs - clock.monotonicMs()) : frameMs;
     const timeout = new Promise<void>((resolve) => {
       cancel = clock.setTimer(patienceMs, resolve);
@@ -212,16 +237,28 @@ export class CameraSession {
     return this.#dependencies.clock.monotonicMs() < this.#catchesUpUntilMs;
   }
 
+  get #hasPatience(): boolean {
+    if (this.#catchesUp) return true;
+    return this.#edge.lateMs <= patienceLateMaxMs && this.#edge.behindMs <= patienceBehindMaxMs;
+  }
+
   #event(event: FragmentEvent): void {
     const { clock } = this.#dependencies;
+    let lateness: Lateness = 'in-time';
     if (event.type === 'frame') {
       this.#reconnect.succeeded();
       this.#health.mediaSeen(clock.monotonicMs(), clock.nowMs());
       this.#edge.frame(event.timestampMs, clock.nowMs());
+      // What came during a handover is late for everybody, and all the same read.
+      const busyShare = this.#catchesUp ? 0 : this.#dependencies.busyShare();
+      lateness = this.#catchUp.frame(this.#edge.lateMs, event.keyframe, busyShare);
+      if (lateness === 'as-ever') this.#edge.acceptDelay();
     }
     if (event.type === 'error' && streamEndings.has(event.error.code)) this.#endedBy = event.error;
-    this.intake.event(event);
-    if (event.type === 'fragment-start') this.#edge.fragmentStarted(event.fragment.producerTimestampMs);
+    this.intake.event(event, lateness);
+    if (event.type === 'fragment-start') {
+      this.#edge.fragmentStarted(event.fragment.producerTimestampMs, event.fragment.serverTimestampMs);
+    }
     if (event.type === 'fragment-end') this.#checkDistance(event.fragment.millisBehindNow);
   }
 

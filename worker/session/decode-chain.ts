@@ -33,6 +33,7 @@ export class DecodeChain {
   #layout: BitstreamLayout | null = null;
   #track: Track | null = null;
   #hasGap = false;
+  #isPaused = false;
   #isKeyframesOnly = false;
   /** Since the last key frame but one, a picture that no other refers to was left out. */
   #hasLeftOut = false;
@@ -60,9 +61,16 @@ export class DecodeChain {
     this.#hasGap = true;
   }
 
+  /** Nothing comes before the next keyframe: what the decoder holds back comes out now, not when that comes. */
+  pause(): void {
+    if (!this.#isPaused) this.reset();
+    this.#isPaused = true;
+  }
+
   /** @param keyframesOnly nothing but keyframes comes: each picture is taken out at once. */
   packet(packet: FramePacket, wanted: Wanted, keyframesOnly: boolean): void {
     if (this.#hasGap) this.reset();
+    this.#isPaused = false;
     if (packet.track !== this.#track) this.#useTrack(packet.track);
     const decoder = this.#decoder;
     this.#isKeyframesOnly = keyframesOnly;

@@ -7,6 +7,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { MessagePort } from 'node:worker_threads';
 import { encodeJpeg } from '../decode/jpeg.ts';
 import type { I420 } from '../decode/picture-scaler.ts';
+import { DecodePace } from '../pace/decode-pace.ts';
 import { cutOut } from '../text/grey-picture.ts';
 import { CameraSession, type SessionDependencies } from './camera-session.ts';
 import type { CameraRun, FromDecodeHost, IntakeReport, SnapshotBox, ToDecodeHost } from './messages.ts';
@@ -19,8 +20,14 @@ const jpegQuality = 85;
 export type HostPort = Pick<MessagePort, 'postMessage' | 'on'>;
 type RunningCamera = { session: CameraSession; isStopping: boolean };
 
-export function runDecodeHost(port: HostPort, options: Omit<SessionDependencies, 'turns'>, onClosed: () => void): void {
-  const dependencies = { ...options, turns: new Turns() };
+export type DecodeHostOptions = Omit<SessionDependencies, 'turns' | 'busyShare'> & {
+  /** Time in which this thread had work, since any moment. */
+  busyMs: () => number;
+};
+
+export function runDecodeHost(port: HostPort, options: DecodeHostOptions, onClosed: () => void): void {
+  const pace = new DecodePace(options.clock.monotonicMs(), options.busyMs());
+  const dependencies = { ...options, turns: new Turns(), busyShare: () => pace.busyShare };
   const cameras = new Map<CameraRun, RunningCamera>();
   const loopDelay = monitorEventLoopDelay({ resolution: 10 });
   loopDelay.enable();
@@ -32,6 +39,9 @@ export function runDecodeHost(port: HostPort, options: Omit<SessionDependencies,
 
   const tick = () => {
     const reports: Record<CameraRun, IntakeReport> = {};
+    const works = new Map([...cameras].map(([run, { session }]) => [run, session.decoded()]));
+    const shares = pace.tick(options.clock.monotonicMs(), options.busyMs(), works);
+    for (const [run, share] of shares) cameras.get(run)?.session.useDecodeShare(share);
     for (const [run, { session }] of cameras) {
       session.tick();
       reports[run] = session.report();

@@ -13,7 +13,9 @@ export type DecodeThreadData = { region: string; endpoint?: string };
 if (parentPort === null) throw new Error('decode-thread.ts runs as a worker thread only');
 const port = parentPort;
 const clients = awsClients(workerData as DecodeThreadData);
-runDecodeHost(port as never, { media: kinesisVideoMedia(clients), clock: systemClock, random: Math.random }, () => {
+const media = kinesisVideoMedia(clients);
+const busyMs = () => performance.eventLoopUtilization().active;
+runDecodeHost(port as never, { media, clock: systemClock, random: Math.random, busyMs }, () => {
   clients.destroy();
   port.close();
 });

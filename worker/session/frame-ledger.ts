@@ -5,6 +5,7 @@
 export const dropReasons = [
   'sampling',
   'pace',
+  'late',
   'static',
   'overload',
   'decode-failed',
@@ -18,6 +19,7 @@ export const dropReasons = [
 /**
  * - sampling: not wanted at the camera's fps
  * - pace: wanted at the camera's fps, but not at the lower one that overload leaves it
+ * - late: wanted, but decoding was so far behind the camera that it went on at a newer keyframe
  * - static: the motion gate saw nothing change since the frame that was inferred last
  * - overload: a newer frame took its place while the detector was busy
  * - decode-failed: the decoder gave no picture for it

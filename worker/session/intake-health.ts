@@ -102,7 +102,7 @@ export class IntakeHealth {
     frames: FrameCounts,
     checkpoint: Checkpoint | null,
     lastStillAtMs: number | null,
-  ): Omit<IntakeReport, 'decode'> {
+  ): Omit<IntakeReport, 'decode' | 'decodeShare'> {
     return {
       ...this.#state(nowMs, frames),
       blindCause: this.#blindCause(nowMs, frames),
@@ -129,7 +129,7 @@ export class IntakeHealth {
     if (this.#hasSkipped) return 'skipped-to-live';
     if (hasGrown('decode-failed')) return 'decode-failed';
     if (hasGrown('before-assignment')) return 'handover';
-    if (hasGrown('overload') || hasGrown('pace')) return 'overload';
+    if (hasGrown('overload') || hasGrown('pace') || hasGrown('late')) return 'overload';
     if (hasFault) return 'media-damaged';
     if (!this.#isOpen) return this.#sessions.ended > 0 ? 'reconnect' : 'starting';
     return this.#lastMediaMs === null && nowMs - this.#startedMs < silentAfterMs ? 'starting' : 'silent';

@@ -19,6 +19,8 @@ export type FrameName = { fragmentNumber: string; frameIndex: number };
 export type CameraIntakeSettings = {
   streamName: string;
   fps: number;
+  /** 0..100: who keeps more when the thread is short of time. */
+  priority: number;
   /** Leaves out frames in which nothing has changed; null: every frame is inferred. */
   motionGate: MotionGateSettings | null;
   /** Keep the last full-resolution pictures, for snapshots and for reading text. */
@@ -69,6 +71,8 @@ export type IntakeReport = {
   /** What would keep the camera from being watched at this moment. */
   blindCause: BlindCause;
   decode: DecodeReport | null;
+  /** Part of the wanted frames that the decode thread has time for; 1 when it is not short. */
+  decodeShare: number;
   frames: FrameCounts;
   checkpoint: Checkpoint | null;
   lastMediaAtMs: number | null;

@@ -29,6 +29,7 @@ export const clipPackets = clip.packets;
 export const clipIntake: CameraIntakeSettings = {
   streamName: 'dock-1',
   fps: 10,
+  priority: 50,
   motionGate: null,
   keepPictures: false,
   input: { width: 64, height: 48, padding: 'around' },

@@ -34,7 +34,7 @@ async function start(options: Parameters<typeof startMediaRig>[0] = {}) {
   const watch = () => {
     const session: CameraSession = new CameraSession(
       clipIntake,
-      { media: kinesisVideoMedia(clients), clock: rig.clock, random: () => 0, turns: new Turns() },
+      { media: kinesisVideoMedia(clients), clock: rig.clock, random: () => 0, turns: new Turns(), busyShare: () => 0 },
       ({ fragmentNumber, frameIndex }, buffer) => {
         names.push(`${fragmentNumber}/${frameIndex}`);
         session.intake.settled('inferred', buffer);
