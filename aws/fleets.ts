@@ -73,9 +73,12 @@ export async function lockFleet(
   return null;
 }
 
+/** Does the holder run again: never, if somebody asked for it, or whoever asked or not? */
+export type RunAgain = 'no' | 'if-asked' | 'yes';
+
 /**
- * Saves what the run learned and lets go, unless somebody asked for another run: then the lock stays ours and the item
- * comes back. `released`: done. `lost`: the lock had expired and is somebody else's.
+ * Saves what the run learned and lets go, unless there is to be another run: then the lock stays ours and the item comes
+ * back. `released`: done. `lost`: the lock had expired and is somebody else's.
  */
 export async function unlockFleet(
   clients: AwsClients,
@@ -84,24 +87,31 @@ export async function unlockFleet(
   holder: string,
   nowMs: number,
   learnings: FleetLearnings,
-  mayRunAgain: boolean,
+  again: RunAgain,
 ): Promise<FleetItem | 'released' | 'lost'> {
   const { sets, removes, values } = learningExpressions(learnings);
-  const released = await orNullOnCondition(`unlock fleet ${fleet}`, () =>
-    clients.documents.send(
-      new UpdateCommand({
-        TableName: table,
-        Key: { fleet },
-        UpdateExpression: `${sets.length > 0 ? `SET ${sets.join(', ')} ` : ''}REMOVE ${['#lock', ...removes].join(', ')}`,
-        ConditionExpression: `#lock.holder = :holder${mayRunAgain ? ' AND #lock.rerunRequested = :false' : ''}`,
-        ExpressionAttributeNames: { '#lock': 'lock' },
-        ExpressionAttributeValues: { ':holder': holder, ...(mayRunAgain ? { ':false': false } : {}), ...values },
-        ReturnValues: 'ALL_NEW',
-      }),
-    ),
-  );
+  const released =
+    again === 'yes'
+      ? null
+      : await orNullOnCondition(`unlock fleet ${fleet}`, () =>
+          clients.documents.send(
+            new UpdateCommand({
+              TableName: table,
+              Key: { fleet },
+              UpdateExpression: `${sets.length > 0 ? `SET ${sets.join(', ')} ` : ''}REMOVE ${['#lock', ...removes].join(', ')}`,
+              ConditionExpression: `#lock.holder = :holder${again === 'if-asked' ? ' AND #lock.rerunRequested = :false' : ''}`,
+              ExpressionAttributeNames: { '#lock': 'lock' },
+              ExpressionAttributeValues: {
+                ':holder': holder,
+                ...(again === 'if-asked' ? { ':false': false } : {}),
+                ...values,
+              },
+              ReturnValues: 'ALL_NEW',
+            }),
+          ),
+        );
   if (released !== null) return 'released';
-  if (!mayRunAgain) return 'lost';
+  if (again === 'no') return 'lost';
   const renewed = await orNullOnCondition(`keep the lock of fleet ${fleet}`, () =>
     clients.documents.send(
       new UpdateCommand({

@@ -3,28 +3,27 @@
  * will cost, on demand and on Spot. Contract: `--json` prints `{ original, forecast }`, with the source, the date and the
  * unit price of every figure; forecast is null when no cameras were given.
  */
-import { readFile } from 'node:fs/promises';
-import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { Camera } from '../core/camera.ts';
+import { type Command, Option } from 'commander';
 import { systemClock } from '../core/clock.ts';
 import { defaultPolicy, workersPerFleetMax } from '../core/control/policy.ts';
 import { type Bill, billOf } from '../core/cost/bill.ts';
 import { type Forecast, forecast, type NetworkMode, networkModes } from '../core/cost/forecast.ts';
 import { originalBitrateMbps, originalDeployment, originalTotalUsd } from '../core/cost/original-deployment.ts';
-import { overridePrices, type PriceTable } from '../core/cost/price-table.ts';
-import { priceTable } from '../core/cost/prices.ts';
-import { KvsInferError } from '../core/errors.ts';
-import { resourceNames } from '../core/names.ts';
-import { parseCameraRow } from '../core/parse-camera-row.ts';
+import type { PriceTable } from '../core/cost/price-table.ts';
 import { readCameraFile } from './camera-file.ts';
+import {
+  defaultRegion,
+  forecastDaysMax,
+  numberIn,
+  pricesFrom,
+  registeredRows,
+  type SkippedRow,
+  usableCameras,
+} from './cameras-to-forecast.ts';
 import { forecastText, originalText } from './cost-text.ts';
 import { parseInstant } from './schedule.ts';
 
-/** Where the original's table said that it was; its figures are of the other one. */
-const singapore = 'ap-southeast-1';
 const originalPricesRegion = 'us-east-1';
-/** Longer than any calendar is kept up to date; more is a typing error. */
-const daysMax = 366;
 
 type CostOptions = {
   cameras?: string;
@@ -46,7 +45,7 @@ export type CamerasCost = Forecast & {
   from: string;
   to: string;
   cameras: number;
-  skipped: { cameraId: string; reason: string }[];
+  skipped: SkippedRow[];
   instanceType: string;
   network: NetworkMode;
 };
@@ -58,8 +57,8 @@ export function costCommand(program: Command): void {
     .option('--cameras <file>', 'YAML or JSON file with camera rows: forecast their schedules')
     .option('--stage <stage>', 'forecast the schedules of the registry of this stage')
     .option('--from <ISO>', 'first instant of the forecast (default: now)')
-    .option('--days <days>', 'length of the forecast', numberIn(1, daysMax), 30)
-    .option('--region <region>', 'whose prices', process.env.AWS_REGION ?? singapore)
+    .option('--days <days>', 'length of the forecast', numberIn(1, forecastDaysMax), 30)
+    .option('--region <region>', 'whose prices', defaultRegion)
     .option('--instance-type <type>', 'GPU instance type', 'g4dn.xlarge')
     .addOption(new Option('--network <mode>', 'how the workers reach AWS').choices(networkModes).default('nat'))
     .option('--bitrate-mbps <n>', 'video of one camera, Mbit/s', numberIn(0.01, 100), originalBitrateMbps)
@@ -77,7 +76,7 @@ export function costCommand(program: Command): void {
       '\nExamples:\n  $ kvs-infer cost\n  $ kvs-infer cost --cameras cameras.yaml --days 7 --network endpoints --json',
     )
     .action(async (options: CostOptions) => {
-      const table = options.prices === undefined ? priceTable : await pricesWith(options.prices);
+      const table = await pricesFrom(options.prices);
       const original = originalCost(table, options.region);
       const rows = await cameraRows(options);
       const future = rows === null ? null : camerasCost(rows, options, table);
@@ -97,21 +96,7 @@ function originalCost(table: PriceTable, region: string): OriginalCost {
 }
 
 function camerasCost(rows: readonly unknown[], options: CostOptions, table: PriceTable): CamerasCost {
-  const cameras: Camera[] = [];
-  const skipped: CamerasCost['skipped'] = [];
-  for (const [index, row] of rows.entries()) {
-    const { camera, issues } = parseCameraRow(row);
-    if (camera !== null) {
-      cameras.push(camera);
-      continue;
-    }
-    const typedId = (row as { cameraId?: unknown } | null)?.cameraId;
-    const error = issues.find((issue) => issue.severity === 'error');
-    skipped.push({
-      cameraId: typeof typedId === 'string' ? typedId : `row ${index + 1}`,
-      reason: error === undefined ? 'invalid' : `${error.path === '' ? '' : `${error.path}: `}${error.message}`,
-    });
-  }
+  const { cameras, skipped } = usableCameras(rows);
   const fromMs = options.from === undefined ? systemClock.nowMs() : parseInstant('--from', options.from);
   const toMs = fromMs + options.days * 86_400_000;
   const { region, instanceType, network, bitrateMbps } = options;
@@ -133,37 +118,7 @@ function camerasCost(rows: readonly unknown[], options: CostOptions, table: Pric
 }
 
 /** @returns null when neither a file nor a stage was given. */
-async function cameraRows(options: CostOptions): Promise<unknown[] | null> {
-  if (options.cameras !== undefined) return readCameraFile(options.cameras);
-  if (options.stage === undefined) return null;
-  const { awsClients } = await import('../aws/clients.ts');
-  const { listCameraRows } = await import('../aws/camera-registry.ts');
-  const clients = awsClients({ region: options.region });
-  try {
-    return await listCameraRows(clients, resourceNames(options.stage, '').tables.cameras);
-  } finally {
-    clients.destroy();
-  }
-}
-
-async function pricesWith(file: string): Promise<PriceTable> {
-  let value: unknown;
-  try {
-    value = JSON.parse(await readFile(file, 'utf8'));
-  } catch (cause) {
-    throw new KvsInferError(
-      'PRICES_INVALID',
-      `cannot read ${file}: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { hint: 'give the path of a JSON file', cause },
-    );
-  }
-  return overridePrices(priceTable, value, file);
-}
-
-function numberIn(min: number, max: number): (text: string) => number {
-  return (text) => {
-    const value = text.trim() === '' ? Number.NaN : Number(text);
-    if (!(value >= min && value <= max)) throw new InvalidArgumentError(`expected a number from ${min} to ${max}.`);
-    return value;
-  };
+function cameraRows({ cameras, stage, region }: CostOptions): Promise<unknown[]> | null {
+  if (cameras !== undefined) return readCameraFile(cameras);
+  return stage === undefined ? null : registeredRows(stage, region);
 }

@@ -11,11 +11,17 @@ import { demuxCommand } from './demux.ts';
 import { modelCommand } from './model.ts';
 import { preflightCommand } from './preflight.ts';
 import { scheduleCommand } from './schedule.ts';
+import { simulateCommand } from './simulate.ts';
 import { startCommand } from './start.ts';
 import { validateCommand } from './validate.ts';
 
 /** Options whose values can only be judged together, so that a command says it and not the parser of options. */
-const wrongUsage: ReadonlySet<string> = new Set(['WRONG_INSTANT', 'WRONG_SPAN', 'MODEL_NAME_INVALID']);
+const wrongUsage: ReadonlySet<string> = new Set([
+  'WRONG_INSTANT',
+  'WRONG_SPAN',
+  'MODEL_NAME_INVALID',
+  'CAMERAS_NOT_CHOSEN',
+]);
 
 export function buildProgram(): Command {
   const program = new Command('kvs-infer')
@@ -29,6 +35,7 @@ export function buildProgram(): Command {
   cameraCommand(program);
   scheduleCommand(program);
   costCommand(program);
+  simulateCommand(program);
   preflightCommand(program);
   validateCommand(program);
   modelCommand(program);

@@ -1,39 +1,23 @@
-/** A bar on stderr for a command of a few long steps: for people only, and only once it has lasted two seconds. */
-import { SingleBar } from 'cli-progress';
-
-const SHOWN_AFTER_MS = 2_000;
+/** The bar of a command of a few long steps, each under the name of what it does. */
+import { LateBar } from './late-bar.ts';
 
 export class StepProgress {
-  readonly #steps: number;
+  readonly #bar: LateBar;
   #done = 0;
   #doing = '';
-  #bar: SingleBar | null = null;
-  readonly #timer: NodeJS.Timeout | null;
 
   constructor(steps: number) {
-    this.#steps = steps;
-    this.#timer = process.stderr.isTTY ? setTimeout(() => this.#show(), SHOWN_AFTER_MS) : null;
+    this.#bar = new LateBar('{bar} {value}/{total} {doing}', steps, { doing: '' });
   }
 
   /** The next step begins. */
   begin(doing: string): void {
     if (this.#doing !== '') this.#done += 1;
     this.#doing = doing;
-    this.#bar?.update(this.#done, { doing });
+    this.#bar.update(this.#done, { doing });
   }
 
   stop(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#bar?.stop();
-    this.#bar = null;
-  }
-
-  #show(): void {
-    this.#bar = new SingleBar({
-      format: '{bar} {value}/{total} {doing}',
-      stream: process.stderr,
-      clearOnComplete: true,
-    });
-    this.#bar.start(this.#steps, this.#done, { doing: this.#doing });
+    this.#bar.stop();
   }
 }

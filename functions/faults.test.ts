@@ -163,6 +163,26 @@ describe('reconcile', () => {
     expect(test.instances()).toHaveLength(1);
   });
 
+  it('tries a failed step again at once, and only once', async () => {
+    const test = await started();
+    const refusal = { status: 400, code: 'AccessDenied', message: 'no' };
+    const isResize = ({ operation }: { operation: string }) => operation === 'SetDesiredCapacity';
+    const byHand = () => reconcileFleet(completeDeps(test.deps, 'test'), 'default', 'by hand');
+    const stop = test.cloud.context.faults.inject(isResize, refusal);
+    await test.createStream('dock');
+    await test.putCamera({ cameraId: 'dock-1', streamName: 'dock' });
+    const refused = await byHand();
+    expect(refused).toMatchObject({ outcome: 'done', runs: 2 });
+    expect(refused.failures).toHaveLength(2);
+    expect(test.instances()).toHaveLength(0);
+    stop();
+    test.cloud.context.faults.inject(isResize, refusal, 1);
+    const mended = await byHand();
+    expect(mended.runs).toBe(2);
+    expect(mended.failures).toHaveLength(1);
+    expect(test.instances()).toHaveLength(1);
+  });
+
   it('runs once at a time; a call during a run makes the holder run again', async () => {
     const test = await started();
     const deps = completeDeps(test.deps, 'test');
@@ -177,10 +197,10 @@ describe('reconcile', () => {
     expect((await readFleet(test.clients, table, 'default')).lock).toBeUndefined();
     expect(await lockFleet(test.clients, table, 'default', 'me', nowMs)).not.toBeNull();
     expect((await reconcileFleet(deps, 'default', 'late')).outcome).toBe('queued');
-    expect(await unlockFleet(test.clients, table, 'default', 'me', nowMs, {}, true)).toMatchObject({
+    expect(await unlockFleet(test.clients, table, 'default', 'me', nowMs, {}, 'if-asked')).toMatchObject({
       lock: { holder: 'me', rerunRequested: false },
     });
-    expect(await unlockFleet(test.clients, table, 'default', 'me', nowMs, {}, true)).toBe('released');
+    expect(await unlockFleet(test.clients, table, 'default', 'me', nowMs, {}, 'if-asked')).toBe('released');
   });
 
   it('takes the lock of a holder that died', async () => {

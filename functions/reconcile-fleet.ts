@@ -1,7 +1,8 @@
 /**
  * The control loop of one fleet: observe, decide, apply, record. It decides nothing itself. Whatever happens calls it:
  * the minute, a changed row, a stopped task; a conditional lock makes sure that one run is under way at a time.
- * Invariant: a call that comes during a run is answered by another run, never by two at once.
+ * Invariants: a call that comes during a run is answered by another run, never by two at once; a step that failed is tried
+ * again at once, and only once: a window does not wait for the next minute.
  */
 import { randomUUID } from 'node:crypto';
 import { applyDecision } from '../aws/apply.ts';
@@ -37,23 +38,19 @@ export async function reconcileFleet(deps: ControlDeps, fleet: string, trigger: 
   const holder = randomUUID();
   let item = await lockFleet(clients, table, fleet, holder, clock.nowMs());
   if (item === null) return { ...report, outcome: 'queued' };
+  let mayRepeat = true;
   try {
     while (item !== null) {
       report.runs += 1;
-      const learnings = await runOnce(deps, item, report.runs === 1 ? trigger : `${trigger} (again)`, report);
-      const unlocked = await unlockFleet(
-        clients,
-        table,
-        fleet,
-        holder,
-        clock.nowMs(),
-        learnings,
-        report.runs < runsMax,
-      );
+      const run = await runOnce(deps, item, report.runs === 1 ? trigger : `${trigger} (again)`, report);
+      const isRepeated: boolean = run.hasFailedSteps && mayRepeat;
+      if (isRepeated) mayRepeat = false;
+      const again = report.runs >= runsMax ? 'no' : isRepeated ? 'yes' : 'if-asked';
+      const unlocked = await unlockFleet(clients, table, fleet, holder, clock.nowMs(), run.learnings, again);
       item = typeof unlocked === 'string' ? null : unlocked;
     }
   } catch (error) {
-    await unlockFleet(clients, table, fleet, holder, clock.nowMs(), {}, false).catch(() => 'lost');
+    await unlockFleet(clients, table, fleet, holder, clock.nowMs(), {}, 'no').catch(() => 'lost');
     throw error;
   }
   const next = report.handedTo.filter((other) => other !== fleet && environment.fleets.includes(other));
@@ -78,7 +75,7 @@ async function runOnce(
   item: FleetItem,
   trigger: string,
   report: ReconcileReport,
-): Promise<FleetLearnings> {
+): Promise<{ learnings: FleetLearnings; hasFailedSteps: boolean }> {
   const { clock, clients, environment, telemetry } = deps;
   const { stage, names, activityPeriodMs } = environment;
   const surroundings = { clients, stage, names, activityPeriodMs };
@@ -115,10 +112,11 @@ async function runOnce(
     lowerDemandSinceMs: decision.plan.lowerDemandSinceMs,
     ...(leadTimes === null ? {} : { leadTimes }),
   };
-  if (record === null) return learnings;
+  const hasFailedSteps = applied.failures.length > 0;
+  if (record === null) return { learnings, hasFailedSteps };
   const stored = await saveDecision(clients, names.tables.decisions, record);
   logDecision(telemetry.logger, stored);
   deps.onDecision?.(stored);
   report.decisions.push(stored);
-  return { ...learnings, lastDecisionAtMs: nowMs };
+  return { learnings: { ...learnings, lastDecisionAtMs: nowMs }, hasFailedSteps };
 }

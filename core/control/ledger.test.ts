@@ -176,9 +176,15 @@ describe('the ledger', () => {
 });
 
 describe('the lead time', () => {
-  it('is assumed until five samples, then their p95 and as much again as that lies above the median', () => {
+  it('is assumed until five samples; few of them only make it longer, and not without bound', () => {
     expect(leadTimeMs([1, 2, 3, 4], policy())).toBe(420_000);
-    expect(leadTimeMs([50, 10, 40, 20, 30], policy())).toBe(70);
+    expect(leadTimeMs([50, 10, 40, 20, 30], policy())).toBe(420_000);
+    // 300 s and 3.5 times 50 s.
+    expect(leadTimeMs([250_000, 350_000, 300_000, 310_000, 290_000], policy())).toBe(474_782);
+    expect(leadTimeMs([300_000, 300_000, 300_000, 300_000, 3_000_000], policy())).toBe(840_000);
+  });
+
+  it('is from twenty samples on their p95 and as much again as that lies above the median', () => {
     expect(
       leadTimeMs(
         Array.from({ length: 40 }, (_, index) => index + 1),

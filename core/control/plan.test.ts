@@ -70,7 +70,7 @@ describe('a plan', () => {
     const { plan, changes } = decide(slow, policy(), noonMs);
     expect(plan).toMatchObject({ setInstances: 1 });
     expect(plan.reason).toBe(
-      'no camera is wanted now; the window of gate opens at 2026-11-24T12:10:00Z, lead time 620 s; start 1 worker',
+      'no camera is wanted now; the window of gate opens at 2026-11-24T12:10:00Z, lead time 695 s; start 1 worker',
     );
     expect(changes[0]?.next).toMatchObject({ phase: 'warming' });
   });

@@ -4,7 +4,7 @@
  * Invariant: the lines carry the names of the original's table, so that the two can be laid side by side.
  */
 import type { FleetPolicy } from '../fleet-state.ts';
-import { type Bill, billOf, hoursPerMonth, type LinePlan } from './bill.ts';
+import { type Bill, billOf, hoursPerMonth, type LineItem, type LinePlan } from './bill.ts';
 import { type CostedCamera, type GpuHours, gpuHours } from './gpu-hours.ts';
 import { gbPerHour } from './original-deployment.ts';
 import type { PriceName, PriceTable } from './price-table.ts';
@@ -57,15 +57,34 @@ export type Forecast = {
   alwaysOnGpuUsd: number;
 };
 
+/** What an hour of one instance and its volume costs. spotUsd is null where the table has no Spot price of the type. @throws KvsInferError PRICE_UNKNOWN */
+export function instanceHourUsd(
+  table: PriceTable,
+  region: string,
+  instanceType: string,
+): { onDemandUsd: number; spotUsd: number | null } {
+  const { onDemand, spot } = hourPriceNames(instanceType);
+  const hourUsd = (price: PriceName) => {
+    const items = [{ price, quantity: 1 }, volumeItem(1)];
+    return billOf([{ name: 'GPU instances', configuration: '', items }], table, region).totalUsd;
+  };
+  return { onDemandUsd: hourUsd(onDemand), spotUsd: table[region]?.[spot] === undefined ? null : hourUsd(spot) };
+}
+
+function hourPriceNames(instanceType: string): { onDemand: PriceName; spot: PriceName } {
+  return { onDemand: `ec2.${instanceType}.onDemandHour`, spot: `ec2.${instanceType}.spotHour` };
+}
+
+function volumeItem(instanceHours: number): LineItem {
+  return { price: 'ebs.gp3.gbMonth', quantity: (volumeGb * instanceHours) / hoursPerMonth };
+}
+
 /** @throws KvsInferError PRICE_UNKNOWN */
 export function forecast(input: ForecastInput, table: PriceTable): Forecast {
   const { policy, fromMs, toMs, region, instanceType } = input;
   const hours = gpuHours(input.cameras, policy, policy.leadTimeDefaultMs, fromMs, toMs);
   const spanHours = (toMs - fromMs) / 3_600_000;
-  const priceNames = {
-    onDemand: `ec2.${instanceType}.onDemandHour`,
-    spot: `ec2.${instanceType}.spotHour`,
-  } as const satisfies Record<string, PriceName>;
+  const priceNames = hourPriceNames(instanceType);
   const bill = (price: PriceName) => billOf(linesOf(input, hours, spanHours, price), table, region);
   const alwaysOn = billOf(
     [
@@ -98,10 +117,7 @@ function linesOf(input: ForecastInput, hours: GpuHours, spanHours: number, gpuPr
     {
       name: 'GPU instances',
       configuration: `${round(instanceHours)} h of ${instanceType}, ${volumeGb} GB gp3 each`,
-      items: [
-        { price: gpuPrice, quantity: instanceHours },
-        { price: 'ebs.gp3.gbMonth', quantity: (volumeGb * instanceHours) / hoursPerMonth },
-      ],
+      items: [{ price: gpuPrice, quantity: instanceHours }, volumeItem(instanceHours)],
     },
     natLine(networkMode, spanHours, videoGb),
     {

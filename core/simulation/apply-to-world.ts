@@ -10,17 +10,21 @@ import { type CameraState, controlAttributes } from '../fleet-state.ts';
 import type { SeededRandom } from '../seeded-random.ts';
 import type { FleetWorld } from './fleet-world.ts';
 
-/** @throws RangeError when the decision orders a size that the group does not have. */
+/** @returns whether a step failed. @throws RangeError when the decision orders a size that the group does not have. */
 export function applyToWorld(
   world: FleetWorld,
   observation: FleetObservation,
   decision: ControlDecision,
   random: SeededRandom,
-): void {
+): boolean {
   const failureRate = world.input.settings.stepFailureRate;
+  let hasFailed = false;
   const succeeds = () => {
     const isFailed = failureRate > 0 && random.chance(failureRate);
-    if (isFailed) world.count('step failed');
+    if (isFailed) {
+      world.count('step failed');
+      hasFailed = true;
+    }
     return !isFailed;
   };
   const heldBack = disarmSilentOwners(world, observation, decision, succeeds);
@@ -35,6 +39,7 @@ export function applyToWorld(
   for (const { taskArn } of plan.stops) if (succeeds()) world.cloud.stopTask(taskArn, 'stopped');
   giveBack(world, decision, succeeds);
   bury(world, decision, succeeds);
+  return hasFailed;
 }
 
 type Succeeds = () => boolean;

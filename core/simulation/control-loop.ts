@@ -84,10 +84,11 @@ export class ControlLoop {
       this.#isAsked = true;
       return;
     }
-    this.#run(1);
+    this.#run(1, true);
   }
 
-  #run(inARow: number): void {
+  /** @param mayRepeat whether a failed step may still be tried again at once. */
+  #run(inARow: number, mayRepeat: boolean): void {
     const world = this.#world;
     const { nowMs, queue, input } = world;
     this.#isRunning = true;
@@ -95,10 +96,10 @@ export class ControlLoop {
     const random = new SeededRandom(`${input.seed}/run/${nowMs}`);
     const finish = this.#think(random);
     queue.at(nowMs + drawMs(random, input.settings.runMs), () => {
-      finish?.();
-      if (this.#isAsked && inARow < runsMax) {
+      const isRepeated = (finish?.() ?? false) && mayRepeat;
+      if ((this.#isAsked || isRepeated) && inARow < runsMax) {
         this.#isAsked = false;
-        this.#run(inARow + 1);
+        this.#run(inARow + 1, mayRepeat && !isRepeated);
         return;
       }
       this.#isRunning = false;
@@ -106,8 +107,8 @@ export class ControlLoop {
     });
   }
 
-  /** @returns what is to be done at the end of the run; null: nothing. */
-  #think(random: SeededRandom): (() => void) | null {
+  /** @returns what is to be done at the end of the run, which tells whether a step failed; null: nothing. */
+  #think(random: SeededRandom): (() => boolean) | null {
     const world = this.#world;
     const { nowMs, input } = world;
     const spell = this.#throttlings.find(({ startMs, endMs }) => startMs <= nowMs && nowMs < endMs);
@@ -130,8 +131,9 @@ export class ControlLoop {
     const isSettledNow = isWell && isSettled(observation, decision);
     this.#quietUntilMs = isSettledNow ? this.#nextBoundaryMs() : Number.NEGATIVE_INFINITY;
     return () => {
-      applyToWorld(world, observation, decision, random);
+      const hasFailed = applyToWorld(world, observation, decision, random);
       this.#learn(observation, decision);
+      return hasFailed;
     };
   }
 

@@ -75,10 +75,11 @@ export class ModelWorker {
     isDraining: false,
   };
   #isLooking = false;
+  #hasSaidReady = false;
   #hasSaidDrained = false;
 
   constructor(input: WorkerInput) {
-    const { random, settings, queue, clock, listener } = input;
+    const { random, settings, queue, clock } = input;
     this.#input = input;
     this.workerId = input.workerId;
     this.instanceId = input.instanceId;
@@ -87,7 +88,8 @@ export class ModelWorker {
     queue.at(clock.nowMs + drawMs(random, settings.modelLoadMs), () => {
       if (this.endedAtMs !== null) return;
       this.readyAtMs = clock.nowMs;
-      listener.isReady(this.workerId);
+      // Beats at once, and from then on every interval.
+      this.#heartbeat();
       this.look();
     });
   }
@@ -133,6 +135,10 @@ export class ModelWorker {
     this.#unsaidReleases.clear();
     const item = listener.itemOf(this.workerId);
     if (item === null || this.readyAtMs === null) return;
+    if (!this.#hasSaidReady) {
+      this.#hasSaidReady = true;
+      listener.isReady(this.workerId);
+    }
     if (item.drain !== undefined && !this.isDraining) {
       this.isDraining = true;
       this.look();

@@ -34,7 +34,7 @@ export function neededSteps(
   const advance = (untilMs: number) => {
     const toMs = Math.min(untilMs, endMs);
     if (toMs <= cursorMs) return;
-    const workers = Math.ceil(load / targetPerWorker - 1e-9);
+    const workers = Math.max(0, Math.ceil(load / targetPerWorker - 1e-9));
     const last = steps.at(-1);
     if (last !== undefined && last.workers === workers) last.endMs = toMs;
     else steps.push({ startMs: cursorMs, endMs: toMs, workers });

@@ -11,7 +11,7 @@ import type { CameraTime } from './model-camera.ts';
 import type { ModelCloud, ModelInstance } from './model-cloud.ts';
 import { clairvoyantMs, neededSteps } from './needed-capacity.ts';
 import { type Tally, tallyOf } from './outcome.ts';
-import { Timeline } from './timeline.ts';
+import { Timeline, type TimelineValues } from './timeline.ts';
 
 export type Runner = 'ours' | BaselineName;
 
@@ -20,8 +20,8 @@ export type FleetRun = {
   runner: Runner;
   tally: Tally;
   /** Cameras by class, and instances that are paid for. */
-  cameras: Timeline<keyof CameraTime>;
-  instances: Timeline<'paid'>;
+  cameras: TimelineValues<keyof CameraTime>;
+  instances: TimelineValues<'paid'>;
   ours: OwnFacts | null;
 };
 
@@ -30,7 +30,7 @@ export type OwnFacts = {
   /** Least instance time that could have watched as much. */
   clairvoyantMs: number;
   /** Workers that a clairvoyant has in service. */
-  needed: Timeline<'needed'>;
+  needed: TimelineValues<'needed'>;
   runs: number;
   decisions: number;
   faults: Record<string, number>;

@@ -8,6 +8,9 @@ import type { Interval } from '../calendar.ts';
 const bucketsMax = 672;
 const bucketMinMs = 900_000;
 
+/** What a timeline holds; crosses threads as it is. `values` are means over each bucket. */
+export type TimelineValues<Name extends string> = { fromMs: number; bucketMs: number; values: Record<Name, number[]> };
+
 export class Timeline<Name extends string> {
   readonly fromMs: number;
   readonly bucketMs: number;
@@ -42,8 +45,8 @@ export class Timeline<Name extends string> {
 
 /** Sums timelines of one span, name by name. */
 export function sumOfTimelines<Name extends string>(
-  timelines: readonly Timeline<Name>[],
-): { fromMs: number; bucketMs: number; values: Record<Name, number[]> } | null {
+  timelines: readonly TimelineValues<Name>[],
+): TimelineValues<Name> | null {
   const [first] = timelines;
   if (first === undefined) return null;
   const names = Object.keys(first.values) as Name[];

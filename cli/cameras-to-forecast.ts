@@ -1,0 +1,79 @@
+/**
+ * What `cost` and `simulate` are asked about: the cameras of a file or of a stage's registry, and the prices that count.
+ * Invariant: a row that cannot be used is left out with its reason, and never silently.
+ */
+import { readFile } from 'node:fs/promises';
+import { InvalidArgumentError } from 'commander';
+import type { Camera } from '../core/camera.ts';
+import { overridePrices, type PriceTable } from '../core/cost/price-table.ts';
+import { priceTable } from '../core/cost/prices.ts';
+import { KvsInferError } from '../core/errors.ts';
+import { resourceNames } from '../core/names.ts';
+import { parseCameraRow } from '../core/parse-camera-row.ts';
+
+/** Where the original's table said that it was; its figures are of the other one. */
+export const defaultRegion = process.env.AWS_REGION ?? 'ap-southeast-1';
+/** Longer than any calendar is kept up to date; more is a typing error. */
+export const forecastDaysMax = 366;
+
+export type SkippedRow = { cameraId: string; reason: string };
+
+export function usableCameras(rows: readonly unknown[]): { cameras: Camera[]; skipped: SkippedRow[] } {
+  const cameras = new Map<string, Camera>();
+  const skipped: SkippedRow[] = [];
+  for (const [index, row] of rows.entries()) {
+    const { camera, issues } = parseCameraRow(row);
+    if (camera !== null && !cameras.has(camera.cameraId)) {
+      cameras.set(camera.cameraId, camera);
+      continue;
+    }
+    const typedId = (row as { cameraId?: unknown } | null)?.cameraId;
+    const error = issues.find((issue) => issue.severity === 'error');
+    skipped.push({
+      cameraId: typeof typedId === 'string' ? typedId : `row ${index + 1}`,
+      reason:
+        camera !== null
+          ? 'listed twice; the first row counts here'
+          : error === undefined
+            ? 'invalid'
+            : `${error.path === '' ? '' : `${error.path}: `}${error.message}`,
+    });
+  }
+  return { cameras: [...cameras.values()], skipped };
+}
+
+/** The rows of a stage's registry, as they were typed. */
+export async function registeredRows(stage: string, region: string): Promise<unknown[]> {
+  const { awsClients } = await import('../aws/clients.ts');
+  const { listCameraRows } = await import('../aws/camera-registry.ts');
+  const clients = awsClients({ region });
+  try {
+    return await listCameraRows(clients, resourceNames(stage, '').tables.cameras);
+  } finally {
+    clients.destroy();
+  }
+}
+
+/** The table's prices, under those of the file when there is one. @throws KvsInferError PRICES_INVALID */
+export async function pricesFrom(file: string | undefined): Promise<PriceTable> {
+  if (file === undefined) return priceTable;
+  let value: unknown;
+  try {
+    value = JSON.parse(await readFile(file, 'utf8'));
+  } catch (cause) {
+    throw new KvsInferError(
+      'PRICES_INVALID',
+      `cannot read ${file}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { hint: 'give the path of a JSON file', cause },
+    );
+  }
+  return overridePrices(priceTable, value, file);
+}
+
+export function numberIn(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === '' ? Number.NaN : Number(text);
+    if (!(value >= min && value <= max)) throw new InvalidArgumentError(`expected a number from ${min} to ${max}.`);
+    return value;
+  };
+}
