@@ -22,8 +22,8 @@ export type MediaBody = {
 /** The seam that tests replace: everything the worker needs of Kinesis Video Streams. */
 export type MediaSource = {
   /**
-   * @throws KvsInferError STREAM_NOT_FOUND, STREAM_ACCESS_DENIED, STREAM_CONNECTION_LIMIT, STREAM_FRAGMENT_GONE, or a
-   * code of the error table (retryable or not).
+   * @throws KvsInferError STREAM_NOT_FOUND, STREAM_ACCESS_DENIED, STREAM_CONNECTION_LIMIT, STREAM_FRAGMENT_GONE,
+   * STREAM_UNREACHABLE, or a code of the error table (retryable or not).
    */
   open(streamName: string, start: MediaStart, signal: AbortSignal): Promise<MediaBody>;
 };
@@ -112,5 +112,18 @@ function mediaError(streamName: string, start: MediaStart, error: unknown): KvsI
       cause: error,
     });
   }
+  if (kind === 'unavailable' && !hasAnswer(error)) {
+    const cause = error instanceof Error ? error.message : String(error);
+    return new KvsInferError('STREAM_UNREACHABLE', `no answer for stream ${streamName}: ${cause}`, {
+      hint: 'check DNS, the route or the endpoint for Kinesis Video Streams, and security groups; it is tried again',
+      retryable: true,
+      cause: error,
+    });
+  }
   return wrapAwsError(`read stream ${streamName}`, error);
+}
+
+/** False: refused, not resolved, timed out or cut off; AWS itself has not said anything. */
+function hasAnswer(error: unknown): boolean {
+  return (error as { $metadata?: { httpStatusCode?: number } } | null)?.$metadata?.httpStatusCode !== undefined;
 }

@@ -24,11 +24,12 @@ export async function startServiceFront<Service extends LocalService & { close()
   const faults = new Faults();
   const front = await startHttpFront({ port: 0, portSearch: false, faults });
   const endpoint = `http://127.0.0.1:${front.port}`;
+  let advertised = endpoint;
   const service = await create({
     clock,
     region,
     accountId: '000000000000',
-    endpoint: () => endpoint,
+    endpoint: () => advertised,
     dataFolder,
     emit: (event) => emit(event, clock.nowMs() - startMs),
     putMetric,
@@ -40,6 +41,10 @@ export async function startServiceFront<Service extends LocalService & { close()
     faults,
     endpoint,
     service,
+    /** Gives clients another address of this service, as GetDataEndpoint does; a proxy stands there. */
+    advertise(url: string) {
+      advertised = url;
+    },
     /** For any SDK client; a test sees each answer, so nothing is tried twice. */
     client: { endpoint, region, credentials: { accessKeyId: 'local', secretAccessKey: 'local' }, maxAttempts: 1 },
     async close() {

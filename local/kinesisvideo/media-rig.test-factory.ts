@@ -34,6 +34,8 @@ export async function startMediaRig(options: KinesisVideoOptions = {}, dataFolde
     metrics,
     service,
     endpoint,
+    faults: front.faults,
+    advertise: front.advertise,
     region,
     control,
     media,

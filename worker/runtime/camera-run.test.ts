@@ -1,5 +1,6 @@
 /** What a run says to its decode host of each frame, whatever becomes of it. */
 import { expect, test } from 'vitest';
+import { KvsInferError } from '../../core/errors.ts';
 import { SteppedClock } from '../../local/clock.ts';
 import type { CameraResults } from '../publish/camera-results.ts';
 import type { IntakeFrame, ToDecodeHost } from '../session/messages.ts';
@@ -9,12 +10,13 @@ import type { WorkerMetrics } from './metrics.ts';
 import type { LoadedModel } from './model-pool.ts';
 
 function rig(given: { submit?: () => Promise<unknown>; results?: () => void }) {
+  const clock = new SteppedClock(Date.UTC(2026, 10, 24, 8));
   const said: ToDecodeHost[] = [];
   const failures: unknown[] = [];
   const quiet = { decode() {}, inference() {}, inferenceFailed() {}, results() {} };
   const link = { send: (message: ToDecodeHost) => void said.push(message), close: async () => {} };
   const run = new CameraRun('dock-1#1#0', rigAssignment(rigCamera()), link, {
-    clock: new SteppedClock(Date.UTC(2026, 10, 24, 8)),
+    clock,
     metrics: quiet as unknown as WorkerMetrics,
     onModelLost: () => {},
     onResultsFailed: (error) => failures.push(error),
@@ -27,7 +29,7 @@ function rig(given: { submit?: () => Promise<unknown>; results?: () => void }) {
     await run.frame({ type: 'frame', run: run.name, ...message });
   };
   const settled = () => said.flatMap((message) => (message.type === 'frame-settled' ? [message.outcome] : []));
-  return { run, frame, settled, failures };
+  return { run, clock, frame, settled, failures };
 }
 
 test('a frame whose results fail is settled once, as inferred, and the next one goes on', async () => {
@@ -50,4 +52,19 @@ test('a frame that the detector refuses is settled once, as failed', async () =>
   await frame();
   expect(settled()).toEqual(['inference-failed']);
   expect(run.framesInferred).toBe(0);
+});
+
+test.each([
+  ['INFERENCE_THREAD_DIED', 'inference-failed'],
+  ['MODEL_UNUSABLE', 'no-model'],
+])('a camera without a detector for %s is blind by %s', (code, cause) => {
+  const { run, clock } = rig({});
+  run.failure = new KvsInferError(code, 'gone', { hint: 'none' });
+  for (let second = 0; second < 12; second += 1) {
+    run.observe();
+    void clock.step(1_000);
+  }
+  run.observe();
+  const { blind } = run.heartbeat().watch ?? { blind: [] };
+  expect(blind.map((span) => [span.cause, span.toMs - span.fromMs])).toEqual([[cause, 12_000]]);
 });

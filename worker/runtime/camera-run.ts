@@ -9,7 +9,7 @@ import type { Assignment, RunningCamera, RunningCameraState } from '../../core/f
 import { priorityWeight } from '../pace/fair-share.ts';
 import type { CameraResults } from '../publish/camera-results.ts';
 import type { DecodeLink } from '../session/decode-link.ts';
-import type { FromDecodeHost, IntakeReport, CameraRun as RunName } from '../session/messages.ts';
+import type { FromDecodeHost, IntakeReport, CameraRun as RunName, WorkerBlindCause } from '../session/messages.ts';
 import type { MotionGateSettings } from '../session/motion-gate.ts';
 import { readsText } from '../text/track-texts.ts';
 import type { DisplacedFrame, InferredFrame } from './inference-scheduler.ts';
@@ -256,7 +256,7 @@ export class CameraRun {
     this.link.send({ type: 'frame-settled', run: this.name, outcome, buffer }, buffer === null ? [] : [buffer]);
   }
 
-  #blindCause(): string {
+  #blindCause(): WorkerBlindCause {
     if (this.failure !== null) return this.failure.code === 'INFERENCE_THREAD_DIED' ? 'inference-failed' : 'no-model';
     if (this.#model === null) return 'starting';
     return this.report?.blindCause ?? 'starting';

@@ -59,6 +59,37 @@ test('frames that were jumped over are a gap, less what was read late', () => {
   expect(spans()).toEqual([[9.8, 15.8, 'skipped-to-live']]);
 });
 
+test('a connection that stood still and was given up: what was read late counts, what was jumped over is the gap', () => {
+  const { record, watched, idle, spans } = rig();
+  watched(0, 10);
+  idle(10, 17, 'silent');
+  // A second of what piled up, seven seconds late; the rest is jumped over.
+  for (let atMs = 10_000; atMs < 11_000; atMs += frameMs) record.inferred(atMs, null, 17_000);
+  // To the drift that a clock is allowed.
+  expect(Math.abs(record.report().throughMs - 10_800)).toBeLessThan(10);
+  idle(17, 18, 'skipped-to-live');
+  watched(18, 25);
+  const [[fromS = 0, toS = 0, cause] = []] = spans() as [number, number, string][];
+  expect([fromS.toFixed(1), toS.toFixed(1), cause]).toEqual(['10.8', '17.8', 'skipped-to-live']);
+  expect(spans()).toHaveLength(1);
+});
+
+test('a constant delay, a slow clock and one that was set are not lateness', () => {
+  const { record, watched, spans } = rig();
+  watched(0, 10, 30);
+  // A day at 0.05 % slow: 43 s behind in the end.
+  for (let atMs = 10_000; atMs < 86_400_000; atMs += 10_000) {
+    for (let frame = 0; frame < 2; frame += 1) record.inferred(atMs * 0.9995 - 30_000 + frame, null, atMs + frame);
+  }
+  expect(record.report().throughMs).toBe(86_390_001);
+  const again = rig();
+  again.watched(0, 10);
+  again.watched(10, 20, 3_600);
+  expect(again.record.report().throughMs).toBe(19_800);
+  expect(again.spans()).toEqual([]);
+  expect(spans().every(([, , cause]) => cause === 'interrupted')).toBe(true);
+});
+
 test('after ten seconds a hole is certain and told while it lasts', () => {
   const { record, watched, idle } = rig();
   watched(0, 10);

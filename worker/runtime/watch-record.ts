@@ -1,7 +1,7 @@
 /**
  * When one camera was watched and when it was blind, and why: what the worker tells the blind-time ledger in every
  * heartbeat. Times are the worker's wall clock. A frame that was read late, after a reconnect that lost nothing, leaves no
- * gap: holes are judged by the distance of frames in producer time.
+ * gap: holes are judged by the distance of frames in producer time, and a late frame says what the camera saw that much ago.
  * Invariant: what lies before `throughMs` never changes; spans are in order, do not overlap and lie within
  * [sinceMs, throughMs]; at most `spansMax` are held, and what is forgotten is not claimed.
  */
@@ -19,6 +19,10 @@ const decidedAfterMs = 10_000;
 /** The decode host reports once a second, and only then is it known that a picture stood still. */
 const stillReportedEveryMs = 1_000;
 const causesMax = 16;
+/** What looked like these was a connection that stood still or was opened again, and cost nothing by itself. */
+const recoverableCauses: ReadonlySet<string> = new Set(['silent', 'reconnect']);
+/** A producer's clock that runs slow must not look like growing lateness; crystals are a tenth as bad. */
+const clockDriftShare = 0.001;
 
 export class WatchRecord {
   readonly #frameMs: number;
@@ -30,6 +34,9 @@ export class WatchRecord {
   #throughMs: number;
   #isBlind = true;
   #lastCapturedAtMs: number | null = null;
+  #lastInferredMs = Number.NEGATIVE_INFINITY;
+  /** From capture to inference when nothing is late. */
+  #leastLagMs = Number.POSITIVE_INFINITY;
   #nowMs: number;
 
   /** @param fps wanted frames per second. */
@@ -50,6 +57,8 @@ export class WatchRecord {
     if (stillUntilMs !== null) this.#lastCapturedAtMs = Math.max(this.#lastCapturedAtMs ?? stillUntilMs, stillUntilMs);
     const mediaStepMs = this.#lastCapturedAtMs === null ? null : capturedAtMs - this.#lastCapturedAtMs;
     this.#lastCapturedAtMs = capturedAtMs;
+    const lateMs = this.#lateness(nowMs - capturedAtMs, mediaStepMs, nowMs);
+    this.#lastInferredMs = nowMs;
     const isContinued = !this.#isBlind && mediaStepMs !== null && mediaStepMs >= 0 && mediaStepMs < this.#holeMs;
     const gapMs = nowMs - this.#throughMs;
     if (!isContinued && (this.#isBlind || gapMs >= this.#holeMs)) {
@@ -58,8 +67,7 @@ export class WatchRecord {
       this.#blindUntil(this.#throughMs + Math.max(0, Math.min(gapMs, lostMs)));
     }
     this.#isBlind = false;
-    this.#throughMs = nowMs;
-    this.#causes.length = 0;
+    this.#watchedThrough(lateMs < this.#holeMs ? nowMs : nowMs - lateMs);
   }
 
   /** @param wallMs when the motion gate last found that nothing had changed: as good as an inference. */
@@ -76,12 +84,17 @@ export class WatchRecord {
   /** Call about once a second. @param cause what would keep the camera blind at this moment. */
   observe(cause: string, wallMs: number): void {
     const nowMs = this.#advance(wallMs);
+    // Media was there, and would have been read: now it is jumped over, or gone.
+    if (cause === 'skipped-to-live' || cause === 'fragment-gone') {
+      for (const one of this.#causes) if (recoverableCauses.has(one.cause)) one.cause = cause;
+    }
     const last = this.#causes.at(-1);
     if (last?.cause !== cause) {
       this.#causes.push({ fromMs: last === undefined ? this.#throughMs : nowMs, cause });
       if (this.#causes.length > causesMax) this.#causes.splice(1, 1);
     }
-    if (!this.#isBlind && nowMs - this.#throughMs < Math.max(decidedAfterMs, this.#holeMs)) return;
+    const quietMs = nowMs - Math.max(this.#throughMs, this.#lastInferredMs);
+    if (!this.#isBlind && quietMs < Math.max(decidedAfterMs, this.#holeMs)) return;
     this.#isBlind = true;
     this.#blindUntil(nowMs);
     this.#throughMs = nowMs;
@@ -98,6 +111,23 @@ export class WatchRecord {
   #advance(wallMs: number): number {
     this.#nowMs = Math.max(this.#nowMs, Math.round(wallMs));
     return this.#nowMs;
+  }
+
+  /** @returns by how much a frame is later than frames of this time line are when nothing is late. */
+  #lateness(lagMs: number, mediaStepMs: number | null, nowMs: number): number {
+    const isOtherTimeLine = mediaStepMs === null || mediaStepMs < 0;
+    const sinceLastMs = Math.max(0, nowMs - this.#lastInferredMs);
+    const leastLagMs = isOtherTimeLine ? lagMs : Math.min(lagMs, this.#leastLagMs + clockDriftShare * sinceLastMs);
+    this.#leastLagMs = leastLagMs;
+    return lagMs - leastLagMs;
+  }
+
+  /** What kept it blind is settled up to there; what came after it still counts. */
+  #watchedThrough(atMs: number): void {
+    this.#throughMs = Math.max(this.#throughMs, this.#spans.at(-1)?.toMs ?? 0, Math.round(atMs));
+    const isUnsettled = this.#throughMs < this.#nowMs;
+    const settled = this.#causes.findLastIndex(({ fromMs }) => fromMs <= this.#throughMs);
+    this.#causes.splice(0, isUnsettled ? Math.max(0, settled) : this.#causes.length);
   }
 
   #blindUntil(endMs: number): void {

@@ -16,6 +16,7 @@ import { IntakeHealth } from './intake-health.ts';
 import { LiveEdge } from './live-edge.ts';
 import type { CameraIntakeSettings, FrameName, IntakeFrame, IntakeReport } from './messages.ts';
 import { Reconnect } from './reconnect.ts';
+import { openTimedOut, sessionBroken, streamEndings } from './session-errors.ts';
 import type { Turns } from './turns.ts';
 
 /** Design: beyond this the newest frame is worth more than the missed ones. Lateness of our own making never gets there. */
@@ -35,9 +36,6 @@ const stalledAfterMs = 60_000;
 /** How long one camera may work before the others, and the event loop, get their turn. */
 const turnMs = 6;
 
-/** GetMedia answers 200 first and says later, as a tag in the media, why there will be no more. */
-const streamEndings: ReadonlySet<string> = new Set(['STREAM_FRAGMENT_GONE', 'KVS_STREAM_ERROR']);
-
 export type SessionDependencies = {
   media: MediaSource;
   clock: Clock;
@@ -56,6 +54,7 @@ export class CameraSession {
   readonly #edge = new LiveEdge();
   readonly #catchUp = new CatchUp();
   readonly #ended: Promise<void>;
+  readonly #onSessionEnded: () => void;
   #stop: (() => void) | null = null;
   #isStopped = false;
   #session: AbortController | null = null;
@@ -69,12 +68,15 @@ export class CameraSession {
   #pacedFps: number;
   #decodeShare = 1;
 
+  /** @param onSessionEnded what keeps the camera blind has changed: worth a report, before the next session's frames. */
   constructor(
     settings: CameraIntakeSettings,
     dependencies: SessionDependencies,
     sendFrame: (frame: IntakeFrame, buffer: ArrayBuffer) => void,
+    onSessionEnded: () => void = () => {},
   ) {
     const { clock } = dependencies;
+    this.#onSessionEnded = onSessionEnded;
     this.#settings = settings;
     this.#pacedFps = settings.fps;
     this.#dependencies = dependencies;
@@ -148,7 +150,8 @@ export class CameraSession {
     while (!this.#isStopped) {
       const error = await this.#readOneSession();
       if (this.#isStopped) return;
-      this.#health.sessionEnded(error);
+      this.#health.sessionEnded(error, this.#dependencies.clock.monotonicMs());
+      this.#onSessionEnded();
       if (error?.code === 'STREAM_FRAGMENT_GONE') this.#startAtEdge = true;
       await this.#wait(this.#reconnect.delayMs(error), stopped);
     }
@@ -160,7 +163,11 @@ export class CameraSession {
     const abort = new AbortController();
     this.#session = abort;
     this.#lastByteMs = clock.monotonicMs();
-    const cancelTimeout = clock.setTimer(openTimeoutMs, () => abort.abort());
+    let hasTimedOut = false;
+    const cancelTimeout = clock.setTimer(openTimeoutMs, () => {
+      hasTimedOut = true;
+      abort.abort();
+    });
     let body: MediaBody | null = null;
     try {
       this.#health.sessionOpened();
@@ -169,7 +176,7 @@ export class CameraSession {
       body = opened;
       cancelTimeout();
       if (abort.signal.aborted) return null;
-      this.#health.mediaOpened();
+      this.#health.mediaOpened(clock.monotonicMs());
       abort.signal.addEventListener('abort', () => opened.close(), { once: true });
       this.#edge.sessionStarted();
       this.#catchUp.sessionStarted();
@@ -178,6 +185,7 @@ export class CameraSession {
       await this.#read(opened, abort);
       return this.#endedBy;
     } catch (error) {
+      if (hasTimedOut) return openTimedOut(this.#settings.streamName, openTimeoutMs, error);
       if (abort.signal.aborted) return null;
       return error instanceof KvsInferError ? error : sessionBroken(error);
     } finally {
@@ -201,6 +209,7 @@ export class CameraSession {
     let turnStartedMs = performance.now();
     for await (const chunk of body.chunks) {
       this.#lastByteMs = clock.monotonicMs();
+      this.#health.bytesSeen(this.#lastByteMs);
       reader.push(chunk);
       for (const event of events.splice(0)) {
         if (performance.now() - turnStartedMs > turnMs) {
@@ -283,13 +292,4 @@ export class CameraSession {
     await Promise.race([waited, stopped]);
     cancel();
   }
-}
-
-function sessionBroken(cause: unknown): KvsInferError {
-  const message = cause instanceof Error ? cause.message : String(cause);
-  return new KvsInferError('STREAM_SESSION_BROKEN', `the media connection broke: ${message}`, {
-    hint: 'it is opened again after the last complete fragment',
-    retryable: true,
-    cause,
-  });
 }

@@ -31,6 +31,7 @@ export function runDecodeHost(port: HostPort, options: DecodeHostOptions, onClos
   const cameras = new Map<CameraRun, RunningCamera>();
   const loopDelay = monitorEventLoopDelay({ resolution: 10 });
   loopDelay.enable();
+  let eventLoopDelayP99Ms = 0;
   let cancelTick = () => {};
   let isClosed = false;
   const post = (message: FromDecodeHost, transfer: ArrayBuffer[] = []) => {
@@ -46,7 +47,8 @@ export function runDecodeHost(port: HostPort, options: DecodeHostOptions, onClos
       session.tick();
       reports[run] = session.report();
     }
-    post({ type: 'report', cameras: reports, eventLoopDelayP99Ms: loopDelay.percentile(99) / 1e6 });
+    eventLoopDelayP99Ms = loopDelay.percentile(99) / 1e6;
+    post({ type: 'report', cameras: reports, eventLoopDelayP99Ms });
     loopDelay.reset();
     cancelTick = options.clock.setTimer(reportIntervalMs, tick);
   };
@@ -62,8 +64,11 @@ export function runDecodeHost(port: HostPort, options: DecodeHostOptions, onClos
     switch (message.type) {
       case 'start': {
         const { run } = message;
-        const session = new CameraSession(message.settings, dependencies, (frame, buffer) =>
-          post({ type: 'frame', run, frame, buffer }, [buffer]),
+        const session: CameraSession = new CameraSession(
+          message.settings,
+          dependencies,
+          (frame, buffer) => post({ type: 'frame', run, frame, buffer }, [buffer]),
+          () => post({ type: 'report', cameras: { [run]: session.report() }, eventLoopDelayP99Ms }),
         );
         cameras.set(run, { session, isStopping: false });
         return;

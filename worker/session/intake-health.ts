@@ -6,8 +6,8 @@
 
 import type { KvsInferError } from '../../core/errors.ts';
 import type { Checkpoint } from '../../core/fleet-state.ts';
-import type { FrameCounts } from './frame-ledger.ts';
-import type { BlindCause, IntakeReport, IntakeState } from './messages.ts';
+import type { DropReason, FrameCounts } from './frame-ledger.ts';
+import type { IntakeBlindCause, IntakeReport, IntakeState } from './messages.ts';
 
 /** Design: no media for so long is silence. */
 export const silentAfterMs = 10_000;
@@ -17,6 +17,27 @@ const windowTicks = 10;
 const overloadShareMax = 0.3;
 /** Distinct error codes that are counted by name; the codes are ours, so there are few. */
 const errorCodesMax = 32;
+/** A session that ended in order after so long without media ended because the producer had stopped. */
+const quietBeforeEndMs = 5_000;
+
+/** Media this old still comes: a camera may send a frame or a fragment a second. */
+const mediaRecentMs = 2_500;
+
+/** What frames were lost to that came, the gravest first. */
+const dropCauses: readonly { cause: IntakeBlindCause; reasons: readonly DropReason[] }[] = [
+  { cause: 'decode-failed', reasons: ['decode-failed'] },
+  { cause: 'handover', reasons: ['before-assignment'] },
+  { cause: 'overload', reasons: ['overload', 'pace', 'late'] },
+];
+
+/** Errors of opening and reading that say by themselves what keeps the camera blind. */
+const causesByError: Readonly<Record<string, IntakeBlindCause>> = {
+  STREAM_CONNECTION_LIMIT: 'connection-limit',
+  AWS_THROTTLED: 'throttled',
+  STREAM_UNREACHABLE: 'unreachable',
+  AWS_UNAVAILABLE: 'kvs-unavailable',
+  STREAM_FRAGMENT_GONE: 'fragment-gone',
+};
 
 export class IntakeHealth {
   #fps: number;
@@ -27,15 +48,25 @@ export class IntakeHealth {
   #failure: KvsInferError | null = null;
   #lastError: KvsInferError | null = null;
   #lastFault = '';
-  #isOpen = false;
+  /** No frame has come since the last fault. */
+  #isDamaged = false;
+  #lastByteMs = Number.NEGATIVE_INFINITY;
+  /** Since when GetMedia has been open; null while it is not. */
+  #openSinceMs: number | null = null;
+  #hasMediaInSession = false;
+  /** The last session ended because the producer sent nothing. */
+  #hasEndedQuiet = false;
+  /** A jump to the live edge that no report has told of yet, or that is not over. */
   #hasSkipped = false;
   /** Frame counts of the last report: what has grown since then is what keeps frames from the detector now. */
-  #reported: FrameCounts['dropped'] = {};
+  #reported: Pick<FrameCounts, 'inferred' | 'dropped'> = { inferred: 0, dropped: {} };
+  /** What last kept frames from the detector; null once one has got there. */
+  #lastDrop: IntakeBlindCause | null = null;
   #faults = 0;
   #faultsReported = 0;
   #sessions = { opened: 0, ended: 0, skippedToNow: 0 };
   readonly #mediaErrors: Record<string, number> = {};
-  readonly #window: { inferred: number; overload: number }[] = [];
+  readonly #window: { inferred: number; overload: number; undecoded: number }[] = [];
 
   /** @param fps wanted frames per second: only a camera that gets clearly less is degraded, not one that catches up. */
   constructor(nowMs: number, fps: number) {
@@ -47,18 +78,22 @@ export class IntakeHealth {
     this.#sessions.opened += 1;
   }
 
-  /** GetMedia has answered: from here on, silence is the producer's. */
-  mediaOpened(): void {
-    this.#isOpen = true;
+  /** GetMedia has answered: from here on, lasting silence is the producer's. */
+  mediaOpened(nowMs: number): void {
+    this.#openSinceMs = nowMs;
+    this.#hasMediaInSession = false;
   }
 
   /** @param error null when the session ended in order. */
-  sessionEnded(error: KvsInferError | null): void {
+  sessionEnded(error: KvsInferError | null, nowMs: number): void {
     this.#sessions.ended += 1;
-    this.#isOpen = false;
+    const quietMs = nowMs - Math.max(this.#openSinceMs ?? nowMs, this.#lastMediaMs ?? 0);
+    this.#hasEndedQuiet = error === null && !this.#hasSkipped && quietMs >= quietBeforeEndMs;
+    this.#openSinceMs = null;
     this.#lastError = error;
-    // What a retry cannot mend is a failure at once; the rest shows as silence if it lasts.
-    if (error !== null && (!error.retryable || error.code === 'STREAM_CONNECTION_LIMIT')) this.#failure = error;
+    // What a retry cannot mend is a failure at once; the rest is one if it lasts.
+    if (error === null) this.#failure = null;
+    else if (!error.retryable || error.code === 'STREAM_CONNECTION_LIMIT') this.#failure = error;
   }
 
   skippedToNow(): void {
@@ -69,9 +104,14 @@ export class IntakeHealth {
   mediaSeen(monotonicMs: number, nowMs: number): void {
     this.#lastMediaMs = monotonicMs;
     this.#lastMediaAtMs = nowMs;
-    this.#hasSkipped = false;
+    this.#hasMediaInSession = true;
+    this.#isDamaged = false;
     this.#failure = null;
     this.#lastError = null;
+  }
+
+  bytesSeen(monotonicMs: number): void {
+    this.#lastByteMs = monotonicMs;
   }
 
   /** @param millisBehindNow distance from the live edge as LiveEdge judges it. */
@@ -81,6 +121,7 @@ export class IntakeHealth {
 
   mediaFault(code: string, message: string): void {
     this.#faults += 1;
+    this.#isDamaged = true;
     const isKnown = this.#mediaErrors[code] !== undefined;
     const key = isKnown || Object.keys(this.#mediaErrors).length < errorCodesMax ? code : 'OTHER';
     this.#mediaErrors[key] = (this.#mediaErrors[key] ?? 0) + 1;
@@ -88,7 +129,8 @@ export class IntakeHealth {
   }
 
   tick(_nowMs: number, frames: FrameCounts): void {
-    this.#window.push({ inferred: watchedFrames(frames), overload: frames.dropped.overload ?? 0 });
+    const { overload = 0, 'decode-failed': undecoded = 0 } = frames.dropped;
+    this.#window.push({ inferred: watchedFrames(frames), overload, undecoded });
     if (this.#window.length > windowTicks) this.#window.shift();
   }
 
@@ -116,36 +158,58 @@ export class IntakeHealth {
     };
   }
 
-  #blindCause(nowMs: number, { dropped }: FrameCounts): BlindCause {
-    const before = this.#reported;
-    const hasGrown = (reason: keyof typeof dropped) => (dropped[reason] ?? 0) > (before[reason] ?? 0);
+  #blindCause(nowMs: number, { inferred, dropped }: FrameCounts): IntakeBlindCause {
+    const { dropped: before, inferred: inferredBefore } = this.#reported;
+    const hasGrown = (reason: DropReason) => (dropped[reason] ?? 0) > (before[reason] ?? 0);
     const hasFault = this.#faults > this.#faultsReported;
-    this.#reported = dropped;
+    const hasSkipped = this.#hasSkipped;
+    this.#reported = { inferred, dropped };
     this.#faultsReported = this.#faults;
-    const error = this.#failure ?? this.#lastError;
-    if (error?.code === 'STREAM_CONNECTION_LIMIT') return 'connection-limit';
-    if (error?.code === 'AWS_THROTTLED') return 'throttled';
-    if (this.#failure !== null) return 'stream-failed';
-    if (this.#hasSkipped) return 'skipped-to-live';
-    if (hasGrown('decode-failed')) return 'decode-failed';
-    if (hasGrown('before-assignment')) return 'handover';
-    if (hasGrown('overload') || hasGrown('pace') || hasGrown('late')) return 'overload';
-    if (hasFault) return 'media-damaged';
-    if (!this.#isOpen) return this.#sessions.ended > 0 ? 'reconnect' : 'starting';
-    return this.#lastMediaMs === null && nowMs - this.#startedMs < silentAfterMs ? 'starting' : 'silent';
+    if (this.#openSinceMs !== null && this.#hasMediaInSession) this.#hasSkipped = false;
+    const isPending = this.#isPending(nowMs);
+    const error = isPending ? (this.#failure ?? this.#lastError) : null;
+    const byError = causesByError[error?.code ?? ''];
+    if (byError !== undefined) return byError;
+    if (isPending && this.#failure !== null) return 'stream-failed';
+    if (hasSkipped) return 'skipped-to-live';
+    const drop = dropCauses.find(({ reasons }) => reasons.some(hasGrown))?.cause;
+    if (drop !== undefined || inferred > inferredBefore) this.#lastDrop = drop ?? null;
+    const isMediaRecent = this.#lastMediaMs !== null && nowMs - this.#lastMediaMs < mediaRecentMs;
+    if (this.#lastDrop !== null && (drop !== undefined || isMediaRecent)) return this.#lastDrop;
+    if (hasFault || this.#comesDamaged(nowMs)) return 'media-damaged';
+    if (!isPending || this.#hasEndedQuiet) return 'silent';
+    return this.#sessions.ended > 0 ? 'reconnect' : 'starting';
+  }
+
+  /** Bytes keep coming, and none of them have been a frame since a fault. */
+  #comesDamaged(nowMs: number): boolean {
+    return this.#isDamaged && nowMs - this.#lastByteMs < silentAfterMs / 2;
+  }
+
+  /** GetMedia is not open, or so recently that no media could have come yet: whatever ended the last session still counts. */
+  #isPending(nowMs: number): boolean {
+    const openSinceMs = this.#openSinceMs;
+    return openSinceMs === null || (!this.#hasMediaInSession && nowMs - openSinceMs < silentAfterMs);
   }
 
   #state(nowMs: number, frames: FrameCounts): { state: IntakeState; reason: string } {
-    if (this.#failure !== null) {
-      return { state: 'failing', reason: `${this.#failure.code}: ${this.#failure.message} (${this.#failure.hint})` };
-    }
     const quietMs = nowMs - (this.#lastMediaMs ?? this.#startedMs);
-    if (quietMs >= silentAfterMs) {
-      const because = this.#lastError === null ? '' : `; last session: ${this.#lastError.message}`;
-      return { state: 'silent', reason: `no media for ${Math.floor(quietMs / 1000)} s${because}` };
+    const isPending = this.#isPending(nowMs);
+    // What is tried again is no failure for the first seconds; an open session without media is the producer's silence.
+    const failure = this.#failure ?? (quietMs >= silentAfterMs ? this.#lastError : null);
+    if (isPending && failure !== null) {
+      return { state: 'failing', reason: `${failure.code}: ${failure.message} (${failure.hint})` };
     }
+    if (quietMs >= silentAfterMs && this.#comesDamaged(nowMs)) {
+      return { state: 'failing', reason: `no frame for ${Math.floor(quietMs / 1000)} s: ${this.#lastFault}` };
+    }
+    if (quietMs >= silentAfterMs) return { state: 'silent', reason: `no media for ${Math.floor(quietMs / 1000)} s` };
     if (this.#lastMediaMs === null) return { state: 'starting', reason: 'waiting for the first fragment' };
     const oldest = this.#window[0];
+    const undecoded = (frames.dropped['decode-failed'] ?? 0) - (oldest?.undecoded ?? 0);
+    if (undecoded > 0 && watchedFrames(frames) === (oldest?.inferred ?? 0)) {
+      return { state: 'failing', reason: `${undecoded} frames gave no picture, none did: ${this.#lastFault}` };
+    }
     if (oldest !== undefined) {
       const overload = (frames.dropped.overload ?? 0) - oldest.overload;
       const inferred = watchedFrames(frames) - oldest.inferred;
@@ -157,10 +221,6 @@ export class IntakeHealth {
           reason: `the detector is too busy: ${overload} of ${wanted} frames gave way to newer ones`,
         };
       }
-    }
-    const undecoded = frames.dropped['decode-failed'] ?? 0;
-    if (frames.inferred === 0 && undecoded > 0 && this.#lastFault !== '') {
-      return { state: 'failing', reason: this.#lastFault };
     }
     return { state: 'running', reason: 'media flows' };
   }

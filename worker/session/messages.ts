@@ -51,25 +51,34 @@ export type IntakeFrame = FrameName & {
 
 export type IntakeState = 'starting' | 'running' | 'silent' | 'degraded' | 'failing';
 
-/** Causes of blindness that the intake can tell; main adds those of models. docs/operate.md explains each. */
-export type BlindCause =
-  | 'starting'
-  | 'reconnect'
-  | 'throttled'
-  | 'connection-limit'
-  | 'stream-failed'
-  | 'skipped-to-live'
-  | 'silent'
-  | 'media-damaged'
-  | 'decode-failed'
-  | 'handover'
-  | 'overload';
+/** Causes of blindness that the intake can tell. docs/operate.md explains each; blind-causes.test.ts makes each happen. */
+export const intakeBlindCauses = [
+  'starting',
+  'reconnect',
+  'unreachable',
+  'kvs-unavailable',
+  'throttled',
+  'connection-limit',
+  'stream-failed',
+  'fragment-gone',
+  'skipped-to-live',
+  'silent',
+  'media-damaged',
+  'decode-failed',
+  'handover',
+  'overload',
+] as const;
+export type IntakeBlindCause = (typeof intakeBlindCauses)[number];
+
+/** What a worker says to the ledger: main adds the causes of models. */
+export const workerBlindCauses = [...intakeBlindCauses, 'inference-failed', 'no-model'] as const;
+export type WorkerBlindCause = (typeof workerBlindCauses)[number];
 
 export type IntakeReport = {
   state: IntakeState;
   reason: string;
   /** What would keep the camera from being watched at this moment. */
-  blindCause: BlindCause;
+  blindCause: IntakeBlindCause;
   decode: DecodeReport | null;
   /** Part of the wanted frames that the decode thread has time for; 1 when it is not short. */
   decodeShare: number;
