@@ -13,6 +13,7 @@ import type { CameraState } from '../core/fleet-state.ts';
 import { fleetResourceNames } from '../core/names.ts';
 import { departCamera, writeCameraChange } from './camera-states.ts';
 import { setGroupSize, setServiceSize, stopTask, terminateInstance } from './capacity.ts';
+import { setLaunchChoice } from './launches.ts';
 import { addToLedger } from './ledger.ts';
 import type { Surroundings } from './observe.ts';
 import { inParallel, parallelWritesMax } from './parallel.ts';
@@ -116,18 +117,30 @@ class Steps {
 
 const order = { instances: 0, tasks: 1, terminate: 2, drain: 3, disarm: 4, cameras: 5, lists: 6, tidy: 7 };
 
+/** How the group launches comes before how many: what is ordered now is launched that way. */
 async function grow(
   { clients, stage }: Surroundings,
-  { fleet }: FleetObservation,
-  { plan }: ControlDecision,
+  { fleet, group }: FleetObservation,
+  { plan, ladder }: ControlDecision,
   steps: Steps,
 ) {
   const { setInstances } = plan;
+  const { choice } = ladder;
+  const name = fleetResourceNames(stage, fleet.fleet).autoScalingGroup;
+  if (choice !== null) {
+    const { onDemandBase, onDemandPercent, instanceTypes } = choice;
+    const base = onDemandBase === 0 ? '' : `${onDemandBase} on demand, of the others `;
+    await steps.try(
+      order.instances,
+      `set the Auto Scaling group to launch ${ladder.rung}: ${base}${onDemandPercent} % on demand, ${instanceTypes.join(', ')}`,
+      () => setLaunchChoice(clients, name, choice, group?.launch?.instanceTypes ?? []),
+    );
+  }
   if (setInstances === null) return;
   await steps.try(
     order.instances,
     `set the Auto Scaling group from ${plan.previous.instances} to ${setInstances}`,
-    () => setGroupSize(clients, fleetResourceNames(stage, fleet.fleet).autoScalingGroup, setInstances),
+    () => setGroupSize(clients, name, setInstances),
   );
 }
 

@@ -3,7 +3,9 @@
  * our words, writes as absolute targets. Invariant: every write can be repeated without harm; nothing here decides.
  */
 import {
+  type AutoScalingGroup,
   DescribeAutoScalingGroupsCommand,
+  type InstancesDistribution,
   SetDesiredCapacityCommand,
   TerminateInstanceInAutoScalingGroupCommand,
 } from '@aws-sdk/client-auto-scaling';
@@ -18,6 +20,7 @@ import {
 } from '@aws-sdk/client-ecs';
 import type {
   ContainerInstanceObservation,
+  GroupLaunch,
   GroupObservation,
   ServiceObservation,
 } from '../core/control/observation.ts';
@@ -37,6 +40,7 @@ export async function readGroup(clients: AwsClients, name: string): Promise<Grou
   );
   const group = answer.AutoScalingGroups?.[0];
   if (group === undefined) throw missing(`Auto Scaling group ${name}`);
+  const distribution = group.MixedInstancesPolicy?.InstancesDistribution;
   return {
     desired: group.DesiredCapacity ?? 0,
     min: group.MinSize ?? 0,
@@ -44,7 +48,20 @@ export async function readGroup(clients: AwsClients, name: string): Promise<Grou
     instances: (group.Instances ?? []).map((instance) => ({
       instanceId: instance.InstanceId ?? '',
       lifecycleState: instance.LifecycleState ?? '',
+      ...(instance.InstanceType === undefined ? {} : { instanceType: instance.InstanceType }),
     })),
+    ...(distribution === undefined ? {} : { launch: launchOf(group, distribution) }),
+  };
+}
+
+function launchOf(group: AutoScalingGroup, distribution: InstancesDistribution): GroupLaunch {
+  const overrides = group.MixedInstancesPolicy?.LaunchTemplate?.Overrides ?? [];
+  return {
+    // AWS's own defaults where the policy says nothing.
+    onDemandBase: distribution.OnDemandBaseCapacity ?? 0,
+    onDemandPercent: distribution.OnDemandPercentageAboveBaseCapacity ?? 100,
+    instanceTypes: overrides.flatMap(({ InstanceType }) => InstanceType ?? []),
+    zones: [...(group.AvailabilityZones ?? [])].sort(),
   };
 }
 

@@ -5,7 +5,7 @@
  * event that arrives during a run is not lost; a holder that died loses the lock by time.
  */
 import { GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import type { FleetItem } from '../core/fleet-state.ts';
+import type { CapacityLadder, FleetItem } from '../core/fleet-state.ts';
 import type { AwsClients } from './clients.ts';
 import { awsCall, isConditionFailed } from './error-codes.ts';
 
@@ -19,6 +19,8 @@ export type FleetLearnings = {
   lowerDemandSinceMs?: number | null;
   leadTimes?: { samplesMs: number[]; instanceIds: string[] };
   lastDecisionAtMs?: number;
+  capacityLadder?: CapacityLadder;
+  problemKinds?: string[] | null;
 };
 
 export async function readFleet(clients: AwsClients, table: string, fleet: string): Promise<FleetItem> {
@@ -150,6 +152,8 @@ function learningExpressions(learnings: FleetLearnings): {
   put('leadTimeSamplesMs', learnings.leadTimes?.samplesMs);
   put('leadTimeInstanceIds', learnings.leadTimes?.instanceIds);
   put('lastDecisionAtMs', learnings.lastDecisionAtMs);
+  put('capacityLadder', learnings.capacityLadder);
+  put('problemKinds', learnings.problemKinds);
   return { sets, removes, values };
 }
 

@@ -1,17 +1,24 @@
 /**
  * Everything reconcile knows of a fleet, read at once. Cameras and workers must be readable, or there is nothing to
  * decide; what else fails is named as missing and the plan holds.
- * Invariant: reads only; about eight calls for a fleet, two of them one after the other.
+ * Invariant: reads only; about eight calls for a fleet, at most two of them one after the other.
  */
 
+import { shortageMemoryMs } from '../core/control/capacity-ladder.ts';
 import { streamsToAskAbout } from '../core/control/demand.ts';
 import { instancesToSample, type LeadTimes, withLeadTimeSamples } from '../core/control/lead-time.ts';
-import { type FleetObservation, instanceOf } from '../core/control/observation.ts';
+import {
+  type FleetObservation,
+  type GroupObservation,
+  instanceOf,
+  presentInstances,
+} from '../core/control/observation.ts';
 import type { FleetItem, FleetPolicy } from '../core/fleet-state.ts';
 import { fleetResourceNames, type ResourceNames } from '../core/names.ts';
 import { readCameraStates } from './camera-states.ts';
 import { readContainerInstances, readGroup, readLaunchTimes, readService, readTaskPlaces } from './capacity.ts';
 import type { AwsClients } from './clients.ts';
+import { readLaunchFailures, withMarkets } from './launches.ts';
 import { readStreamActivity, readStreamStatuses } from './streams.ts';
 import { readWorkers } from './workers.ts';
 
@@ -57,9 +64,23 @@ export async function observeFleet(
     const taskArns = unplaced.flatMap((worker) => worker.taskArn ?? []);
     return taskArns.length === 0 ? new Map<string, string>() : readTaskPlaces(clients, names.cluster, taskArns);
   });
+  /** Launches and markets cost a call each: only a group that lacks instances, or climbed for want of them, is asked. */
+  const lookAtLaunches = async (group: GroupObservation) => {
+    const lacks = group.desired > presentInstances(group).length;
+    const hasClimbed = (item.capacityLadder?.rung ?? 0) > 0;
+    const [failures, described] = await Promise.all([
+      lacks
+        ? orMissing('its failed launches', readLaunchFailures(clients, autoScalingGroup, nowMs - shortageMemoryMs))
+        : null,
+      (lacks || hasClimbed) && group.instances.length > 0
+        ? orMissing('the markets of instances', withMarkets(clients, group))
+        : null,
+    ]);
+    return { group: described ?? group, failures };
+  };
   // Without cameras and workers the run ends; the rejection is taken by the await of `tables` below.
-  const [group, serviceSeen, containerInstances, statusByName, activeAtMs, placeOfTask] = await Promise.all([
-    orMissing('the Auto Scaling group', readGroup(clients, autoScalingGroup)),
+  const [grouped, serviceSeen, containerInstances, statusByName, activeAtMs, placeOfTask] = await Promise.all([
+    orMissing('the Auto Scaling group', readGroup(clients, autoScalingGroup).then(lookAtLaunches)),
     orMissing('the ECS service', readService(clients, names.cluster, service)),
     orMissing('the container instances', readContainerInstances(clients, names.cluster)),
     orMissing('the video streams', readStreamStatuses(clients)),
@@ -75,7 +96,8 @@ export async function observeFleet(
     fleet: item,
     cameras,
     workers,
-    group,
+    group: grouped?.group ?? null,
+    ...(grouped?.failures == null ? {} : { launchFailures: grouped.failures }),
     service: serviceSeen,
     containerInstances,
     streams: { statusByName, activeAtMs: activeAtMs ?? new Map(), periodMs: activityPeriodMs },

@@ -190,10 +190,21 @@ export type FleetItem = {
   leadTimeInstanceIds?: string[];
   /** When the newest item of `decisions` was written. Control. */
   lastDecisionAtMs?: number;
+  /** What the last run had to complain about. Control. */
+  problemKinds?: string[];
   /** Demand has been lower than capacity since then; absent when it is not. Control. */
   lowerDemandSinceMs?: number;
-  /** Instance ids that control is terminating, so that a repeat of the same step is harmless. Control. */
+  /** Where the fleet stands on the capacity ladder; absent while it never left the bottom. Control. */
+  capacityLadder?: CapacityLadder;
   lock?: { holder: string; expiresAtMs: number; rerunRequested: boolean };
+};
+
+/** @see core/control/capacity-ladder.ts */
+export type CapacityLadder = {
+  rung: number;
+  sinceMs: number;
+  /** Rungs that failed within the last 15 minutes. */
+  failed: { rung: number; atMs: number; words: string }[];
 };
 
 export type FleetPolicy = {
@@ -210,6 +221,13 @@ export type FleetPolicy = {
   workerDeadAfterMs: number;
   /** Period of the Scheduler tick: what must be done before an instant is done one tick before it. */
   reconcileIntervalMs: number;
+  /** Of the deployment, in order of priority. Empty: the group launches as it is, and control never changes how. */
+  instanceTypes: string[];
+  /** Further types, on demand, once the others are not to be had. */
+  fallbackInstanceTypes: string[];
+  /** Instances that are always on demand, and the share of Spot among the others. */
+  onDemandBase: number;
+  spotPercent: number;
 };
 
 /** Table `decisions`, key `fleet` / `at`. */
@@ -224,6 +242,8 @@ export type Decision = {
   desired: { instances: number; tasks: number };
   previous: { instances: number; tasks: number };
   reason: string;
+  /** What somebody should look at: no capacity, a budget that is spent, input that cannot be true. */
+  problems?: string[];
   /** What was done or failed to be done, one sentence each. */
   actions: string[];
   /** Cameras that did not get what they asked for, with the reason. */

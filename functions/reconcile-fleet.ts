@@ -11,7 +11,7 @@ import { type FleetLearnings, lockFleet, unlockFleet } from '../aws/fleets.ts';
 import { learnLeadTimes, observeFleet } from '../aws/observe.ts';
 import { decide } from '../core/control/decide.ts';
 import { fleetPolicy } from '../core/control/policy.ts';
-import { decisionRecord } from '../core/control/record.ts';
+import { decisionRecord, problemKinds } from '../core/control/record.ts';
 import { watchGaps } from '../core/control/watch-gaps.ts';
 import type { Decision, FleetItem } from '../core/fleet-state.ts';
 import type { ControlDeps } from './handler-deps.ts';
@@ -107,9 +107,12 @@ async function runOnce(
     failures.length,
     watchGaps(cameras, decision.changes, observation.streams.activeAtMs, nowMs),
   );
-  const record = decisionRecord(item.fleet, decision, cameras, applied.actions, trigger, item.lastDecisionAtMs);
+  const record = decisionRecord(item.fleet, decision, cameras, applied.actions, trigger, item);
+  const kinds = problemKinds(decision);
   const learnings: FleetLearnings = {
+    problemKinds: kinds.length === 0 ? null : kinds,
     lowerDemandSinceMs: decision.plan.lowerDemandSinceMs,
+    ...(decision.ladder.ladder === undefined ? {} : { capacityLadder: decision.ladder.ladder }),
     ...(leadTimes === null ? {} : { leadTimes }),
   };
   const hasFailedSteps = applied.failures.length > 0;

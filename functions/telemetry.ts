@@ -73,6 +73,7 @@ export function reportMetrics(
   metrics.addMetric('WorkersNeeded', count, inputs.workersNeeded ?? 0);
   metrics.addMetric('CamerasWanted', count, inputs.camerasWantedNow ?? 0);
   metrics.addMetric('ActionsFailed', count, failures);
+  metrics.addMetric('CapacityExhausted', count, decision.ladder.isExhausted ? 1 : 0);
   metrics.addMetric('CamerasBlind', count, gaps.blind);
   metrics.addMetric('WindowsMissed', count, gaps.windowsMissed);
   if (gaps.liveUnscheduled !== null) metrics.addMetric('CamerasLiveUnscheduled', count, gaps.liveUnscheduled);
@@ -96,6 +97,7 @@ export function logDecision(logger: Logger, record: Decision): void {
     desired: record.desired,
     previous: record.previous,
     inputs: record.inputs,
+    ...(record.problems === undefined ? {} : { problems: record.problems }),
     actions: record.actions,
     exceptions: record.exceptions.length,
   });

@@ -59,8 +59,9 @@ export async function startLocalStage(cloud: LocalCloud, options: LocalStageOpti
     AWS_ENDPOINT_URL: cloud.endpoint,
     LOG_LEVEL: options.logLevel,
   });
-  const { minWorkers, maxWorkers } = environment.policy;
-  const bounds = { min: minWorkers, max: maxWorkers };
+  const { minWorkers, maxWorkers, instanceTypes, onDemandBase, spotPercent } = environment.policy;
+  const launch = instanceTypes.length === 0 ? {} : { instanceTypes, onDemandBase, spotPercent };
+  const bounds = { min: minWorkers, max: maxWorkers, ...launch };
   await cloud.createStageResources({ stage, fleets: fleets.map((fleet) => ({ ...options.fleet, fleet, ...bounds })) });
 
   const deps: ControlDeps = {

@@ -8,15 +8,9 @@ import { fleetPattern } from '../core/camera.ts';
 import { workersPerFleetMax } from '../core/control/policy.ts';
 import { KvsInferError } from '../core/errors.ts';
 import { s3PrefixPattern } from '../core/names.ts';
+import { capacityProblems } from './capacity-problems.ts';
 import { gatewayEndpoints, interfaceEndpoints } from './endpoint-services.ts';
-import {
-  hasSeveralGpus,
-  instanceTypeChoice,
-  registeredCpuUnits,
-  registeredMemoryMib,
-  shapeOf,
-  taskMemoryFor,
-} from './instance-types.ts';
+import { taskMemoryFor } from './instance-types.ts';
 
 /** What CloudWatch Logs accepts (PutRetentionPolicy), up to two years. */
 export const logRetentionDays = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731] as const;
@@ -81,6 +75,7 @@ const fields = {
   ).default('snapshots'),
   SNAPSHOT_DAYS: wholeNumber(1, 3_650).default(90),
   INSTANCE_TYPES: z.string().default('g4dn.xlarge,g4dn.2xlarge').transform(list),
+  FALLBACK_INSTANCE_TYPES: z.string().default('').transform(list),
   MIN_WORKERS: wholeNumber(0, workersPerFleetMax).default(0),
   MAX_WORKERS: wholeNumber(1, workersPerFleetMax).default(10),
   SPOT_PERCENT: wholeNumber(0, 100).default(70),
@@ -134,6 +129,8 @@ export type Settings = {
   snapshots: { prefix: string; days: number };
   capacity: {
     instanceTypes: string[];
+    /** Launched on demand when the others are not to be had. */
+    fallbackInstanceTypes: string[];
     minWorkers: number;
     maxWorkers: number;
     spotPercent: number;
@@ -216,40 +213,6 @@ function networkProblems(value: Values, given: Record<string, string>): string[]
   return problems;
 }
 
-function capacityProblems(value: Values): string[] {
-  const problems: string[] = [];
-  const { MIN_WORKERS: min, MAX_WORKERS: max, INSTANCE_TYPES: types = [] } = value;
-  if (min !== undefined && max !== undefined && min > max) {
-    problems.push(`MIN_WORKERS=${min} is more than MAX_WORKERS=${max} (lower one or raise the other)`);
-  }
-  if (value.ON_DEMAND_BASE !== undefined && max !== undefined && value.ON_DEMAND_BASE > max) {
-    problems.push(`ON_DEMAND_BASE=${value.ON_DEMAND_BASE} is more than MAX_WORKERS=${max} (lower it)`);
-  }
-  if (types.length === 0) problems.push('INSTANCE_TYPES names no type (give one or more, such as g4dn.xlarge)');
-  for (const type of types.filter((candidate) => shapeOf(candidate) === undefined)) {
-    problems.push(
-      hasSeveralGpus(type)
-        ? `INSTANCE_TYPES: ${type} has several GPUs, and a worker uses one (choose sizes up to 8xlarge or 16xlarge of that family)`
-        : `INSTANCE_TYPES: ${type} is unknown or has no GPU that the worker can use (choose of ${instanceTypeChoice})`,
-    );
-  }
-  const shapes = types.flatMap((type) => ({ type, shape: shapeOf(type) }));
-  for (const { type, shape } of shapes) {
-    if (shape === undefined) continue;
-    const cpu = registeredCpuUnits(shape);
-    const memoryMib = registeredMemoryMib(shape);
-    if (value.TASK_CPU !== undefined && value.TASK_CPU > cpu) {
-      problems.push(`TASK_CPU=${value.TASK_CPU} can never be placed on a ${type}, which registers ${cpu} (lower it)`);
-    }
-    if (value.TASK_MEMORY_MIB !== undefined && value.TASK_MEMORY_MIB > memoryMib) {
-      problems.push(
-        `TASK_MEMORY_MIB=${value.TASK_MEMORY_MIB} can never be placed on a ${type}, which registers about ${memoryMib} (set ${taskMemoryFor([type])} or leave it out)`,
-      );
-    }
-  }
-  return problems;
-}
-
 function settled(value: Required<Values>, stage: string): Settings {
   const { VPC_ID: vpcId, PRIVATE_SUBNET_1: first, PRIVATE_SUBNET_2: second } = value as Values;
   const optional = value as Values;
@@ -278,6 +241,7 @@ function settled(value: Required<Values>, stage: string): Settings {
     snapshots: { prefix: value.S3_PREFIX, days: value.SNAPSHOT_DAYS },
     capacity: {
       instanceTypes: value.INSTANCE_TYPES,
+      fallbackInstanceTypes: value.FALLBACK_INSTANCE_TYPES,
       minWorkers: value.MIN_WORKERS,
       maxWorkers: value.MAX_WORKERS,
       spotPercent: value.SPOT_PERCENT,
@@ -286,7 +250,7 @@ function settled(value: Required<Values>, stage: string): Settings {
     },
     task: {
       cpuUnits: value.TASK_CPU,
-      memoryMib: optional.TASK_MEMORY_MIB ?? taskMemoryFor(value.INSTANCE_TYPES),
+      memoryMib: optional.TASK_MEMORY_MIB ?? taskMemoryFor([...value.INSTANCE_TYPES, ...value.FALLBACK_INSTANCE_TYPES]),
       httpPort: value.HTTP_PORT,
       ...(optional.MODEL_MEMORY_MB === undefined ? {} : { modelMemoryMb: optional.MODEL_MEMORY_MB }),
     },

@@ -5,6 +5,7 @@
  */
 import type { CameraState, FleetPolicy, WorkerItem } from '../fleet-state.ts';
 import { assignCameras, leaseOf, type OwnershipChange } from './assign.ts';
+import { climbLadder, type LadderStep } from './capacity-ladder.ts';
 import { type CameraDemand, cameraDemands, ownersWord, reportOf } from './demand.ts';
 import { leadTimeMs } from './lead-time.ts';
 import { accountCamera, type LedgerEntry } from './ledger.ts';
@@ -25,6 +26,9 @@ export type CameraChange = {
   ledger: LedgerEntry[];
 };
 
+/** `kind` tells whether it is the one of the last run; the words may carry numbers that change. */
+export type Problem = { kind: 'capacity'; words: string };
+
 export type ControlDecision = {
   nowMs: number;
   plan: Plan;
@@ -37,6 +41,9 @@ export type ControlDecision = {
   departures: { state: CameraState; toFleet: string | null }[];
   /** Dead workers that own nothing any more. */
   buried: WorkerItem[];
+  ladder: LadderStep;
+  /** What somebody should look at, one sentence each. */
+  problems: Problem[];
 };
 
 /** A worker that lost its network may come back and serve on; one that is silent for so long hangs. */
@@ -48,7 +55,12 @@ export function decide(observation: FleetObservation, deployment: FleetPolicy, n
   const leadMs = leadTimeMs(observation.fleet.leadTimeSamplesMs ?? [], policy);
   const { cameras, workers, streams } = observation;
   const demands = cameraDemands({ nowMs, policy, leadTimeMs: leadMs, cameras, workers, streams, pause: orders.pause });
-  const plan = planFleet({ nowMs, policy, orders, leadTimeMs: leadMs, observation, demands });
+  const sized = planFleet({ nowMs, policy, orders, leadTimeMs: leadMs, observation, demands });
+  const ladder = climbLadder({
+    ...{ nowMs, policy, ladder: observation.fleet.capacityLadder, group: observation.group },
+    ...{ failures: observation.launchFailures ?? null, desired: sized.desired.instances },
+  });
+  const plan = ladder.words === null ? sized : { ...sized, reason: `${sized.reason}; ${ladder.words}` };
   const drained = new Set(plan.drains.map((drain) => drain.workerId));
   const serving = servingWorkers(observation, nowMs, policy.workerDeadAfterMs).filter(
     (worker) => !drained.has(worker.workerId),
@@ -66,7 +78,9 @@ export function decide(observation: FleetObservation, deployment: FleetPolicy, n
       !owners.has(worker.workerId) &&
       !isAwaited(worker, plan),
   );
-  return { nowMs, plan, policy, policyProblem: problem, demands, changes, departures, buried };
+  const problems: Problem[] = [];
+  if (ladder.isExhausted && ladder.words !== null) problems.push({ kind: 'capacity', words: ladder.words });
+  return { nowMs, plan, policy, policyProblem: problem, demands, changes, departures, buried, ladder, problems };
 }
 
 /** A drained worker's item says which instance has to go; it stays until that is ordered. */

@@ -8,10 +8,25 @@ export type GroupInstance = {
   instanceId: string;
   /** Auto Scaling lifecycle state, e.g. Pending, InService, Terminating:Wait. */
   lifecycleState: string;
+  instanceType?: string;
+  /** Absent when EC2 was not asked, or did not say. */
+  market?: 'spot' | 'on-demand';
 };
 
+/** How the group launches now, by its mixed instances policy. */
+export type GroupLaunch = { onDemandBase: number; onDemandPercent: number; instanceTypes: string[]; zones: string[] };
+/** One launch that Auto Scaling could not do; `zone` is empty when it did not say. */
+export type LaunchFailure = { atMs: number; zone: string; code: string };
+
 /** The fleet's Auto Scaling group. */
-export type GroupObservation = { desired: number; min: number; max: number; instances: GroupInstance[] };
+export type GroupObservation = {
+  desired: number;
+  min: number;
+  max: number;
+  instances: GroupInstance[];
+  /** Absent for a group without a mixed instances policy. */
+  launch?: GroupLaunch;
+};
 /** The fleet's ECS service. */
 export type ServiceObservation = {
   desired: number;
@@ -42,6 +57,8 @@ export type FleetObservation = {
   group: GroupObservation | null;
   service: ServiceObservation | null;
   containerInstances: ContainerInstanceObservation[] | null;
+  /** Launches that failed in the last minutes; read only while the group has fewer instances than it wants. */
+  launchFailures?: LaunchFailure[];
   streams: StreamsObservation;
   /** What could not be read, in words. */
   missing: string[];

@@ -28,9 +28,17 @@ export const defaultPolicy: FleetPolicy = {
   silentGraceMs: 300_000,
   workerDeadAfterMs: 25_000,
   reconcileIntervalMs: 60_000,
+  instanceTypes: [],
+  fallbackInstanceTypes: [],
+  onDemandBase: 0,
+  spotPercent: 0,
 };
 
 const dayMs = 86_400_000;
+/** Auto Scaling takes 40 overrides. */
+const instanceTypes = z
+  .array(z.string().regex(/^[a-z0-9-]+\.[a-z0-9]+$/, 'expected a type such as g4dn.xlarge'))
+  .max(20);
 const partialPolicySchema = z.strictObject({
   minWorkers: z.int().min(0).max(workersPerFleetMax).optional(),
   maxWorkers: z.int().min(0).max(workersPerFleetMax).optional(),
@@ -42,6 +50,10 @@ const partialPolicySchema = z.strictObject({
   silentGraceMs: z.number().min(1_000).max(dayMs).optional(),
   workerDeadAfterMs: z.number().min(1_000).max(dayMs).optional(),
   reconcileIntervalMs: z.number().min(1_000).max(dayMs).optional(),
+  instanceTypes: instanceTypes.optional(),
+  fallbackInstanceTypes: instanceTypes.optional(),
+  onDemandBase: z.int().min(0).max(workersPerFleetMax).optional(),
+  spotPercent: z.int().min(0).max(100).optional(),
 });
 
 /**

@@ -2,7 +2,7 @@
  * The stored decision: inputs in numbers, sizes before and after, the reason, what was done, and who did not get what it
  * asked for. Invariant: bounded in size whatever the fleet's (a DynamoDB item holds 400 KB).
  */
-import type { CameraPhase, Decision } from '../fleet-state.ts';
+import type { CameraPhase, Decision, FleetItem } from '../fleet-state.ts';
 import type { ControlDecision } from './decide.ts';
 
 /** A decision that changed nothing is stored this often, so that "nothing happened" can be told from "nobody looked". */
@@ -10,6 +10,7 @@ export const quietDecisionEveryMs = 900_000;
 const keptDays = 30;
 const actionsMax = 100;
 const exceptionsMax = 200;
+const problemsMax = 20;
 
 const exceptionPhases: ReadonlySet<CameraPhase> = new Set([
   'invalid',
@@ -19,17 +20,19 @@ const exceptionPhases: ReadonlySet<CameraPhase> = new Set([
   'shed',
 ]);
 
-/** @returns the decision to store, or null when it changed nothing and one is recent enough. */
+/** @returns the decision to store, or null when it changed nothing, says nothing new, and one is recent enough. */
 export function decisionRecord(
   fleet: string,
   decision: ControlDecision,
   cameras: readonly { cameraId: string; phase: CameraPhase; phaseReason: string }[],
   actions: readonly string[],
   trigger: string,
-  lastDecisionAtMs: number | undefined,
+  last: Pick<FleetItem, 'lastDecisionAtMs' | 'problemKinds'>,
 ): Decision | null {
   const { nowMs, plan } = decision;
-  const quiet = actions.length === 0;
+  const problems = decision.problems.map(({ words }) => words);
+  const { lastDecisionAtMs } = last;
+  const quiet = actions.length === 0 && !areNewProblems(decision, last);
   if (quiet && lastDecisionAtMs !== undefined && nowMs - lastDecisionAtMs < quietDecisionEveryMs) return null;
   const changed = new Map(decision.changes.map((change) => [change.cameraId, change.next]));
   const exceptions = cameras
@@ -45,10 +48,20 @@ export function decisionRecord(
     desired: plan.desired,
     previous: plan.previous,
     reason: plan.reason,
+    ...(problems.length === 0 ? {} : { problems: bounded(problems, problemsMax, (count) => `and ${count} more`) }),
     actions: bounded(actions, actionsMax, (count) => `and ${count} more`),
     exceptions: exceptions.slice(0, exceptionsMax),
     expiresAt: Math.floor(nowMs / 1000) + keptDays * 86_400,
   };
+}
+
+/** Problems that begin or end are worth a decision, whatever was done. */
+function areNewProblems(decision: ControlDecision, last: Pick<FleetItem, 'problemKinds'>): boolean {
+  return problemKinds(decision).join() !== (last.problemKinds ?? []).join();
+}
+
+export function problemKinds({ problems }: ControlDecision): string[] {
+  return [...new Set(problems.map(({ kind }) => kind))].sort();
 }
 
 function bounded(values: readonly string[], max: number, rest: (count: number) => string): string[] {

@@ -96,7 +96,7 @@ export function autoScalingOperations(world: ComputeWorld, scaler: InstanceScale
       checkBounds(minSize, maxSize, desired);
       const launch =
         input.LaunchTemplate !== undefined || input.MixedInstancesPolicy !== undefined
-          ? launchSettings(fields, group.instanceType)
+          ? launchSettings(fields, world.instanceType, group)
           : {};
       Object.assign(group, launch, { minSize, maxSize });
       group.newInstancesProtected =

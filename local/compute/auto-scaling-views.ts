@@ -10,7 +10,18 @@ export function groupView(world: ComputeWorld, group: Group, members: Instance[]
   return {
     AutoScalingGroupName: group.name,
     AutoScalingGroupARN: world.arns.group(group.name),
-    LaunchTemplate: group.launchTemplate ?? undefined,
+    MixedInstancesPolicy: {
+      LaunchTemplate: {
+        LaunchTemplateSpecification: group.launchTemplate ?? undefined,
+        Overrides: group.instanceTypes.map((InstanceType) => ({ InstanceType })),
+      },
+      InstancesDistribution: {
+        OnDemandAllocationStrategy: 'prioritized',
+        OnDemandBaseCapacity: group.onDemandBase,
+        OnDemandPercentageAboveBaseCapacity: group.onDemandPercent,
+        SpotAllocationStrategy: 'price-capacity-optimized',
+      },
+    },
     MinSize: group.minSize,
     MaxSize: group.maxSize,
     DesiredCapacity: group.desiredCapacity,

@@ -5,6 +5,8 @@
  * Invariant: every record is reachable by its id here and nowhere else; ARNs are derived, never stored twice.
  */
 
+import type { Shortage } from './launch-pools.ts';
+
 export type InstanceLifecycle = 'spot' | 'on-demand';
 
 /** An Auto Scaling group. */
@@ -16,8 +18,10 @@ export type Group = {
   defaultCooldownSeconds: number;
   availabilityZones: string[];
   subnetIds: string;
-  instanceType: string;
-  lifecycle: InstanceLifecycle;
+  /** Mixed instances policy: types in the order of their priority, and how many instances are on demand. */
+  instanceTypes: string[];
+  onDemandBase: number;
+  onDemandPercent: number;
   launchTemplate: { LaunchTemplateId?: string; LaunchTemplateName?: string; Version?: string } | null;
   newInstancesProtected: boolean;
   healthCheckType: string;
@@ -199,7 +203,8 @@ export type ComputeState = {
   /** Key `cluster/service`. */
   services: Map<string, Service>;
   tasks: Map<string, Task>;
-  capacityShortage: boolean;
+  /** Pools that have no machine. */
+  shortages: Shortage[];
 };
 
 export function emptyComputeState(): ComputeState {
@@ -213,7 +218,7 @@ export function emptyComputeState(): ComputeState {
     taskDefinitions: new Map(),
     services: new Map(),
     tasks: new Map(),
-    capacityShortage: false,
+    shortages: [],
   };
 }
 

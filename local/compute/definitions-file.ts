@@ -12,6 +12,8 @@ import { primaryDeployment } from './deployments.ts';
 
 const fileName = 'compute.json';
 const formatVersion = 1;
+/** A fleet is defined anew at each start; until then a group that was saved without these launches on demand. */
+const launchOfOlderFiles = { instanceTypes: ['g4dn.xlarge'], onDemandBase: 0, onDemandPercent: 100 };
 
 type SavedDefinitions = {
   formatVersion: number;
@@ -31,7 +33,9 @@ export function loadDefinitions(folder: string, state: ComputeState): void {
     if (saved.formatVersion !== formatVersion) {
       throw new Error(`format version ${saved.formatVersion} found, ${formatVersion} expected`);
     }
-    for (const group of saved.groups) if (!group.deleting) state.groups.set(group.name, group);
+    for (const group of saved.groups) {
+      if (!group.deleting) state.groups.set(group.name, { ...launchOfOlderFiles, ...group });
+    }
     for (const cluster of saved.clusters) state.clusters.set(cluster.name, cluster);
     for (const provider of saved.capacityProviders) state.capacityProviders.set(provider.name, provider);
     for (const definition of saved.taskDefinitions) {

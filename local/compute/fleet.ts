@@ -5,7 +5,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { fleetResourceNames, resourceNames } from '../../core/names.ts';
-import { type InstanceLifecycle, serviceKey } from './compute-state.ts';
+import { serviceKey } from './compute-state.ts';
 import type { ComputeWorld } from './compute-world.ts';
 import type { Operations } from './request-fields.ts';
 
@@ -19,8 +19,11 @@ export type FleetDefinition = {
   taskEnvironment: Record<string, string>;
   /** Default `["node", "worker/main.ts"]`. */
   command?: string[];
-  instanceType?: string;
-  lifecycle?: InstanceLifecycle;
+  /** In order of priority; default: the one type of the local compute. */
+  instanceTypes?: readonly string[];
+  /** Share of Spot above `onDemandBase`; default 0. */
+  spotPercent?: number;
+  onDemandBase?: number;
   stopTimeoutSeconds?: number;
   /** MiB; default 14336, which a g4dn.xlarge can place. */
   memoryMiB?: number;
@@ -52,7 +55,7 @@ export function createFleet(world: ComputeWorld, operations: Operations, fleet: 
   const capacityProvider =
     fleet.fleet === 'default' ? shared.capacityProvider : `${shared.capacityProvider}-${fleet.fleet}`;
   const cluster = shared.cluster;
-  const instanceType = fleet.instanceType ?? world.instanceType;
+  const instanceTypes = fleet.instanceTypes ?? [world.instanceType];
 
   call('CreateCluster', { clusterName: cluster });
   const bounds = {
@@ -63,9 +66,12 @@ export function createFleet(world: ComputeWorld, operations: Operations, fleet: 
     MixedInstancesPolicy: {
       LaunchTemplate: {
         LaunchTemplateSpecification: { LaunchTemplateName: `kvs-infer-${fleet.stage}-${fleet.fleet}`, Version: '1' },
-        Overrides: [{ InstanceType: instanceType }],
+        Overrides: instanceTypes.map((InstanceType) => ({ InstanceType })),
       },
-      InstancesDistribution: { OnDemandPercentageAboveBaseCapacity: fleet.lifecycle === 'spot' ? 0 : 100 },
+      InstancesDistribution: {
+        OnDemandBaseCapacity: fleet.onDemandBase ?? 0,
+        OnDemandPercentageAboveBaseCapacity: 100 - (fleet.spotPercent ?? 0),
+      },
     },
   };
   if (state.groups.has(autoScalingGroup)) call('UpdateAutoScalingGroup', bounds);

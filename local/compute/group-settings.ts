@@ -19,18 +19,21 @@ export function checkBounds(minSize: number, maxSize: number, desired: number): 
   }
 }
 
-/** Instance type and market from a launch template or a mixed-instances policy (its first override decides here). */
-export function launchSettings(
-  fields: FieldReader,
-  defaultType: string,
-): Pick<Group, 'instanceType' | 'lifecycle' | 'launchTemplate'> {
+export type LaunchSettings = Pick<Group, 'instanceTypes' | 'onDemandBase' | 'onDemandPercent' | 'launchTemplate'>;
+
+/**
+ * Types and markets from a launch template or a mixed-instances policy.
+ * @param present of the group that is updated: what the request leaves out of its policy stays as it is.
+ */
+export function launchSettings(fields: FieldReader, defaultType: string, present?: LaunchSettings): LaunchSettings {
   const policy = fields.optionalObject('MixedInstancesPolicy');
   const inPolicy = policy?.LaunchTemplate as Fields | undefined;
   const overrides = (inPolicy?.Overrides ?? []) as Fields[];
   const distribution = policy?.InstancesDistribution as Fields | undefined;
-  const launchTemplate = (inPolicy?.LaunchTemplateSpecification ?? fields.optionalObject('LaunchTemplate') ?? null) as
-    | Group['launchTemplate']
-    | null;
+  const launchTemplate = (inPolicy?.LaunchTemplateSpecification ??
+    fields.optionalObject('LaunchTemplate') ??
+    present?.launchTemplate ??
+    null) as Group['launchTemplate'] | null;
   if (
     launchTemplate === null &&
     fields.optionalText('LaunchConfigurationName') === undefined &&
@@ -40,10 +43,18 @@ export function launchSettings(
       'Valid requests must contain either LaunchTemplate, LaunchConfigurationName, InstanceId or MixedInstancesPolicy parameter.',
     );
   }
-  const onDemandPercent = distribution?.OnDemandPercentageAboveBaseCapacity;
+  const types = overrides.flatMap(({ InstanceType }) => (typeof InstanceType === 'string' ? InstanceType : []));
+  const onDemandPercent = Number(distribution?.OnDemandPercentageAboveBaseCapacity ?? present?.onDemandPercent ?? 100);
+  const onDemandBase = Number(distribution?.OnDemandBaseCapacity ?? present?.onDemandBase ?? 0);
+  if (!(onDemandPercent >= 0 && onDemandPercent <= 100) || !(onDemandBase >= 0)) {
+    throw invalidRequest(
+      `Invalid InstancesDistribution: base ${onDemandBase}, percentage above base ${onDemandPercent} (0 to 100).`,
+    );
+  }
   return {
-    instanceType: typeof overrides[0]?.InstanceType === 'string' ? overrides[0].InstanceType : defaultType,
-    lifecycle: onDemandPercent !== undefined && Number(onDemandPercent) < 100 ? 'spot' : 'on-demand',
+    instanceTypes: types.length > 0 ? types : (present?.instanceTypes ?? [defaultType]),
+    onDemandBase,
+    onDemandPercent,
     launchTemplate,
   };
 }

@@ -13,6 +13,7 @@ import {
 import { type Activity, type ContainerInstance, type Group, type Instance, tasksOn } from './compute-state.ts';
 import { type ComputeWorld, newInstanceId, type ReconcilePart } from './compute-world.ts';
 import { capacityProviderOf, containerInstanceOf, registerContainerInstance } from './container-registration.ts';
+import { choosePool, failedLaunchWords, marketOfNext, shortageWords } from './launch-pools.ts';
 import { ScalingActivities } from './scaling-activities.ts';
 import type { StopReason, TaskSupervisor } from './task-supervisor.ts';
 
@@ -67,7 +68,7 @@ export class InstanceScaler implements ReconcilePart {
     if (active.length < group.desiredCapacity) {
       this.#blockedDesired.delete(group.name);
       if (this.#world.nowMs() < (this.#launchRetryAtMs.get(group.name) ?? 0)) return false;
-      this.#launch(group, active.length);
+      this.#launch(group, active);
       return true;
     }
     if (active.length > group.desiredCapacity) return this.#scaleIn(group, active);
@@ -107,36 +108,36 @@ export class InstanceScaler implements ReconcilePart {
     return false;
   }
 
-  #launch(group: Group, from: number): void {
-    const zone = group.availabilityZones[this.#zoneTurn++ % group.availabilityZones.length] ?? '';
+  #launch(group: Group, active: Instance[]): void {
+    const from = active.length;
     const cause = `${group.desiredCause}  At ${this.#time()} an instance was started in response to a difference between desired and actual capacity, increasing the capacity from ${from} to ${from + 1}.`;
-    const details = { 'Subnet ID': group.subnetIds.split(',')[0] ?? '', 'Availability Zone': zone };
+    const market = marketOfNext(group, active);
     const fault = this.#world.context.faults.take({ service: 'ec2', operation: 'RunInstances', resource: group.name });
-    if (this.#world.state.capacityShortage || fault !== null) {
-      const shortage = `We currently do not have sufficient ${group.instanceType} capacity in the Availability Zone you requested (${zone}). Our system will be working on provisioning additional capacity.`;
-      const market =
-        group.lifecycle === 'spot' ? 'Could not launch Spot Instances.' : 'Could not launch On-Demand Instances.';
-      const message = `${market} ${fault?.code ?? 'InsufficientInstanceCapacity'} - ${fault?.message ?? shortage} Launching EC2 instance failed.`;
-      const activity = this.#activities.begin(
-        group,
-        `Launching a new EC2 instance.  Status Reason: ${message}`,
-        cause,
-        details,
-      );
-      this.#activities.end(activity, 'Failed', message);
-      emitScalingActivity(this.#world, group, activity, 'Launch', null);
+    const turn = this.#zoneTurn++;
+    const { pool, failedZones } =
+      fault === null
+        ? choosePool(group, market, this.#world.state.shortages, turn)
+        : { pool: null, failedZones: group.availabilityZones.slice(0, 1) };
+    for (const zone of failedZones) {
+      const words =
+        fault === null ? shortageWords(group, market, zone) : failedLaunchWords(market, fault.code, fault.message);
+      this.#failLaunch(group, zone, cause, words);
+    }
+    if (pool === null) {
       this.#launchRetryAtMs.set(group.name, this.#world.nowMs() + this.#world.timings.launchRetryMs);
       this.#world.after(this.#world.timings.launchRetryMs, () => {});
       return;
     }
+    const { zone, instanceType } = pool;
+    const details = { 'Subnet ID': group.subnetIds.split(',')[0] ?? '', 'Availability Zone': zone };
     this.#launchRetryAtMs.delete(group.name);
     const id = newInstanceId();
     const activity = this.#activities.begin(group, `Launching a new EC2 instance: ${id}`, cause, details);
     const instance: Instance = {
       id,
       groupName: group.name,
-      instanceType: group.instanceType,
-      lifecycle: group.lifecycle,
+      instanceType,
+      lifecycle: market,
       availabilityZone: zone,
       privateIp: `10.0.${this.#zoneTurn % 250}.${10 + (this.#world.state.instances.size % 240)}`,
       ec2State: 'pending',
@@ -154,6 +155,14 @@ export class InstanceScaler implements ReconcilePart {
     this.#world.after(this.#world.timings.bootDelayMs + this.#world.jitterMs(), () =>
       this.#inService(group, instance, activity),
     );
+  }
+
+  #failLaunch(group: Group, zone: string, cause: string, message: string): void {
+    const description = `Launching a new EC2 instance.  Status Reason: ${message}`;
+    const details = { 'Subnet ID': group.subnetIds.split(',')[0] ?? '', 'Availability Zone': zone };
+    const activity = this.#activities.begin(group, description, cause, details);
+    this.#activities.end(activity, 'Failed', message);
+    emitScalingActivity(this.#world, group, activity, 'Launch', null);
   }
 
   #inService(group: Group, instance: Instance, activity: Activity): void {

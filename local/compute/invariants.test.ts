@@ -45,7 +45,7 @@ async function perform(running: SteppedCompute, fleet: TestFleet, change: Action
       await running.step(change.seconds * 1_000);
       break;
     case 'shortage':
-      running.service.setCapacityShortage(change.on);
+      running.service.setShortages(change.on ? [{}] : []);
       break;
     case 'deploy':
       await fleet.update({ forceNewDeployment: true });
@@ -111,7 +111,7 @@ describe('invariants', () => {
             for (const id of stoppedBefore) before.delete(id);
             check(running, before);
           }
-          running.service.setCapacityShortage(false);
+          running.service.setShortages([]);
           for (const task of running.service.listTasks().filter((one) => one.protected)) {
             await setProtection(running, fleet, task.taskId, false);
           }

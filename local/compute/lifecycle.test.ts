@@ -106,20 +106,24 @@ describe('growing', () => {
   });
 
   it('reports failed launches while capacity is short, and launches at the retry after it is back', async () => {
-    cloud.service.setCapacityShortage(true);
+    cloud.service.setShortages([{}]);
     await fleet.setInstances(1);
     await cloud.step(30_000);
     const { Activities } = await cloud.autoScaling.send(
       new DescribeScalingActivitiesCommand({ AutoScalingGroupName: fleet.names.autoScalingGroup }),
     );
-    expect(Activities).toHaveLength(1);
+    // One for each zone that it tried.
+    expect(Activities?.map(({ Details }) => JSON.parse(Details ?? '')['Availability Zone']).sort()).toEqual([
+      'eu-west-1a',
+      'eu-west-1b',
+    ]);
     expect(Activities?.[0]).toMatchObject({ StatusCode: 'Failed', Progress: 100 });
     expect(Activities?.[0]?.StatusMessage).toMatch(/InsufficientInstanceCapacity/);
     expect(cloud.eventsOf('EC2 Instance Launch Unsuccessful')[0]?.detail).toMatchObject({
       AutoScalingGroupName: fleet.names.autoScalingGroup,
       StatusCode: 'Failed',
     });
-    cloud.service.setCapacityShortage(false);
+    cloud.service.setShortages([]);
     await cloud.step(29_999);
     expect((await fleet.group()).Instances).toEqual([]);
     await cloud.step(1);

@@ -18,6 +18,7 @@ import { ecsServiceOperations } from './ecs-service-api.ts';
 import { ecsTaskOperations } from './ecs-task-api.ts';
 import { createFleet, type FleetDefinition, type FleetNames } from './fleet.ts';
 import { InstanceScaler } from './instance-scaler.ts';
+import type { Shortage } from './launch-pools.ts';
 import { parseQuery, sendQueryResult } from './query-protocol.ts';
 import type { Fields, Operations } from './request-fields.ts';
 import { ServiceScheduler } from './service-scheduler.ts';
@@ -53,8 +54,8 @@ export type ComputeService = LocalService & {
   /** Spot interruption notice now, termination after two minutes of the clock. */
   interruptSpot(instanceId: string): void;
   recommendRebalance(instanceId: string): void;
-  /** While on, every instance launch fails with InsufficientInstanceCapacity. */
-  setCapacityShortage(on: boolean): void;
+  /** Launches from these pools fail with InsufficientInstanceCapacity from now on; `[{}]` covers every pool, `[]` none. */
+  setShortages(shortages: readonly Shortage[]): void;
   createFleet(definition: FleetDefinition): FleetNames;
   /** Resolves when nothing can happen before the clock moves or a task's own code acts. */
   settled(): Promise<void>;
@@ -102,8 +103,8 @@ export async function createComputeService(context: CloudContext, options: Compu
     listInstances: () => [...state.instances.values()].map((instance) => ({ ...instance })),
     interruptSpot: (instanceId) => scaler.interrupt(instanceNamed(instanceId)),
     recommendRebalance: (instanceId) => scaler.recommendRebalance(instanceNamed(instanceId)),
-    setCapacityShortage(on) {
-      state.capacityShortage = on;
+    setShortages(shortages) {
+      state.shortages = [...shortages];
     },
     createFleet: (definition) => createFleet(world, { ...ecs, ...autoScaling }, definition),
     settled: () => world.settled(),

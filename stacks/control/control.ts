@@ -4,6 +4,7 @@
  * function reserves concurrency, which new accounts could not give.
  * Invariant: whatever could not be handled ends in a queue that an alarm watches; nothing is lost in silence.
  */
+import type { FleetPolicy } from '../../core/fleet-state.ts';
 import type { ResourceNames } from '../../core/names.ts';
 import { rowStreamMapping } from '../../functions/triggers.ts';
 import { chosenNamesOf } from '../fleet/task.ts';
@@ -37,10 +38,7 @@ export function control(settings: Settings, { accountId, names, tables }: Contro
   const environment = {
     KVS_INFER_ACCOUNT_ID: accountId,
     KVS_INFER_FLEETS: settings.fleets.join(','),
-    KVS_INFER_FLEET_POLICY: JSON.stringify({
-      minWorkers: settings.capacity.minWorkers,
-      maxWorkers: settings.capacity.maxWorkers,
-    }),
+    KVS_INFER_FLEET_POLICY: JSON.stringify(fleetPolicy(settings)),
   };
   const controlFunction = (name: string, description: string, extra: PolicyStatement[]) =>
     lambdaFunction(settings, {
@@ -94,6 +92,12 @@ export function control(settings: Settings, { accountId, names, tables }: Contro
   tick(settings, reconcile.function, eventsQueue);
   capacityEvents(settings, names, capacityChanged, eventsQueue);
   return { functions: [reconcile, capacityChanged, cameraChanged], reconcile, cameraChanged, rowsQueue, eventsQueue };
+}
+
+/** What the loop has to know of the deployment to decide how much and of which kind. */
+function fleetPolicy({ capacity }: Settings): Partial<FleetPolicy> {
+  const { minWorkers, maxWorkers, instanceTypes, fallbackInstanceTypes, onDemandBase, spotPercent } = capacity;
+  return { minWorkers, maxWorkers, instanceTypes, fallbackInstanceTypes, onDemandBase, spotPercent };
 }
 
 function tick({ stage }: Settings, target: sst.aws.Function, deadLetters: sst.aws.Queue): void {

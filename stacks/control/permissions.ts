@@ -8,13 +8,16 @@ import type { Settings } from '../settings.ts';
 
 /** What every run of the loop calls; all three functions end in one. */
 export function loopPermissions(
-  { stage, region, fleets }: Settings,
+  { stage, region, fleets, capacity }: Settings,
   accountId: string,
   names: ResourceNames,
 ): PolicyStatement[] {
   const arn = (service: string, rest: string) => `arn:aws:${service}:${region}:${accountId}:${rest}`;
   const table = (name: string) => arn('dynamodb', `table/${name}`);
   const fleetNames = fleets.map((fleet) => fleetResourceNames(stage, fleet));
+  const groups = fleetNames.map(({ autoScalingGroup }) =>
+    arn('autoscaling', `autoScalingGroup:*:autoScalingGroupName/${autoScalingGroup}`),
+  );
   return [
     {
       sid: 'CameraStates',
@@ -53,19 +56,58 @@ export function loopPermissions(
     {
       sid: 'SizeTheGroup',
       actions: ['autoscaling:SetDesiredCapacity', 'autoscaling:TerminateInstanceInAutoScalingGroup'],
-      resources: fleetNames.map(({ autoScalingGroup }) =>
-        arn('autoscaling', `autoScalingGroup:*:autoScalingGroupName/${autoScalingGroup}`),
-      ),
+      resources: groups,
     },
+    {
+      // Markets and types of the mixed instances policy, and nothing else of the group.
+      sid: 'ChooseMarketsAndTypes',
+      actions: ['autoscaling:UpdateAutoScalingGroup'],
+      resources: groups,
+      conditions: ['MinSize', 'MaxSize', 'VPCZoneIdentifiers'].map((key) => ({
+        test: 'Null',
+        variable: `autoscaling:${key}`,
+        values: ['true'],
+      })),
+    },
+    ...(capacity.fallbackInstanceTypes.length === 0 ? [] : furtherTypes(stage, region, accountId)),
     {
       sid: 'SeeWhatHasNoArn',
       actions: [
         'autoscaling:DescribeAutoScalingGroups',
+        'autoscaling:DescribeScalingActivities',
         'cloudwatch:GetMetricData',
         'ec2:DescribeInstances',
         'kinesisvideo:ListStreams',
       ],
       resources: ['*'],
+    },
+  ];
+}
+
+/**
+ * Whoever changes the types of a group must be allowed to launch them (Amazon EC2 Auto Scaling user guide, launch template
+ * support): by a launch template of this account alone, and with the instances' own role alone.
+ */
+function furtherTypes(stage: string, region: string, accountId: string): PolicyStatement[] {
+  return [
+    {
+      sid: 'LaunchFurtherTypes',
+      actions: ['ec2:RunInstances'],
+      resources: ['*'],
+      conditions: [
+        {
+          test: 'ArnLike',
+          variable: 'ec2:LaunchTemplate',
+          values: [`arn:aws:ec2:${region}:${accountId}:launch-template/*`],
+        },
+        { test: 'Bool', variable: 'ec2:IsLaunchTemplateResource', values: ['true'] },
+      ],
+    },
+    {
+      sid: 'LaunchThemAsInstances',
+      actions: ['iam:PassRole'],
+      resources: [`arn:aws:iam::${accountId}:role/kvs-infer-${stage}-instance`],
+      conditions: [{ test: 'StringEquals', variable: 'iam:PassedToService', values: ['ec2.amazonaws.com'] }],
     },
   ];
 }

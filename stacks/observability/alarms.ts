@@ -128,6 +128,14 @@ export function fleetAlarms(
     },
     {
       ...minute,
+      name: `${fleet}-no-capacity`,
+      meaning:
+        'EC2 has no instance of any market and type that the fleet may use. The decision says what failed; windows will open late.',
+      periods: 1,
+      value: ours('CapacityExhausted'),
+    },
+    {
+      ...minute,
       name: `${fleet}-window-missed`,
       meaning:
         'A window opened and nobody watched: the ready-by was missed. The decision of that minute says what was short.',

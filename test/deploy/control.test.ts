@@ -40,7 +40,10 @@ describe.skipIf(!isSynthesised)('functions', () => {
       KDS_STREAM_NAME: 'detections',
       S3_BUCKET_NAME: 'team-snapshots',
     });
-    expect(JSON.parse(variables.KVS_INFER_FLEET_POLICY)).toEqual({ minWorkers: 1, maxWorkers: 4 });
+    expect(JSON.parse(variables.KVS_INFER_FLEET_POLICY)).toEqual({
+      ...{ minWorkers: 1, maxWorkers: 4, onDemandBase: 1, spotPercent: 0 },
+      ...{ instanceTypes: ['g5.xlarge', 'g6.2xlarge'], fallbackInstanceTypes: ['g4dn.2xlarge'] },
+    });
   });
 
   it('registry: the mapping bisects, retries, forgets after an hour, and reports what failed', () => {

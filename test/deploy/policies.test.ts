@@ -19,10 +19,12 @@ const role = 'aws:iam/role:Role';
 /** What IAM cannot narrow to a resource, and why it is needed. */
 const onEveryResource: Record<string, string> = {
   'autoscaling:DescribeAutoScalingGroups': 'has no resource level',
+  'autoscaling:DescribeScalingActivities': 'has no resource level',
   'cloudwatch:GetMetricData': 'has no resource level',
   'cloudwatch:PutMetricData': 'has no resource level; narrowed to our namespace by a condition',
   'dynamodb:ListStreams': 'has no resource level; asked by the poller of the stream mapping',
   'ec2:DescribeInstances': 'has no resource level',
+  'ec2:RunInstances': 'where other types may be launched; narrowed to launch templates of the account by a condition',
   'ecr:GetAuthorizationToken': 'has no resource level',
   'ecs:DiscoverPollEndpoint': 'has no resource level',
   'kinesisvideo:ListStreams': 'has no resource level',
@@ -137,6 +139,12 @@ describe.skipIf(!isSynthesised)('every policy', () => {
         }
         for (const action of list(Action)) {
           expect(Object.keys(onEveryResource), `${of} allows ${action} on every resource`).toContain(action);
+          if (action === 'ec2:RunInstances') {
+            expect(Condition, of).toEqual({
+              ArnLike: { 'ec2:LaunchTemplate': 'arn:aws:ec2:eu-west-1:123456789012:launch-template/*' },
+              Bool: { 'ec2:IsLaunchTemplateResource': 'true' },
+            });
+          }
           if (action === 'cloudwatch:PutMetricData') {
             expect(Condition, of).toEqual({ StringEquals: { 'cloudwatch:namespace': 'KvsInfer' } });
           }
@@ -179,6 +187,31 @@ describe.skipIf(!isSynthesised)('permissions and the code that needs them', () =
     expect(used.length).toBeGreaterThan(0);
     const otherwise = Object.keys(usedOtherwise[name] ?? {});
     expect(actionsOf(graphOf('test'), name)).toEqual([...new Set([...used, ...otherwise])].sort());
+  });
+
+  it('the loop may choose markets and types of its own groups, and launch further ones only where they are set', () => {
+    const of = (scenario: ScenarioName, action: string) =>
+      allowed(graphOf(scenario), 'ReconcileRole').filter(({ Action }) => list(Action).includes(action));
+    expect(of('test', 'autoscaling:UpdateAutoScalingGroup')).toMatchObject([
+      {
+        Resource: expect.stringMatching(/:autoScalingGroupName\/kvs-infer-test-default-asg$/),
+        Condition: {
+          Null: {
+            'autoscaling:MinSize': 'true',
+            'autoscaling:MaxSize': 'true',
+            'autoscaling:VPCZoneIdentifiers': 'true',
+          },
+        },
+      },
+    ]);
+    for (const action of ['ec2:RunInstances', 'iam:PassRole']) expect(of('test', action)).toEqual([]);
+    expect(of('chosen', 'ec2:RunInstances')).toHaveLength(1);
+    expect(of('chosen', 'iam:PassRole')).toMatchObject([
+      {
+        Resource: 'arn:aws:iam::123456789012:role/kvs-infer-production-instance',
+        Condition: { StringEquals: { 'iam:PassedToService': 'ec2.amazonaws.com' } },
+      },
+    ]);
   });
 
   it('an instance may do what its boot script and the ECS agent do', () => {

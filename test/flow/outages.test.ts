@@ -90,14 +90,14 @@ test('no GPU is to be had before the window: the phase says so, and the camera i
   system = await startSteppedSystem({ start: '2026-11-24T07:50:20Z' });
   await system.createStream('dock-1');
   system.send('dock-1');
-  system.cloud.compute.setCapacityShortage(true);
+  system.cloud.compute.setShortages([{}]);
   await system.putRow(
     cameraRow('dock-1', { schedule: { timeZone: 'UTC', windows: [{ start: '08:00', end: '09:00' }] } }),
   );
   await system.passUntil('2026-11-24T08:02:00Z');
   expect(await system.camera('dock-1')).toMatchObject({ phase: 'waiting-capacity' });
   expect(system.instances()).toEqual([]);
-  system.cloud.compute.setCapacityShortage(false);
+  system.cloud.compute.setShortages([]);
   await system.passUntilSo('frames', async () => (await system.results()).frames.length > 5, 8 * minuteMs, 5_000);
   await system.pass(minuteMs);
   expect(await system.camera('dock-1')).toMatchObject({ phase: 'running' });
