@@ -6,6 +6,7 @@
  */
 import { assignmentsOf, sameAssignments } from '../core/control/assign.ts';
 import type { CameraChange, ControlDecision } from '../core/control/decide.ts';
+import { drainOrder, isHandingOver, sameStandbys, standbysOf } from '../core/control/handover.ts';
 import type { LedgerEntry } from '../core/control/ledger.ts';
 import type { FleetObservation } from '../core/control/observation.ts';
 import { hasEnded, isDead, isLeaving } from '../core/control/observation.ts';
@@ -17,7 +18,7 @@ import { setLaunchChoice } from './launches.ts';
 import { addToLedger } from './ledger.ts';
 import type { Surroundings } from './observe.ts';
 import { inParallel, parallelWritesMax } from './parallel.ts';
-import { buryWorker, emptyListIfSilent, markDraining, writeAssignments } from './workers.ts';
+import { buryWorker, emptyListIfSilent, markDraining, writeLists } from './workers.ts';
 
 /** What was done or failed to be done, one sentence each. */
 export type Applied = { actions: string[]; failures: string[] };
@@ -178,7 +179,7 @@ async function drain(
 ) {
   await inParallel(plan.drains, parallelWritesMax, ({ workerId, ...drain }) =>
     steps.try(order.drain, `drains worker ${workerId}: ${drain.reason}`, () =>
-      markDraining(clients, names.tables.workers, { fleet: fleet.fleet, workerId }, { sinceMs: nowMs, ...drain }),
+      markDraining(clients, names.tables.workers, { fleet: fleet.fleet, workerId }, drainOrder(drain, nowMs)),
     ),
   );
   await inParallel(plan.stops, parallelWritesMax, ({ workerId, taskArn, reason }) =>
@@ -215,17 +216,19 @@ async function writeCameras(
   const listening = observation.workers.filter(
     (worker) =>
       !isDead(worker, decision.nowMs, decision.policy.workerDeadAfterMs) &&
-      !isLeaving(worker) &&
+      (!isLeaving(worker) || isHandingOver(worker, decision.nowMs)) &&
       !drained.has(worker.workerId),
   );
   const lists = inParallel(listening, parallelWritesMax, async (worker) => {
     const list = assignmentsOf(worker, states, cleanGives);
-    if (sameAssignments(list, worker.assignments ?? {})) return;
+    const standbys = standbysOf(worker, states);
+    if (sameAssignments(list, worker.assignments ?? {}) && sameStandbys(standbys, worker.standbys ?? {})) return;
     const cameras = Object.keys(list).length;
+    const ahead = Object.keys(standbys).length;
     await steps.try(
       order.lists,
-      `worker ${worker.workerId} is to run ${cameras} ${cameras === 1 ? 'camera' : 'cameras'}`,
-      () => writeAssignments(clients, names.tables.workers, worker, list),
+      `worker ${worker.workerId} is to run ${cameras} ${cameras === 1 ? 'camera' : 'cameras'}${ahead === 0 ? '' : ` and to stand by for ${ahead}`}`,
+      () => writeLists(clients, names.tables.workers, worker, list, standbys),
     );
   });
   // What a slice of time was worth is added once the state says that it is accounted: lost in a crash, never twice.
@@ -245,6 +248,10 @@ function ownershipWords({ cameraId, ownership }: CameraChange): string | null {
       return null;
     case 'give':
       return `gives camera ${cameraId} to worker ${ownership.workerId} (epoch ${ownership.epoch})`;
+    case 'prepare':
+      return `asks worker ${ownership.workerId} to stand by for camera ${cameraId}: ${ownership.reason}`;
+    case 'call-off':
+      return `worker ${ownership.workerId} need not stand by for camera ${cameraId} any longer`;
     case 'release':
       return `asks worker ${ownership.workerId} to give up camera ${cameraId}: ${ownership.reason}`;
     case 'disown':

@@ -124,7 +124,8 @@ export async function departCamera(
   nowMs: number,
 ): Promise<boolean> {
   if (toFleet !== null) {
-    const { leaving: _, ownerWorkerId: _owner, ownedSinceMs: _since, releaseRequestedAtMs: _asked, ...kept } = state;
+    const { leaving: _, ownerWorkerId: _owner, ownedSinceMs: _since, releaseRequestedAtMs: _asked, ...rest } = state;
+    const { successorWorkerId: _successor, successorSinceMs: _preparedAt, ...kept } = rest;
     const moved: CameraState = { ...kept, fleet: toFleet, rowChangedAtMs: nowMs };
     // False means that the new fleet knows this row version or a newer one: then nothing is left to move.
     await conditionHeld(`move camera ${state.cameraId} to fleet ${toFleet}`, () =>

@@ -3,7 +3,7 @@
  * own heartbeat is in heartbeat.ts. Invariant: control never creates a worker's item; it only changes one that is there.
  */
 import { DeleteCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import type { Assignment, WorkerItem } from '../core/fleet-state.ts';
+import type { Assignment, StandbyOrder, WorkerItem } from '../core/fleet-state.ts';
 import type { AwsClients } from './clients.ts';
 import { conditionHeld } from './error-codes.ts';
 import { queryAll } from './query-pages.ts';
@@ -17,13 +17,24 @@ export async function readWorkers(clients: AwsClients, table: string, fleet: str
 export type WorkerKey = { fleet: string; workerId: string };
 
 /** @returns false when the worker's item is gone. */
-export function writeAssignments(
+export function writeLists(
   clients: AwsClients,
   table: string,
-  key: WorkerKey,
+  { fleet, workerId }: WorkerKey,
   assignments: Record<string, Assignment>,
+  standbys: Record<string, StandbyOrder>,
 ): Promise<boolean> {
-  return setOnWorker(clients, table, key, 'assignments', assignments, 'SET assignments = :value');
+  return conditionHeld(`write the lists of worker ${workerId}`, () =>
+    clients.documents.send(
+      new UpdateCommand({
+        TableName: table,
+        Key: { fleet, workerId },
+        UpdateExpression: 'SET assignments = :assignments, standbys = :standbys',
+        ConditionExpression: 'attribute_exists(workerId)',
+        ExpressionAttributeValues: { ':assignments': assignments, ':standbys': standbys },
+      }),
+    ),
+  );
 }
 
 /** @returns false when the worker has spoken since it was read, or its item is gone. */
@@ -33,7 +44,7 @@ export function emptyListIfSilent(clients: AwsClients, table: string, worker: Wo
       new UpdateCommand({
         TableName: table,
         Key: { fleet: worker.fleet, workerId: worker.workerId },
-        UpdateExpression: 'SET assignments = :none',
+        UpdateExpression: 'SET assignments = :none, standbys = :none',
         ConditionExpression: 'heartbeatAtMs = :seen',
         ExpressionAttributeValues: { ':none': {}, ':seen': worker.heartbeatAtMs },
       }),

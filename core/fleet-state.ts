@@ -55,6 +55,13 @@ export type CameraState = {
    * worker's list" from "not yet written into it", so that a crash between two writes heals either way.
    */
   releaseRequestedAtMs?: number;
+  /**
+   * Control: the worker that is to have the camera next, and reads its stream already; the owner is asked to give the
+   * camera up once that worker stands by. Gone with the next owner.
+   */
+  successorWorkerId?: string;
+  /** Control: since then the successor is asked to stand by. Tells one attempt from the next. */
+  successorSinceMs?: number;
   /** Control: declared silent since then: it costs no worker until media is seen again. */
   silentSinceMs?: number;
   /** Control: the row was removed (`toFleet` null) or names another fleet; the item goes when nobody owns it any more. */
@@ -95,6 +102,8 @@ export const controlAttributes = [
   'epoch',
   'ownedSinceMs',
   'releaseRequestedAtMs',
+  'successorWorkerId',
+  'successorSinceMs',
   'silentSinceMs',
   'accountedThroughMs',
 ] as const satisfies readonly (keyof CameraState)[];
@@ -140,6 +149,16 @@ export type Assignment = {
   assignedAtMs: number;
 };
 
+/** A camera that another worker still watches, and that this one is to have next: it opens the stream and publishes nothing. */
+export type StandbyOrder = {
+  streamName: string;
+  model: string /** `successorSinceMs` of the camera's state. */;
+  sinceMs: number;
+};
+
+/** What a worker says of a camera that it stands by for. `ready`: media flows, a frame was decoded, the model is loaded. */
+export type StandbyReport = { sinceMs: number; state: 'opening' | 'ready' | 'failing'; reason: string };
+
 /** Table `workers`, key `fleet` / `workerId`. */
 export type WorkerItem = {
   fleet: string;
@@ -159,13 +178,22 @@ export type WorkerItem = {
   capacityInferencesPerSecond?: number;
   firstInferenceAtMs?: number;
   running: Record<string, RunningCamera>;
+  /** Cameras that it stands by for. Absent in heartbeats of older workers, which cannot: they are given cameras as before. */
+  standingBy?: Record<string, StandbyReport>;
   /** Control-written. */
   assignments?: Record<string, Assignment>;
+  /** Not in `assignments`, because an older worker would publish what stands there. */
+  standbys?: Record<string, StandbyOrder>;
   drain?: {
     sinceMs: number;
     reason: string;
     /** Only the task goes: its instance is for the next one (a rollout). Absent: the instance goes with it. */
     keepInstance?: true;
+    /**
+     * The worker goes on with its cameras until each is taken off its list, and gives up the rest at `untilMs` (absent: as
+     * long as it takes). Without `handover`, and by older workers, all are given up at once.
+     */
+    handover?: { untilMs?: number };
   };
   /** Control: ECS said that the task has stopped. The worker is dead from then on, whatever its last heartbeat. */
   stoppedAtMs?: number;

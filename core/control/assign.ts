@@ -1,6 +1,6 @@
 /**
- * Who watches which camera. A camera moves only through the lease: its owner is asked to give it up, says so, and only
- * then somebody else gets it under the next epoch.
+ * Who watches which camera. A camera moves only through the lease: its next worker stands by (handover.ts), its owner is
+ * asked to give it up, says so, and only then somebody else gets it under the next epoch.
  * Invariants: a camera is given away only when it is free (no owner, released, or its owner dead); nobody who leaves
  * gets one; the same input gives the same answer; with its own answer as input nothing moves.
  */
@@ -8,8 +8,9 @@ import type { Camera } from '../camera.ts';
 import type { Assignment, CameraState, FleetPolicy, WorkerItem } from '../fleet-state.ts';
 import { workerBin } from './bins.ts';
 import type { CameraDemand } from './demand.ts';
+import { drainReleasesAtMs, isHandingOver, moveStep, standbysMax } from './handover.ts';
 import { isDead, isLeaving } from './observation.ts';
-import { type Bin, type Load, type Placement, placeCameras } from './pack.ts';
+import { type Bin, byPriority, type Load, type Placement, placeCameras } from './pack.ts';
 
 /** A worker that lists a camera no more this long after it was asked, without a word, has lost it: two heartbeats and a flush. */
 export const silentReleaseMs = 10_000;
@@ -20,6 +21,8 @@ export type Lease = 'none' | 'held' | 'releasing' | 'released' | 'orphaned';
 
 export type OwnershipChange =
   | { kind: 'give'; cameraId: string; workerId: string; epoch: number; clean: boolean }
+  | { kind: 'prepare'; cameraId: string; workerId: string; reason: string }
+  | { kind: 'call-off'; cameraId: string; workerId: string }
   | { kind: 'release'; cameraId: string; workerId: string; reason: string }
   | { kind: 'disown'; cameraId: string; workerId: string; reason: string };
 
@@ -47,8 +50,10 @@ export function leaseOf(
   if (state.releasedEpoch === state.epoch) return 'released';
   const owner = workers.get(state.ownerWorkerId);
   if (owner === undefined || isDead(owner, nowMs, deadAfterMs)) return 'orphaned';
+  const isRunning = owner.running[state.cameraId]?.epoch === state.epoch;
+  if (state.releaseRequestedAtMs === undefined && isRunning && isHandingOver(owner, nowMs)) return 'held';
   // A worker that was told to drain before it saw the assignment never runs the camera and never releases it.
-  const askedAtMs = state.releaseRequestedAtMs ?? owner.drain?.sinceMs;
+  const askedAtMs = state.releaseRequestedAtMs ?? drainReleasesAtMs(owner, nowMs);
   if (askedAtMs !== undefined) {
     const lost = owner.running[state.cameraId] === undefined && owner.heartbeatAtMs >= askedAtMs + silentReleaseMs;
     return lost ? 'orphaned' : 'releasing';
@@ -74,25 +79,63 @@ export function assignCameras(input: AssignInput): OwnershipChange[] {
   const wanted = input.cameras.filter((state) => {
     return demandOf.get(state.cameraId)?.assignNow === true && !input.shed.has(state.cameraId);
   });
+  const isReady = (workerId: string | undefined) => workerId !== undefined && readyIds.has(workerId);
+  const loads = wanted.map(({ cameraId, ownerWorkerId, successorWorkerId }) => ({
+    cameraId,
+    priority: demandOf.get(cameraId)?.priority ?? 0,
+    load: loadNow(demandOf.get(cameraId)),
+    binId: [successorWorkerId, ownerWorkerId].find(isReady) ?? null,
+  }));
   const { binOf } = placeBesideOlder(
-    wanted.map((state) => ({
-      cameraId: state.cameraId,
-      priority: demandOf.get(state.cameraId)?.priority ?? 0,
-      load: loadNow(demandOf.get(state.cameraId)),
-      binId: state.ownerWorkerId !== undefined && readyIds.has(state.ownerWorkerId) ? state.ownerWorkerId : null,
-    })),
+    loads,
     ready.map((worker) => workerBin(worker, policy, worker.workerId)),
     input.older,
   );
-  const changes: OwnershipChange[] = [];
-  for (const state of [...input.cameras].sort((a, b) => (a.cameraId < b.cameraId ? -1 : 1))) {
-    const lease = leaseOf(state, workers, nowMs, policy.workerDeadAfterMs);
-    const demand = demandOf.get(state.cameraId);
-    const target = binOf.get(state.cameraId);
-    const change = changeOf(state, lease, target, workers, demand, input.shed);
-    if (change !== null) changes.push(change);
+  const cases = [...input.cameras]
+    .sort((a, b) => (a.cameraId < b.cameraId ? -1 : 1))
+    .map((state) => ({
+      ...{ state, nowMs, workers, demand: demandOf.get(state.cameraId), shed: input.shed },
+      lease: leaseOf(state, workers, nowMs, policy.workerDeadAfterMs),
+      target: binOf.get(state.cameraId),
+    }));
+  // Whoever has cameras with another place to go to keeps the others until these have gone.
+  const moving = cases.filter(({ lease, target }) => lease === 'held' && target !== undefined);
+  const owners = new Set(moving.map(({ state }) => state.ownerWorkerId));
+  const changes = cases.flatMap((one) => changeOf(one, owners.has(one.state.ownerWorkerId)) ?? []);
+  return withinStandbys(changes, cases, loads);
+}
+
+type Case = {
+  state: CameraState;
+  lease: Lease;
+  target: string | undefined;
+  nowMs: number;
+  workers: ReadonlyMap<string, WorkerItem>;
+  demand: CameraDemand | undefined;
+  shed: ReadonlySet<string>;
+};
+
+/** A worker stands by for a few cameras at a time: those of the highest priority first. */
+function withinStandbys(
+  changes: readonly OwnershipChange[],
+  cases: readonly Case[],
+  loads: readonly Load[],
+): OwnershipChange[] {
+  const counts = new Map<string, number>();
+  const count = (workerId: string) => counts.set(workerId, (counts.get(workerId) ?? 0) + 1);
+  const ended = new Set(changes.flatMap(({ kind, cameraId }) => (kind === 'release' ? [] : [cameraId])));
+  for (const { state } of cases) {
+    if (state.successorWorkerId !== undefined && !ended.has(state.cameraId)) count(state.successorWorkerId);
   }
-  return changes;
+  const rank = new Map([...loads].sort(byPriority).map(({ cameraId }, index) => [cameraId, index]));
+  const prepared = new Set<OwnershipChange>();
+  const rankOf = ({ cameraId }: OwnershipChange) => rank.get(cameraId) ?? 0;
+  for (const change of [...changes].sort((a, b) => rankOf(a) - rankOf(b))) {
+    if (change.kind !== 'prepare' || (counts.get(change.workerId) ?? 0) >= standbysMax) continue;
+    count(change.workerId);
+    prepared.add(change);
+  }
+  return changes.filter((change) => change.kind !== 'prepare' || prepared.has(change));
 }
 
 function loadNow(demand: CameraDemand | undefined): number {
@@ -116,32 +159,27 @@ function placeBesideOlder(loads: readonly Load[], bins: readonly Bin[], older: R
   );
 }
 
-function changeOf(
-  state: CameraState,
-  lease: Lease,
-  target: string | undefined,
-  workers: ReadonlyMap<string, WorkerItem>,
-  demand: CameraDemand | undefined,
-  shed: ReadonlySet<string>,
-): OwnershipChange | null {
-  const { cameraId, ownerWorkerId } = state;
+/** @param othersMove the owner has cameras with another place to go to. */
+function changeOf(one: Case, othersMove: boolean): OwnershipChange | null {
+  const { state, lease, target, workers, demand, shed } = one;
+  const { cameraId, ownerWorkerId, successorWorkerId } = state;
   if (lease === 'releasing') return null;
   if (lease === 'held' && ownerWorkerId !== undefined) {
+    const owner = workers.get(ownerWorkerId);
     const release = (reason: string) => ({ kind: 'release' as const, cameraId, workerId: ownerWorkerId, reason });
     if (shed.has(cameraId)) return release('cameras of higher priority need its place');
     if (demand?.assignNow !== true) return release(demand?.idle.reason ?? 'it is not wanted');
-    if (neverBegins(workers.get(ownerWorkerId), state)) return release('its worker does not begin it');
-    // Its owner is busy starting again or out of sight for packing: taking the camera away would help nobody.
+    if (neverBegins(owner, state)) return release('its worker does not begin it');
+    const callOff =
+      successorWorkerId === undefined ? null : { kind: 'call-off' as const, cameraId, workerId: successorWorkerId };
     if (target === undefined) {
-      return workers.get(ownerWorkerId)?.lifecycle === 'ready' ? release('its worker has no room for it') : null;
+      // Nothing else comes for it: the next worker of a rollout waits for this one's place.
+      if (owner?.drain?.keepInstance && !othersMove) return release('its worker is replaced, and no other has room');
+      // Its owner is busy starting again or out of sight for packing: taking the camera away would help nobody.
+      return owner?.lifecycle === 'ready' && !isLeaving(owner) ? release('its worker has no room for it') : callOff;
     }
-    if (target !== ownerWorkerId) {
-      // Asked back before it was seen, it would be missing from the owner's list without ever having been run, and no
-      // release would come: the camera would be blind until that silence is taken for a loss.
-      const hasBegun = workers.get(ownerWorkerId)?.running[cameraId]?.epoch === state.epoch;
-      return hasBegun ? release(`worker ${target} has more room`) : null;
-    }
-    const given = workers.get(ownerWorkerId)?.assignments?.[cameraId];
+    if (target !== ownerWorkerId) return move(one, target, release);
+    const given = owner?.assignments?.[cameraId];
     if (
       given !== undefined &&
       given.epoch === state.epoch &&
@@ -150,7 +188,7 @@ function changeOf(
     ) {
       return release('its row changed');
     }
-    return null;
+    return callOff;
   }
   if (target !== undefined) {
     return { kind: 'give', cameraId, workerId: target, epoch: state.epoch + 1, clean: cleanlyReleased(state) };
@@ -158,6 +196,30 @@ function changeOf(
   if (ownerWorkerId === undefined) return null;
   const reason = lease === 'released' ? 'has given it up' : 'is gone';
   return { kind: 'disown', cameraId, workerId: ownerWorkerId, reason };
+}
+
+function move(
+  { state, nowMs, workers }: Case,
+  target: string,
+  release: (reason: string) => OwnershipChange,
+): OwnershipChange | null {
+  const { cameraId } = state;
+  const owner = workers.get(state.ownerWorkerId ?? '');
+  const report = owner?.running[cameraId];
+  // Asked back before it was seen, it would be missing from the owner's list without ever having been run, and no
+  // release would come: the camera would be blind until that silence is taken for a loss.
+  if (report?.epoch !== state.epoch) return null;
+  const isWatched = report.state === 'running' || report.state === 'degraded';
+  const { step, isPrepared } = moveStep(state, workers.get(target), isWatched, nowMs);
+  const reason = owner !== undefined && isLeaving(owner) ? 'its worker leaves' : `worker ${target} has more room`;
+  switch (step) {
+    case 'prepare':
+      return { kind: 'prepare', cameraId, workerId: target, reason };
+    case 'release':
+      return release(isPrepared ? `worker ${target} stands by` : reason);
+    case 'wait':
+      return null;
+  }
 }
 
 /**

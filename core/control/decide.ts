@@ -111,7 +111,8 @@ function cameraChanges(
       departures.push({ state, toFleet: state.leaving.toFleet });
       return;
     }
-    const report = change === null ? reportOf(state, workerById, nowMs, policy.workerDeadAfterMs) : null;
+    const goesOn = change === null || change.kind === 'prepare' || change.kind === 'call-off';
+    const report = goesOn ? reportOf(state, workerById, nowMs, policy.workerDeadAfterMs) : null;
     const shed = plan.shed.has(state.cameraId);
     const phase = phaseOf({ demand, state: next, lease, report, shed, waitingFor });
     if (phaseChanged(state, phase)) {
@@ -157,7 +158,13 @@ function afterOwnership(
       // Given ahead of its window, so that the stream is open when it begins; what comes before is not published.
       next.ownedSinceMs = wantedNow ? nowMs : Math.max(nowMs, nextStartMs ?? nowMs);
       delete next.releaseRequestedAtMs;
+      return withoutSuccessor(next);
+    case 'prepare':
+      next.successorWorkerId = change.workerId;
+      next.successorSinceMs = nowMs;
       return next;
+    case 'call-off':
+      return withoutSuccessor(next);
     case 'release':
       next.releaseRequestedAtMs = nowMs;
       return next;
@@ -165,8 +172,12 @@ function afterOwnership(
       delete next.ownerWorkerId;
       delete next.ownedSinceMs;
       delete next.releaseRequestedAtMs;
-      return next;
+      return withoutSuccessor(next);
   }
+}
+
+function withoutSuccessor({ successorWorkerId: _, successorSinceMs: _since, ...next }: CameraState): CameraState {
+  return next;
 }
 
 function waitingWords(plan: Plan): string {

@@ -5,6 +5,7 @@
  */
 import { assignmentsOf, sameAssignments } from '../control/assign.ts';
 import type { CameraChange, ControlDecision } from '../control/decide.ts';
+import { drainOrder, isHandingOver, sameStandbys, standbysOf } from '../control/handover.ts';
 import { type FleetObservation, hasEnded, isDead, isLeaving } from '../control/observation.ts';
 import { type CameraState, controlAttributes } from '../fleet-state.ts';
 import type { SeededRandom } from '../seeded-random.ts';
@@ -34,7 +35,7 @@ export function applyToWorld(
   writeCameras(world, observation, decision, mayChange, succeeds);
   for (const { workerId, ...drain } of plan.drains) {
     if (!succeeds()) continue;
-    world.changeItem(workerId, (item) => ({ ...item, drain: item.drain ?? { sinceMs: decision.nowMs, ...drain } }));
+    world.changeItem(workerId, (item) => ({ ...item, drain: item.drain ?? drainOrder(drain, decision.nowMs) }));
   }
   for (const { taskArn } of plan.stops) if (succeeds()) world.cloud.stopTask(taskArn, 'stopped');
   giveBack(world, decision, succeeds);
@@ -61,7 +62,7 @@ function disarmSilentOwners(
     if (!losing.has(worker.workerId) || !isSilent || Object.keys(worker.assignments ?? {}).length === 0) continue;
     const hasSpoken = heartbeatOf(world, worker.workerId) !== worker.heartbeatAtMs;
     if (hasSpoken || !succeeds()) heldBack.add(worker.workerId);
-    else world.changeItem(worker.workerId, (item) => ({ ...item, assignments: {} }));
+    else world.changeItem(worker.workerId, (item) => ({ ...item, assignments: {}, standbys: {} }));
   }
   return heldBack;
 }
@@ -88,13 +89,17 @@ function writeCameras(
   const states = observation.cameras.map((state) => written.get(state.cameraId) ?? state);
   const drained = new Set(decision.plan.drains.map(({ workerId }) => workerId));
   const ownedBy = Map.groupBy(states, (state) => state.ownerWorkerId);
+  const comingTo = Map.groupBy(states, (state) => state.successorWorkerId);
   for (const worker of observation.workers) {
     const { workerId } = worker;
-    const isListening = !isDead(worker, decision.nowMs, decision.policy.workerDeadAfterMs) && !isLeaving(worker);
+    const isStaying = !isLeaving(worker) || isHandingOver(worker, decision.nowMs);
+    const isListening = !isDead(worker, decision.nowMs, decision.policy.workerDeadAfterMs) && isStaying;
     if (!isListening || drained.has(workerId)) continue;
     const list = assignmentsOf(worker, ownedBy.get(workerId) ?? [], cleanGives);
-    if (sameAssignments(list, worker.assignments ?? {}) || !succeeds()) continue;
-    world.changeItem(workerId, (item) => ({ ...item, assignments: list }));
+    const standbys = standbysOf(worker, comingTo.get(workerId) ?? []);
+    const isSame = sameAssignments(list, worker.assignments ?? {}) && sameStandbys(standbys, worker.standbys ?? {});
+    if (isSame || !succeeds()) continue;
+    world.changeItem(workerId, (item) => ({ ...item, assignments: list, standbys }));
   }
 }
 
