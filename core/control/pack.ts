@@ -145,39 +145,68 @@ export function workersToSpare(
   mayGo: (binId: string) => boolean = () => true,
 ): string[] {
   const ordered = [...loads].sort(byPriority);
-  let remaining = [...bins];
-  let { sums, binOf, added } = packWithinTargets(ordered, (load) => load.binId, remaining, newBin);
+  const { sums, binOf, added } = packWithinTargets(ordered, (load) => load.binId, bins, newBin);
   const spared: string[] = [];
   if (added > 0) return spared;
+  const loadsIn = Map.groupBy(ordered, (load) => binOf.get(load.cameraId));
   const candidates = bins
     .filter((bin) => mayGo(bin.id))
     .sort((a, b) => (sums.get(a.id) ?? 0) - (sums.get(b.id) ?? 0) || (a.id < b.id ? -1 : 1));
+  const remaining = new Set([...bins].sort((a, b) => (a.id < b.id ? -1 : 1)));
+  const filled = leastRoom(ordered, bins);
+  let room = bins.reduce((sum, { target }) => sum + target, 0);
   for (const candidate of candidates) {
     if (spared.length >= countMax) break;
-    const others = remaining.filter((bin) => bin.id !== candidate.id);
-    if (!mayFit(ordered, others)) continue;
-    const homes = binOf;
-    const without = packWithinTargets(ordered, (load) => homes.get(load.cameraId) ?? null, others, newBin);
-    if (without.added > 0) continue;
-    remaining = others;
-    ({ sums, binOf, added } = without);
+    // A full fleet is told at once, without trying each of its workers.
+    if (filled > room - candidate.target + slack * (ordered.length + 1)) continue;
+    remaining.delete(candidate);
+    const moves = moveInto(remaining, loadsIn.get(candidate.id) ?? [], sums);
+    if (moves === null) {
+      remaining.add(candidate);
+      continue;
+    }
+    for (const [load, bin] of moves) {
+      const inside = loadsIn.get(bin.id);
+      if (inside === undefined) loadsIn.set(bin.id, [load]);
+      else inside.push(load);
+    }
+    room -= candidate.target;
     spared.push(candidate.id);
   }
   return spared;
 }
 
-/** False only when no packing exists: a full fleet is told at once, without trying each of its workers. */
-function mayFit(loads: readonly Load[], bins: readonly Bin[]): boolean {
-  let room = 0;
-  let smallestTarget = Number.POSITIVE_INFINITY;
-  for (const { target } of bins) {
-    room += target;
-    smallestTarget = Math.min(smallestTarget, target);
-  }
+/** What the loads fill at least: no packing exists in less room. */
+function leastRoom(loads: readonly Load[], bins: readonly Bin[]): number {
+  const smallestTarget = bins.reduce((least, { target }) => Math.min(least, target), Number.POSITIVE_INFINITY);
   // A camera larger than a target may have a worker for itself: it fills one, whatever it weighs.
-  let filled = 0;
-  for (const { load } of loads) filled += Math.min(load, smallestTarget);
-  return filled <= room + slack * (loads.length + 1);
+  return loads.reduce((sum, { load }) => sum + Math.min(load, smallestTarget), 0);
+}
+
+/** Adds the loads to the sums of the fullest bins that have room for them. @returns null, and no sum is changed, when one finds none. */
+function moveInto(bins: Iterable<Bin>, loads: readonly Load[], sums: Map<string, number>): [Load, Bin][] | null {
+  const moves: [Load, Bin][] = [];
+  const before = new Map<string, number>();
+  for (const load of [...loads].sort(largestFirst)) {
+    const bin = best(bins, (candidate) => {
+      const taken = sums.get(candidate.id) ?? 0;
+      return fits(taken, load.load, candidate.target) ? taken : null;
+    });
+    if (bin === undefined) {
+      for (const [id, sum] of before) sums.set(id, sum);
+      return null;
+    }
+    const taken = sums.get(bin.id) ?? 0;
+    if (!before.has(bin.id)) before.set(bin.id, taken);
+    sums.set(bin.id, taken + load.load);
+    moves.push([load, bin]);
+  }
+  return moves;
+}
+
+/** Packs tighter (first-fit decreasing). */
+function largestFirst(a: Load, b: Load): number {
+  return b.load - a.load || byPriority(a, b);
 }
 
 /** @param ordered by priority. @param homeOf where each runs now, or null. */
@@ -202,8 +231,7 @@ function packWithinTargets(
     if (own !== undefined && fits(sumOf(own), load.load, own.target)) put(load, own);
     else homeless.push(load);
   }
-  // Largest first packs tighter (first-fit decreasing).
-  homeless.sort((a, b) => b.load - a.load || byPriority(a, b));
+  homeless.sort(largestFirst);
   let added = 0;
   for (const load of homeless) {
     let bin = best(all, (candidate) => (fits(sumOf(candidate), load.load, candidate.target) ? sumOf(candidate) : null));
@@ -223,7 +251,7 @@ function fits(taken: number, load: number, limit: number): boolean {
 }
 
 /** The candidate with the highest score, the first among equals; undefined when all scores are null. */
-function best(bins: readonly Bin[], score: (bin: Bin) => number | null): Bin | undefined {
+function best(bins: Iterable<Bin>, score: (bin: Bin) => number | null): Bin | undefined {
   let chosen: Bin | undefined;
   let chosenScore = Number.NEGATIVE_INFINITY;
   for (const bin of bins) {
