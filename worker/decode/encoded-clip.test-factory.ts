@@ -23,6 +23,8 @@ export type ClipOptions = {
   bFrames?: number;
   /** Parameter sets inside the packets, with start codes; else apart, in `codecPrivate`. */
   annexB?: boolean;
+  /** More of x264's or x265's own parameters, `name=value` joined by colons. */
+  parameters?: string;
 };
 
 export type EncodedClip = {
@@ -57,15 +59,17 @@ export function encodeClip(options: ClipOptions = {}): EncodedClip {
     keyframeEvery = 6,
     bFrames = 0,
     annexB = false,
+    parameters = '',
   } = options;
-  const { context, packets } = encode({ codec, width, height, frames, keyframeEvery, bFrames, annexB });
+  const { context, packets } = encode({ codec, width, height, frames, keyframeEvery, bFrames, annexB, parameters });
   const codecPrivate = annexB || context.extraData === null ? null : new Uint8Array(context.extraData);
   context.freeContext();
   return { codec, codecPrivate, packets };
 }
 
 function encode(options: Required<ClipOptions>) {
-  const { codec, width, height, frames, keyframeEvery, bFrames, annexB } = options;
+  const { codec, width, height, frames, keyframeEvery, bFrames, annexB, parameters } = options;
+  const more = parameters === '' ? '' : `:${parameters}`;
   Log.setLevel(AV_LOG_QUIET);
   const encoder = Codec.findEncoderByName((codec === 'h264' ? 'libx264' : 'libx265') as FFEncoderCodec);
   if (encoder === null) throw new Error(`this FFmpeg has no encoder for ${codec}`);
@@ -81,11 +85,11 @@ function encode(options: Required<ClipOptions>) {
   context.threadCount = 1;
   if (!annexB) context.setFlags(AV_CODEC_FLAG_GLOBAL_HEADER);
   context.setOption('preset', 'ultrafast');
-  if (codec === 'h264') context.setOption('x264-params', `bframes=${bFrames}:b-adapt=0:scenecut=0`);
+  if (codec === 'h264') context.setOption('x264-params', `bframes=${bFrames}:b-adapt=0:scenecut=0${more}`);
   else
     context.setOption(
       'x265-params',
-      `log-level=none:bframes=${bFrames}:b-adapt=0:scenecut=0:pools=none:frame-threads=1`,
+      `log-level=none:bframes=${bFrames}:b-adapt=0:scenecut=0:pools=none:frame-threads=1${more}`,
     );
   const opened = context.open2Sync(encoder, null);
   if (opened < 0) throw new Error(`the encoder refused (${opened})`);

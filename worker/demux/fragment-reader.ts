@@ -22,8 +22,8 @@ export type Fragment = {
 };
 
 export type FragmentEvent =
-  /** Once per declared track of every document: parameter sets may have changed. */
-  | { type: 'track'; track: Track }
+  /** Once per declared track of every document: parameter sets may have changed. `isFirst`: of its document. */
+  | { type: 'track'; track: Track; isFirst: boolean }
   | { type: 'fragment-start'; fragment: Fragment }
   | {
       type: 'frame';
@@ -48,6 +48,9 @@ export type FragmentEvent =
       complete: boolean;
     }
   | { type: 'error'; error: KvsInferError; atByte: number };
+
+const firstInstantMs = Date.parse('0000-01-01T00:00:00.000Z');
+const lastInstantMs = Date.parse('9999-12-31T23:59:59.999Z');
 
 const tagNames = {
   number: 'AWS_KINESISVIDEO_FRAGMENT_NUMBER',
@@ -102,8 +105,8 @@ export class FragmentReader {
         this.#documentAtByte = event.atByte;
         return;
       case 'track':
+        this.#sink({ ...event, isFirst: this.#tracks.size === 0 });
         this.#tracks.set(event.track.number, event.track);
-        this.#sink(event);
         return;
       case 'tags':
         this.#onTags(event.tags);
@@ -231,9 +234,9 @@ function secondsToMs(text: string | undefined): number | null {
   return isInstant(timeMs) ? timeMs : null;
 }
 
-/** Damaged bytes can name any number; beyond this no date can be written (ECMAScript: a Date's range). */
+/** Damaged bytes can name any number. Records are sorted by ISO 8601's text, which has four digits for the year. */
 function isInstant(timeMs: number): boolean {
-  return Math.abs(timeMs) <= 8.64e15;
+  return timeMs >= firstInstantMs && timeMs <= lastInstantMs;
 }
 
 function finiteOrNull(value: number): number | null {

@@ -14,6 +14,7 @@ import { FrameChoice } from './frame-choice.ts';
 import { type DropReason, FrameLedger } from './frame-ledger.ts';
 import { compareFragmentNumbers, type HandledMark, isHandledFragment } from './handled-fragments.ts';
 import type { CameraIntakeSettings, FrameName, IntakeFrame } from './messages.ts';
+import { WatchedTrack } from './watched-track.ts';
 
 export type IntakePorts = {
   nowMs: () => number;
@@ -42,6 +43,7 @@ export class CameraIntake {
   /** Fragment that a former session or owner left half handled, and how far. */
   #partial: { fragmentNumber: string | null; frameIndex: number; producerTimestampMs: number } | null = null;
   #lastFrameIndex = -1;
+  readonly #track = new WatchedTrack();
   /** Where it stopped, once it has. */
   #stoppedAt: Checkpoint | null = null;
   /** This session began at the live edge, and no fragment of it is complete yet. */
@@ -131,8 +133,13 @@ export class CameraIntake {
         this.#lastFrameIndex = -1;
         return;
       case 'frame':
-        if (event.track.kind === 'video') this.#frame(event, lateness);
+        if (this.#track.covers(event.track)) this.#frame(event, lateness);
         return;
+      case 'track': {
+        const extra = this.#track.declared(event.track, event.isFirst);
+        if (extra !== null) this.#ports.mediaFault('VIDEO_TRACK_EXTRA', extra);
+        return;
+      }
       case 'fragment-end':
         if (this.#fragment?.treatment === 'handle') {
           this.#complete = {

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import type { DecodeReport } from '../../core/fleet-state.ts';
 import { type ClipOptions, encodeClip } from '../decode/encoded-clip.test-factory.ts';
+import { letterboxGeometry } from '../decode/letterbox.ts';
 import { DecodeChain } from './decode-chain.ts';
 
 /** @param every one frame of so many is wanted. */
@@ -48,6 +49,40 @@ test('frames that are not wanted and that no other refers to are left out, and t
   const { report, pictures } = decodeClip({ bFrames: 2 }, 6);
   expect(report).toEqual({ codec: 'h264', frames: 'reference' });
   expect(pictures).toBe(4);
+});
+
+test('a picture that cannot be converted is lost alone, by name, and the next ones come', () => {
+  const clip = encodeClip({ frames: 6 });
+  const faults: string[] = [];
+  const lost: number[] = [];
+  const came: number[] = [];
+  const chain = new DecodeChain({
+    picture: (picture, { frameIndex }) => {
+      if (frameIndex !== 2) {
+        came.push(frameIndex);
+        return;
+      }
+      // What swscale does for real when it is asked for another size than the picture has.
+      picture.letterboxInto(new Uint8Array(10), letterboxGeometry(320, 192, 64, 48));
+    },
+    lost: ({ frameIndex }) => lost.push(frameIndex),
+    fault: (code) => faults.push(code),
+  });
+  const track = {
+    number: 1,
+    kind: 'video',
+    codec: 'h264',
+    codecId: 'V_MPEG4/ISO/AVC',
+    width: 320,
+    height: 192,
+  } as const;
+  for (const [frameIndex, packet] of clip.packets.entries()) {
+    const about = { type: 'frame', fragmentNumber: '1', frameIndex } as const;
+    const wanted = { fragmentNumber: '1', frameIndex };
+    chain.packet({ ...about, track: { ...track, codecPrivate: clip.codecPrivate }, ...packet }, wanted, false);
+  }
+  chain.close(() => {});
+  expect([came, lost, faults]).toEqual([[0, 1, 3, 4, 5], [2], ['LETTERBOX_TARGET']]);
 });
 
 test('key frames alone, when they suffice', () => {

@@ -72,6 +72,10 @@ export class DecodeChain {
     if (this.#hasGap) this.reset();
     this.#isPaused = false;
     if (packet.track !== this.#track) this.#useTrack(packet.track);
+    if (packet.data.length === 0) {
+      this.#empty(packet, wanted);
+      return;
+    }
     const decoder = this.#decoder;
     this.#isKeyframesOnly = keyframesOnly;
     if (packet.keyframe) {
@@ -111,9 +115,27 @@ export class DecodeChain {
     this.#owed.clear();
   }
 
+  /** To FFmpeg a packet of no bytes means the end of the stream. */
+  #empty({ fragmentNumber, frameIndex, keyframe }: FramePacket, wanted: Wanted): void {
+    // Later frames refer to a keyframe; whether to any other, nobody knows.
+    if (keyframe) this.#hasGap = true;
+    this.#ports.fault(
+      'FRAME_EMPTY',
+      `expected the bytes of frame ${frameIndex} of fragment ${fragmentNumber}, found none`,
+    );
+    if (wanted !== null) this.#ports.lost(wanted);
+  }
+
   readonly #take = (picture: DecodedPicture): void => {
     const wanted = picture.context ?? null;
-    if (wanted !== null && this.#owed.delete(wanted)) this.#ports.picture(picture, wanted);
+    if (wanted === null || !this.#owed.delete(wanted)) return;
+    try {
+      this.#ports.picture(picture, wanted);
+    } catch (error) {
+      // A picture that cannot be converted is lost alone: the stream, and what the decoder holds, go on.
+      this.#fault(error);
+      this.#ports.lost(wanted);
+    }
   };
 
   #owe(wanted: FrameName): void {
@@ -151,8 +173,12 @@ export class DecodeChain {
     } catch (error) {
       this.#decoder?.close();
       this.#decoder = null;
-      const code = (error as { code?: string }).code ?? 'DECODER_UNAVAILABLE';
-      this.#ports.fault(code, error instanceof Error ? error.message : String(error));
+      this.#fault(error);
     }
+  }
+
+  #fault(error: unknown): void {
+    const code = (error as { code?: string }).code ?? 'DECODER_UNAVAILABLE';
+    this.#ports.fault(code, error instanceof Error ? error.message : String(error));
   }
 }

@@ -79,6 +79,8 @@ export class DetectorSlot {
     const letterbox = letterboxGeometry(picture.width, picture.height, input.width, input.height, input.padding);
     const buffer = this.#letterboxed(picture, letterbox);
     if (buffer === null) return;
+    // Before anything is decided: a picture that cannot be converted leaves all as it was.
+    const kept = this.#settings.keepPictures ? picture.toI420() : null;
     const waiting = this.#waiting;
     const takesOver = this.#out > 0 && this.#out < outMax && this.#ports.nowMs() - this.#lastSentAtMs >= staleAfterMs;
     // Seen from the frame that the detector had last: before a frame that gave way, not after it.
@@ -90,7 +92,7 @@ export class DetectorSlot {
       if (waiting.buffer !== buffer) this.#spareBuffers.push(waiting.buffer);
       this.#ports.drop('overload');
     }
-    if (this.#settings.keepPictures) this.#keepPicture(name, picture.toI420());
+    if (kept !== null) this.#keepPicture(name, kept);
     const frame: IntakeFrame = {
       ...name,
       capturedAtMs: picture.timestampMs,

@@ -21,15 +21,44 @@ test('the wanted rate comes out of any faster source; a slower source gives ever
 
 test('for any source the rate is never exceeded by more than the early share of one frame', () => {
   fc.assert(
-    fc.property(fc.double({ min: 0.2, max: 60, noNaN: true }), fc.array(fc.nat(400), { minLength: 1 }), (fps, gaps) => {
-      let atMs = 0;
-      const timestamps = gaps.map((gap) => {
-        atMs += gap;
-        return atMs;
-      });
-      const count = taken(fps, timestamps).length;
-      const spanMs = (timestamps.at(-1) as number) - (timestamps[0] as number);
-      expect(count).toBeLessThanOrEqual((spanMs * fps) / 1_000 + 1.25 + 1e-6);
+    // Steps back are those of reordered frames: less than would be a new time line.
+    fc.property(
+      fc.double({ min: 0.2, max: 60, noNaN: true }),
+      fc.array(fc.integer({ min: -300, max: 400 }), { minLength: 1 }),
+      (fps, gaps) => {
+        let atMs = 0;
+        let newestMs = 0;
+        const timestamps = gaps.map((gap) => {
+          atMs = Math.max(atMs + gap, newestMs - 1_900, 0);
+          newestMs = Math.max(newestMs, atMs);
+          return atMs;
+        });
+        const count = taken(fps, [0, ...timestamps]).length;
+        const spanMs = newestMs;
+        expect(count).toBeLessThanOrEqual((spanMs * fps) / 1_000 + 1.25 + 1e-6);
+      },
+    ),
+  );
+});
+
+test('B-frames, which come after the frames that are shown behind them, are taken at their times', () => {
+  // Decoding order of I B B P B B P …, with a pyramid of three and none.
+  const reordered = (times: number[], ahead: number) => {
+    const order = [times[0] as number];
+    for (let at = 1; at < times.length; at += ahead) {
+      const group = times.slice(at, at + ahead);
+      order.push(group.at(-1) as number, ...group.slice(0, -1).toReversed());
+    }
+    return order;
+  };
+  fc.assert(
+    fc.property(fc.constantFrom(1, 2, 3, 4, 8, 16), fc.constantFrom(10, 15, 25, 30), (ahead, sourceFps) => {
+      const times = source(sourceFps, 20);
+      expect(taken(sourceFps, reordered(times, ahead)).sort((a, b) => a - b)).toEqual(times);
+      const fifth = taken(5, reordered(times, ahead)).length;
+      // Where a picture is sent further ahead than a frame lasts, the frames around it are not at even distances.
+      expect(fifth).toBeGreaterThanOrEqual(ahead <= 4 ? 90 : 70);
+      expect(fifth).toBeLessThanOrEqual(101);
     }),
   );
 });

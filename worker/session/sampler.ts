@@ -9,10 +9,14 @@ const earlyShare = 0.25;
 const earlyMaxMs = 10;
 /** A jump back by more than this is a new time line; less is the reordering of B-frames. */
 const reorderMaxMs = 2_000;
+/** H.264 and H.265 send at most 16 pictures ahead of one that is shown before them. */
+const skippedMax = 16;
 
 export class FrameSampler {
   #intervalMs: number;
   #nextDueMs: number | null = null;
+  /** Moments that were due and passed over: B-frames come after the frames that are shown behind them. Oldest first. */
+  #skippedMs: number[] = [];
 
   constructor(fps: number) {
     this.#intervalMs = 1_000 / fps;
@@ -22,6 +26,7 @@ export class FrameSampler {
   useFps(fps: number): void {
     const intervalMs = 1_000 / fps;
     if (this.#nextDueMs !== null) this.#nextDueMs += intervalMs - this.#intervalMs;
+    if (intervalMs !== this.#intervalMs) this.#skippedMs.length = 0;
     this.#intervalMs = intervalMs;
   }
 
@@ -31,12 +36,34 @@ export class FrameSampler {
     const isNewTimeLine = due !== null && timestampMs < due - this.#intervalMs - reorderMaxMs;
     if (due === null || isNewTimeLine) {
       this.#nextDueMs = timestampMs + this.#intervalMs;
+      this.#skippedMs.length = 0;
       return true;
     }
-    if (timestampMs < due - Math.min(earlyMaxMs, this.#intervalMs * earlyShare)) return false;
+    const earlyMs = Math.min(earlyMaxMs, this.#intervalMs * earlyShare);
+    if (timestampMs < due - earlyMs) return this.#takeSkipped(timestampMs, earlyMs);
     // Late by a whole interval: go on from here instead of catching up in a burst.
-    const isLate = timestampMs >= due + this.#intervalMs;
-    this.#nextDueMs = (isLate ? timestampMs : due) + this.#intervalMs;
+    const isLate = timestampMs >= due + this.#intervalMs - earlyMs;
+    if (isLate) this.#skip(due, timestampMs - this.#intervalMs + earlyMs);
+    this.#nextDueMs = (isLate ? Math.max(timestampMs, due + this.#intervalMs) : due) + this.#intervalMs;
+    return true;
+  }
+
+  #skip(fromMs: number, toMs: number): void {
+    const firstMs = Math.max(
+      fromMs,
+      fromMs + this.#intervalMs * Math.ceil((toMs - fromMs) / this.#intervalMs - skippedMax),
+    );
+    for (let atMs = firstMs; atMs <= toMs; atMs += this.#intervalMs) this.#skippedMs.push(atMs);
+    if (this.#skippedMs.length > skippedMax) this.#skippedMs.splice(0, this.#skippedMs.length - skippedMax);
+  }
+
+  /** A frame that is shown before one that has come already: it is due where that one left a place. */
+  #takeSkipped(timestampMs: number, earlyMs: number): boolean {
+    const index = this.#skippedMs.findIndex(
+      (atMs) => timestampMs >= atMs - earlyMs && timestampMs < atMs + this.#intervalMs - earlyMs,
+    );
+    if (index < 0) return false;
+    this.#skippedMs.splice(index, 1);
     return true;
   }
 }
