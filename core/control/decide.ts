@@ -9,7 +9,7 @@ import { climbLadder, type LadderStep } from './capacity-ladder.ts';
 import { type CameraDemand, cameraDemands, ownersWord, reportOf } from './demand.ts';
 import { leadTimeMs } from './lead-time.ts';
 import { accountCamera, type LedgerEntry } from './ledger.ts';
-import { type FleetObservation, hasEnded, isDead, servingWorkers } from './observation.ts';
+import { type FleetObservation, hasEnded, inOrderOfIds, isDead, servingWorkers } from './observation.ts';
 import { phaseChanged, phaseOf } from './phase.ts';
 import { type Plan, planFleet } from './plan.ts';
 import { activeOrders, fleetPolicy } from './policy.ts';
@@ -49,7 +49,8 @@ export type ControlDecision = {
 /** A worker that lost its network may come back and serve on; one that is silent for so long hangs. */
 const hungAfterMs = 120_000;
 
-export function decide(observation: FleetObservation, deployment: FleetPolicy, nowMs: number): ControlDecision {
+export function decide(given: FleetObservation, deployment: FleetPolicy, nowMs: number): ControlDecision {
+  const observation = inOrderOfIds(given);
   const { policy, problem } = fleetPolicy(deployment, observation.fleet);
   const orders = activeOrders(observation.fleet, nowMs);
   const leadMs = leadTimeMs(observation.fleet.leadTimeSamplesMs ?? [], policy);

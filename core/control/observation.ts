@@ -64,6 +64,24 @@ export type FleetObservation = {
   missing: string[];
 };
 
+/** The same observation, whatever order the answers had: so that the same fleet gives the same plan, to the word. */
+export function inOrderOfIds(observation: FleetObservation): FleetObservation {
+  const { cameras, workers, group, containerInstances } = observation;
+  return {
+    ...observation,
+    cameras: ordered(cameras, ({ cameraId }) => cameraId),
+    workers: ordered(workers, ({ workerId }) => workerId),
+    group: group === null ? null : { ...group, instances: ordered(group.instances, ({ instanceId }) => instanceId) },
+    containerInstances: containerInstances === null ? null : ordered(containerInstances, ({ arn }) => arn),
+  };
+}
+
+/** A table's answer is in order already, and costs one look. */
+function ordered<Item>(items: Item[], idOf: (item: Item) => string): Item[] {
+  const isOrdered = items.every((item, index) => index === 0 || idOf(items[index - 1] as Item) <= idOf(item));
+  return isOrdered ? items : items.toSorted((a, b) => (idOf(a) < idOf(b) ? -1 : 1));
+}
+
 /** Is the worker's lease over? A worker that is not dead may still publish. */
 export function isDead(worker: WorkerItem, nowMs: number, workerDeadAfterMs: number): boolean {
   return hasEnded(worker) || nowMs - worker.heartbeatAtMs >= workerDeadAfterMs;

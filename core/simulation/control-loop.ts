@@ -8,7 +8,7 @@ import { scheduledIntervals } from '../calendar.ts';
 import { type ControlDecision, decide } from '../control/decide.ts';
 import { demandHorizonMs } from '../control/demand.ts';
 import { instancesToSample, leadTimeMaxMs, leadTimeMs, withLeadTimeSamples } from '../control/lead-time.ts';
-import { type FleetObservation, instanceOf, isDead, isLeaving } from '../control/observation.ts';
+import { type FleetObservation, hasEnded, instanceOf, isDead, isLeaving } from '../control/observation.ts';
 import { handoverMs } from '../control/policy.ts';
 import { SeededRandom } from '../seeded-random.ts';
 import { applyToWorld } from './apply-to-world.ts';
@@ -126,8 +126,10 @@ export class ControlLoop {
     const { observation } = seen;
     const decision = decide(observation, input.policy, nowMs);
     this.#options.onDecision?.(decision, observation);
-    // A worker that is cut off looks well until its last heartbeat is old.
-    const isWell = [...world.workers.values()].every((worker) => !worker.isCut);
+    // A worker that is cut off, or dead without anybody knowing it, looks well until its last heartbeat is old.
+    const isWell = [...world.items.values()].every((item) => {
+      return hasEnded(item) || world.workers.get(item.workerId)?.isCut === false;
+    });
     const isSettledNow = isWell && isSettled(observation, decision);
     this.#quietUntilMs = isSettledNow ? this.#nextBoundaryMs() : Number.NEGATIVE_INFINITY;
     return () => {
