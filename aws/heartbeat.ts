@@ -6,15 +6,20 @@
 import { PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { KvsInferError } from '../core/errors.ts';
-import type { Assignment, Checkpoint, WatchReport, WorkerItem } from '../core/fleet-state.ts';
+import type { Assignment, Checkpoint, StandbyOrder, WatchReport, WorkerItem } from '../core/fleet-state.ts';
 import type { AwsClients } from './clients.ts';
 import { awsCall, conditionHeld } from './error-codes.ts';
 
 /** A heartbeat that takes longer is given up: the next one is due after 3 s. */
 const heartbeatTimeoutMs = 2_500;
 
-export type HeartbeatFields = Omit<WorkerItem, 'fleet' | 'workerId' | 'assignments' | 'drain'>;
-export type HeartbeatAnswer = { assignments: Record<string, Assignment>; drain: WorkerItem['drain'] | undefined };
+export type HeartbeatFields = Omit<WorkerItem, 'fleet' | 'workerId' | 'assignments' | 'standbys' | 'drain'>;
+export type HeartbeatAnswer = {
+  assignments: Record<string, Assignment>;
+  /** Streams to open ahead of time. */
+  standbys: Record<string, StandbyOrder>;
+  drain: WorkerItem['drain'] | undefined;
+};
 export type CameraProgress = {
   checkpoint?: Checkpoint;
   lastMediaAtMs?: number;
@@ -23,7 +28,7 @@ export type CameraProgress = {
   /** Set when the camera has been let go for good. */
   released?: boolean;
 };
-export type WorkerEvent = 'Worker Ready' | 'Camera Released' | 'Worker Drained';
+export type WorkerEvent = 'Worker Ready' | 'Standby Ready' | 'Camera Released' | 'Worker Drained';
 
 /** The seam that tests replace. */
 export type ControlLink = {
@@ -58,7 +63,7 @@ export function controlLink(clients: AwsClients, options: ControlLinkOptions): C
         ),
       );
       const item = answer.Attributes as WorkerItem | undefined;
-      return { assignments: item?.assignments ?? {}, drain: item?.drain };
+      return { assignments: item?.assignments ?? {}, standbys: item?.standbys ?? {}, drain: item?.drain };
     },
 
     async writeProgress(cameraId, epoch, { released, ...fields }) {

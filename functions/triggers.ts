@@ -26,5 +26,5 @@ export const capacityEventTypes = {
     'EC2 Instance Terminate Successful',
     'EC2 Instance Terminate Unsuccessful',
   ],
-  worker: ['Worker Ready', 'Camera Released', 'Worker Drained'],
+  worker: ['Worker Ready', 'Standby Ready', 'Camera Released', 'Worker Drained'],
 };

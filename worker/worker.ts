@@ -142,6 +142,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
       publisher,
       deliveries,
       text,
+      onStandbyReady: () => member?.beatNow(),
       results: {
         workerId,
         publishFrames: environment.publishFrames,

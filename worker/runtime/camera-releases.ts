@@ -38,6 +38,15 @@ export class CameraReleases {
     this.#unwritten.set(cameraId, { epoch: tenure.epoch, progress: { ...progress, released: true } });
   }
 
+  /** Cameras that were given to a draining worker: it never starts them, and says so. @param isBusy it runs, or is about to. */
+  decline(given: Readonly<Record<string, Assignment>>, isBusy: (cameraId: string) => boolean): void {
+    for (const [cameraId, assignment] of Object.entries(given)) {
+      if (isBusy(cameraId) || this.isOver(cameraId, assignment)) continue;
+      const { resumeAfter } = assignment;
+      this.stopped(cameraId, assignment, resumeAfter === undefined ? {} : { checkpoint: resumeAfter });
+    }
+  }
+
   unwritten(): string[] {
     return [...this.#unwritten.keys()];
   }

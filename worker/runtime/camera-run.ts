@@ -2,7 +2,6 @@
  * One run of one camera on main: from its assignment to its last record. Joins the decode host, the model and the results.
  * Invariant: a run is started once and stopped once; `stopped` resolves only when its frames are all settled.
  */
-import type { Camera } from '../../core/camera.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { KvsInferError } from '../../core/errors.ts';
 import type { Assignment, RunningCamera, RunningCameraState } from '../../core/fleet-state.ts';
@@ -10,7 +9,7 @@ import { priorityWeight } from '../pace/fair-share.ts';
 import type { CameraResults } from '../publish/camera-results.ts';
 import type { DecodeLink } from '../session/decode-link.ts';
 import type { FromDecodeHost, IntakeReport, CameraRun as RunName, WorkerBlindCause } from '../session/messages.ts';
-import type { MotionGateSettings } from '../session/motion-gate.ts';
+import { motionGateSettings } from '../session/motion-gate.ts';
 import { readsText } from '../text/track-texts.ts';
 import type { DisplacedFrame, InferredFrame } from './inference-scheduler.ts';
 import type { WorkerMetrics } from './metrics.ts';
@@ -48,6 +47,7 @@ export class CameraRun {
   readonly #clock: Clock;
   readonly #metrics: WorkerMetrics;
   readonly #rate: RateMeter;
+  #standby: RunName | undefined;
   readonly #onModelLost: () => void;
   readonly #onResultsFailed: (error: unknown) => void;
   #model: LoadedModel | null = null;
@@ -61,11 +61,14 @@ export class CameraRun {
     context: {
       clock: Clock;
       metrics: WorkerMetrics;
+      /** The run that opened its stream ahead of time, on the same link. */
+      standby?: RunName | undefined;
       onModelLost: () => void;
       onResultsFailed: (error: unknown) => void;
     },
   ) {
     const { clock, metrics } = context;
+    this.#standby = context.standby;
     this.#onModelLost = context.onModelLost;
     this.#onResultsFailed = context.onResultsFailed;
     this.name = name;
@@ -142,9 +145,10 @@ export class CameraRun {
     this.failure = null;
     const { camera, resumeAfter, assignedAtMs } = this.assignment;
     const { inputWidth, inputHeight, padding } = model.client.model;
+    const standby = this.#standby;
+    this.#standby = undefined;
     this.link.send({
-      type: 'start',
-      run: this.name,
+      ...{ type: 'start', run: this.name, ...(standby === undefined ? {} : { standby }) },
       settings: {
         streamName: camera.streamName,
         fps: camera.detect.fps,
@@ -168,6 +172,7 @@ export class CameraRun {
   stop(): void {
     if (this.isStopping) return;
     this.isStopping = true;
+    if (this.#standby !== undefined) this.link.send({ type: 'standby-stop', run: this.#standby });
     if (this.#model === null) this.#resolveStopped(null);
     else this.link.send({ type: 'stop', run: this.name });
   }
@@ -285,14 +290,4 @@ export class CameraRun {
     if (state !== 'running') return { state, reason };
     return { state, reason: [reason, ...(this.results?.problems ?? [])].join('; ') };
   }
-}
-
-/** After motion, frames are inferred until every track has been confirmed or missed for long enough to end. */
-function motionGateSettings({ detect, smoothing }: Camera): MotionGateSettings | null {
-  // An assignment that a former version of control wrote has none.
-  const gate = detect.motionGate as Camera['detect']['motionGate'] | undefined;
-  if (gate?.enabled !== true) return null;
-  const { maxSkipMs, sensitivity } = gate;
-  const framesMs = ((smoothing.minHits + 1) * 1_000) / detect.fps;
-  return { maxSkipMs, sensitivity, holdMs: Math.max(framesMs, smoothing.maxMissMs + 1_000 / detect.fps) };
 }

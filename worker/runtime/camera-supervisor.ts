@@ -18,6 +18,7 @@ import type { Log } from './log.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import type { ModelPool } from './model-pool.ts';
 import { PictureRequests } from './picture-requests.ts';
+import { Standbys } from './standbys.ts';
 
 /** Draining must end within 30 s, all cameras side by side. */
 const flushTimeoutMs = 8_000;
@@ -33,6 +34,8 @@ export type SupervisorDependencies = {
   publisher: RecordPublisher;
   deliveries: DeliveryQueue;
   text: TextReader;
+  /** A camera that is prepared here can be taken over. */
+  onStandbyReady(): void;
   results: Omit<ResultsContext, 'capture' | 'text' | 'snapshotMissed' | 'publisher' | 'deliveries'>;
 };
 
@@ -44,6 +47,8 @@ export class CameraSupervisor {
   /** Camera → the epoch that may publish. */
   readonly #gates: Map<string, number>;
   readonly #pictures: PictureRequests;
+  /** Cameras that are prepared and not this worker's yet. */
+  readonly standbys: Standbys;
   #runsStarted = 0;
   /** Newest event-loop delay of each decode host. */
   readonly #decodeDelaysMs = new Map<number, number>();
@@ -53,6 +58,12 @@ export class CameraSupervisor {
   constructor(dependencies: SupervisorDependencies, gates: Map<string, number>) {
     this.#dependencies = dependencies;
     this.#pictures = new PictureRequests(dependencies.clock);
+    this.standbys = new Standbys({
+      models: dependencies.models,
+      log: dependencies.log,
+      chooseLink: () => this.#leastBusyLink(),
+      onReady: () => dependencies.onStandbyReady(),
+    });
     this.#gates = gates;
   }
 
@@ -85,16 +96,21 @@ export class CameraSupervisor {
     const { cameraId } = assignment.camera;
     if (this.#cameras.has(cameraId)) throw new Error(`camera ${cameraId} is started twice`);
     const { clock, metrics, log } = this.#dependencies;
-    const link = this.#leastBusyLink();
+    const standby = this.standbys.take(cameraId, assignment.camera.streamName);
+    const link = standby?.link ?? this.#leastBusyLink();
     const name = `${cameraId}#${assignment.epoch}#${this.#runsStarted++}`;
     const onModelLost = () => this.#restoreModelLater(run);
     const onResultsFailed = (error: unknown) => log.error('the results of a frame were lost', { cameraId, error });
-    const run: CameraRun = new CameraRun(name, assignment, link, { clock, metrics, onModelLost, onResultsFailed });
+    const run: CameraRun = new CameraRun(name, assignment, link, {
+      ...{ clock, metrics, onModelLost, onResultsFailed },
+      standby: standby?.name,
+    });
     this.#cameras.set(cameraId, run);
     this.#runs.set(name, run);
     this.#gates.set(cameraId, assignment.epoch);
-    log.info('camera started', { cameraId, epoch: assignment.epoch, streamName: assignment.camera.streamName });
-    void this.#begin(run);
+    const { epoch, camera } = assignment;
+    log.info('camera started', { cameraId, epoch, streamName: camera.streamName, isPrepared: standby !== null });
+    void this.#begin(run).then(() => standby === null || this.#dependencies.models.release(standby.name));
   }
 
   /** The hours of a running camera, as its row has them now. */
@@ -141,6 +157,7 @@ export class CameraSupervisor {
       case 'report':
         this.#decodeDelaysMs.set(host, message.eventLoopDelayP99Ms);
         for (const [name, report] of Object.entries(message.cameras)) this.#takeReport(name, report);
+        this.standbys.reported(message.standbys);
         return;
       case 'stopped':
         this.#takeReport(message.run, message.report);

@@ -4,15 +4,15 @@
  * Invariant: cameras change only by an answer of control, by the loss of their epoch, or by draining; operations on one
  * camera happen one after the other; after a loss of the lease no camera that control took meanwhile publishes again.
  */
-import type { ControlLink, HeartbeatFields, WorkerEvent } from '../../aws/heartbeat.ts';
+import type { ControlLink, HeartbeatAnswer, HeartbeatFields, WorkerEvent } from '../../aws/heartbeat.ts';
 import type { Clock } from '../../core/clock.ts';
-import type { Assignment } from '../../core/fleet-state.ts';
-import { assignmentChanges } from './assignment-changes.ts';
+import type { Assignment, StandbyOrder, WorkerItem } from '../../core/fleet-state.ts';
+import { type AssignmentChanges, assignmentChanges } from './assignment-changes.ts';
 import { CameraOperations } from './camera-operations.ts';
 import { CameraReleases } from './camera-releases.ts';
 import type { CameraSupervisor } from './camera-supervisor.ts';
 import { Checkpoints, progressOf } from './checkpoints.ts';
-import { Lease } from './lease.ts';
+import { Heartbeats } from './heartbeats.ts';
 import type { Log } from './log.ts';
 import type { TaskProtection } from './task-protection.ts';
 
@@ -23,7 +23,7 @@ export type MemberDependencies = {
   supervisor: CameraSupervisor;
   protection: TaskProtection;
   /** What the heartbeat says beside lifecycle and cameras. */
-  describe(): Omit<HeartbeatFields, 'lifecycle' | 'running' | 'heartbeatAtMs' | 'expiresAt'>;
+  describe(): Omit<HeartbeatFields, 'lifecycle' | 'running' | 'standingBy' | 'heartbeatAtMs' | 'expiresAt'>;
   onHeartbeat(outcome: 'succeeded' | 'failed' | 'fenced'): void;
   /** The lease was lost: whatever is buffered must go. */
   onFenced(): void;
@@ -34,24 +34,32 @@ const itemSeconds = 86_400;
 
 export class FleetMember {
   readonly #dependencies: MemberDependencies;
-  readonly #lease = new Lease();
+  readonly #heartbeats: Heartbeats;
   readonly #operations: CameraOperations;
   readonly #releases: CameraReleases;
   #lifecycle: HeartbeatFields['lifecycle'] = 'starting';
-  #cancelTimer = () => {};
   readonly #checkpoints: Checkpoints;
-  #beating: Promise<void> | null = null;
   #isReadyTold = false;
   #isDrainedTold = false;
   /** SIGTERM or a lost cause: draining that nobody can call off. */
   #isLeaving = false;
-  #isClosed = false;
+  #cancelHandover = () => {};
   readonly drained: Promise<void>;
   #resolveDrained: () => void = () => {};
 
   constructor(dependencies: MemberDependencies) {
     this.#dependencies = dependencies;
     this.#operations = new CameraOperations(dependencies.log);
+    this.#heartbeats = new Heartbeats({
+      clock: dependencies.clock,
+      beat: (succeeded) => this.#heartbeat(succeeded),
+      isAwaiting: () => dependencies.supervisor.standbys.isAnyReady,
+      onFenced: () => {
+        dependencies.log.error('lease lost: no heartbeat for 15 s, publishing stops');
+        dependencies.onHeartbeat('fenced');
+        dependencies.onFenced();
+      },
+    });
     this.#releases = new CameraReleases(dependencies.control, dependencies.log);
     this.#checkpoints = new Checkpoints({
       ...dependencies,
@@ -68,17 +76,17 @@ export class FleetMember {
   }
 
   isFenced(): boolean {
-    return this.#lease.isFenced(this.#dependencies.clock.monotonicMs());
+    return this.#heartbeats.isFenced;
   }
 
   /** True once the worker held the lease and lost it. */
   hasLostLease(): boolean {
-    return this.#lease.isLost(this.#dependencies.clock.monotonicMs());
+    return this.#heartbeats.isLost;
   }
 
   /** Starts to heartbeat. Call `ready` when cameras can be taken. */
   start(): void {
-    this.#schedule();
+    this.#heartbeats.start();
     this.#checkpoints.start();
   }
 
@@ -89,22 +97,20 @@ export class FleetMember {
 
   /** Heartbeats without waiting for the interval, unless one is under way. */
   beatNow(): void {
-    if (this.#beating === null && !this.#isClosed) this.#beat();
+    this.#heartbeats.now();
   }
 
   /** Gives every camera back. Resolves when none is left. */
   async drain(reason: string): Promise<void> {
     this.#isLeaving = true;
-    this.#startDraining(reason);
+    this.#startDraining(reason, undefined);
     await this.drained;
   }
 
   /** Last heartbeat, with lifecycle `stopped`; no more after it. */
   async close(): Promise<void> {
-    await this.#beating;
-    this.#isClosed = true;
-    this.#cancelTimer();
-    this.#checkpoints.stop();
+    await this.#heartbeats.underWay;
+    this.#endTimers();
     this.#lifecycle = 'stopped';
     await this.#dependencies.control
       .heartbeat(this.#fields())
@@ -114,66 +120,40 @@ export class FleetMember {
 
   /** Ends like a killed process: not another word to anybody. */
   abandon(): void {
-    this.#isClosed = true;
-    this.#cancelTimer();
+    this.#endTimers();
+  }
+
+  #endTimers(): void {
+    this.#heartbeats.close();
     this.#checkpoints.stop();
+    this.#cancelHandover();
   }
 
   /** Resolves when no heartbeat and no camera operation is under way. */
   async settled(): Promise<void> {
-    while (this.#beating !== null || this.#operations.size > 0)
-      await Promise.all([this.#beating, this.#operations.settled()]);
+    while (this.#heartbeats.underWay !== null || this.#operations.size > 0)
+      await Promise.all([this.#heartbeats.underWay, this.#operations.settled()]);
     await this.#dependencies.protection.settled();
   }
 
-  #schedule(): void {
-    if (this.#isClosed) return;
-    const nowMs = this.#dependencies.clock.monotonicMs();
-    const due = this.#lease.dueInMs(nowMs);
-    const fence = this.#lease.isFenced(nowMs) ? null : this.#lease.fenceInMs(nowMs);
-    const waits = [due, fence].filter((wait): wait is number => wait !== null);
-    this.#cancelTimer();
-    if (waits.length > 0) this.#cancelTimer = this.#dependencies.clock.setTimer(Math.min(...waits), () => this.#wake());
-  }
-
-  #wake(): void {
-    const nowMs = this.#dependencies.clock.monotonicMs();
-    if (this.#lease.takeFenced(nowMs)) {
-      this.#dependencies.log.error('lease lost: no heartbeat for 15 s, publishing stops');
-      this.#dependencies.onHeartbeat('fenced');
-      this.#dependencies.onFenced();
-    }
-    if (this.#lease.dueInMs(nowMs) === 0) this.#beat();
-    else this.#schedule();
-  }
-
-  #beat(): void {
-    this.#lease.sent(this.#dependencies.clock.monotonicMs());
-    // The fence must fall on time also while this call hangs.
-    this.#schedule();
-    this.#beating = this.#heartbeat().finally(() => {
-      this.#beating = null;
-      this.#schedule();
-    });
-  }
-
-  async #heartbeat(): Promise<void> {
-    const { control, clock, log, onHeartbeat } = this.#dependencies;
+  async #heartbeat(succeeded: () => { wasFenced: boolean; recovered: boolean }): Promise<void> {
+    const { control, log, onHeartbeat, supervisor } = this.#dependencies;
+    const fields = this.#fields();
     try {
-      const answer = await control.heartbeat(this.#fields());
-      // An answer that comes too late to hold the lease still says who owns what.
-      const isLate = this.#lease.isFenced(clock.monotonicMs());
-      if (this.#lease.succeeded(clock.monotonicMs())) log.info('lease held again');
+      const answer = await control.heartbeat(fields);
+      const { wasFenced, recovered } = succeeded();
+      if (recovered) log.info('lease held again');
       onHeartbeat('succeeded');
-      this.#follow(answer.assignments, answer.drain?.reason, isLate);
+      this.#follow(answer, wasFenced);
       if (this.#lifecycle === 'ready' && !this.#isReadyTold) {
         this.#isReadyTold = true;
         this.#tell('Worker Ready');
       }
+      if (supervisor.standbys.isNews(fields.standingBy ?? {})) this.#tell('Standby Ready');
     } catch (error) {
-      this.#lease.failed();
       onHeartbeat('failed');
       log.warn('heartbeat failed', { error });
+      throw error;
     }
   }
 
@@ -185,28 +165,42 @@ export class FleetMember {
       heartbeatAtMs: nowMs,
       lifecycle: this.#lifecycle,
       running: supervisor.heartbeat(),
+      standingBy: supervisor.standbys.heartbeat(),
       expiresAt: Math.floor(nowMs / 1000) + itemSeconds,
     };
   }
 
   /** @param wasFenced control may have given our cameras away: what it took is stopped without another word. */
-  #follow(assignments: Record<string, Assignment>, drainReason: string | undefined, wasFenced: boolean): void {
+  #follow({ assignments, standbys, drain }: HeartbeatAnswer, wasFenced: boolean): void {
     const { supervisor, protection } = this.#dependencies;
-    if (drainReason !== undefined) this.#startDraining(drainReason);
+    if (drain !== undefined) this.#startDraining(drain.reason, drain.handover);
     else if (this.#lifecycle === 'draining' && !this.#isLeaving) this.#stopDraining();
     for (const assignment of Object.values(assignments)) supervisor.useHours(assignment);
     const changes = assignmentChanges(supervisor.running(), assignments);
     for (const cameraId of changes.stop) this.#release(cameraId, !wasFenced, 'no longer assigned');
-    if (this.#lifecycle === 'draining') this.#declineAll(assignments);
+    const isReady = this.#lifecycle === 'ready';
+    const running = supervisor.running();
+    const isBusy = (cameraId: string) => this.#operations.has(cameraId) || running.has(cameraId);
+    if (!isReady) this.#releases.decline(assignments, isBusy);
     this.#writeReleases();
-    if (this.#lifecycle !== 'ready') return;
-    const isOpen = (cameraId: string) => {
+    if (!isReady) void this.#finishDrain();
+    const starting = isReady ? this.#start(changes, assignments) : [];
+    // After the operations that take cameras over: what these need is not stopped.
+    this.#followStandbys(isReady ? standbys : {});
+    if (!isReady) return;
+    if (starting.length === 0 && changes.stop.length === supervisor.running().size) void this.#unprotectWhenEmpty();
+    else void protection.set(true);
+  }
+
+  /** @returns the cameras that begin, under this epoch or a newer one. */
+  #start({ start, restart }: AssignmentChanges, assignments: Record<string, Assignment>): string[] {
+    const { supervisor, protection } = this.#dependencies;
+    const starting = [...start, ...restart].filter((cameraId) => {
       const given = assignments[cameraId];
       return given !== undefined && !this.#releases.isOver(cameraId, given);
-    };
-    const starting = [...changes.start, ...changes.restart].filter(isOpen);
+    });
     if (starting.length > 0) void protection.set(true);
-    for (const cameraId of changes.restart) {
+    for (const cameraId of restart) {
       this.#operations.enqueue(cameraId, async () => {
         await supervisor.stop(cameraId, false, 'a new epoch');
       });
@@ -219,22 +213,38 @@ export class FleetMember {
         if (this.#lifecycle === 'ready' && !isOver && !supervisor.running().has(cameraId)) supervisor.start(assignment);
       });
     }
-    if (starting.length === 0 && changes.stop.length === supervisor.running().size) void this.#unprotectWhenEmpty();
-    else void protection.set(true);
+    return starting;
   }
 
-  #startDraining(reason: string): void {
-    const { log, supervisor } = this.#dependencies;
-    if (this.#lifecycle !== 'draining') {
-      this.#lifecycle = 'draining';
-      log.info('draining', { reason, cameras: supervisor.running().size });
+  #followStandbys(orders: Record<string, StandbyOrder>): void {
+    const { supervisor } = this.#dependencies;
+    const { standbys } = supervisor;
+    for (const cameraId of standbys.changed(orders)) {
+      this.#operations.enqueue(cameraId, async () => {
+        standbys.follow(cameraId, supervisor.running().has(cameraId) ? undefined : orders[cameraId]);
+      });
+    }
+  }
+
+  /** @param handover absent: every camera is given up now. */
+  #startDraining(reason: string, handover: NonNullable<WorkerItem['drain']>['handover']): void {
+    const { clock, log, supervisor } = this.#dependencies;
+    if (this.#lifecycle !== 'draining') log.info('draining', { reason, cameras: supervisor.running().size });
+    this.#lifecycle = 'draining';
+    this.#cancelHandover();
+    const untilMs = this.#isLeaving || handover === undefined ? 0 : (handover.untilMs ?? Number.POSITIVE_INFINITY);
+    const leftMs = untilMs - clock.nowMs();
+    if (leftMs <= 0) {
       for (const cameraId of supervisor.running().keys()) this.#release(cameraId, true, reason);
+    } else if (Number.isFinite(leftMs)) {
+      this.#cancelHandover = clock.setTimer(leftMs, () => this.#startDraining(reason, handover));
     }
     void this.#finishDrain();
   }
 
   #stopDraining(): void {
     this.#lifecycle = 'ready';
+    this.#cancelHandover();
     this.#isDrainedTold = false;
     this.#dependencies.log.info('the drain was called off');
   }
@@ -270,16 +280,6 @@ export class FleetMember {
       else this.#releases.stopped(cameraId, assignment, progressOf(run, checkpoint));
       await this.#writeRelease(cameraId);
     });
-  }
-
-  /** Cameras that were given to a draining worker: it never starts them, and says so. */
-  #declineAll(assignments: Record<string, Assignment>): void {
-    const running = this.#dependencies.supervisor.running();
-    for (const [cameraId, given] of Object.entries(assignments)) {
-      if (this.#operations.has(cameraId) || running.has(cameraId) || this.#releases.isOver(cameraId, given)) continue;
-      const { resumeAfter } = given;
-      this.#releases.stopped(cameraId, given, resumeAfter === undefined ? {} : { checkpoint: resumeAfter });
-    }
   }
 
   #writeReleases(): void {

@@ -23,11 +23,14 @@ export class Lease {
     this.#limits = limits;
   }
 
-  /** Milliseconds until the next heartbeat is to be sent; 0 = now; null while one is under way. */
-  dueInMs(nowMs: number): number | null {
+  /**
+   * Milliseconds until the next heartbeat is to be sent; 0 = now; null while one is under way.
+   * @param intervalMs shorter than the usual one where an answer is awaited.
+   */
+  dueInMs(nowMs: number, intervalMs = this.#limits.intervalMs): number | null {
     if (this.#inFlight) return null;
     if (this.#sentMs === null) return 0;
-    return Math.max(0, this.#sentMs + this.#limits.intervalMs - nowMs);
+    return Math.max(0, this.#sentMs + Math.min(intervalMs, this.#limits.intervalMs) - nowMs);
   }
 
   sent(nowMs: number): void {

@@ -10,7 +10,8 @@ import type { I420 } from '../decode/picture-scaler.ts';
 import { DecodePace } from '../pace/decode-pace.ts';
 import { cutOut } from '../text/grey-picture.ts';
 import { CameraSession, type SessionDependencies } from './camera-session.ts';
-import type { CameraRun, FromDecodeHost, IntakeReport, SnapshotBox, ToDecodeHost } from './messages.ts';
+import type { CameraRun, FromDecodeHost, IntakeReport, SnapshotBox, StandbyState, ToDecodeHost } from './messages.ts';
+import { StandbyMedia } from './standby-media.ts';
 import { Turns } from './turns.ts';
 
 const reportIntervalMs = 1_000;
@@ -29,6 +30,7 @@ export function runDecodeHost(port: HostPort, options: DecodeHostOptions, onClos
   const pace = new DecodePace(options.clock.monotonicMs(), options.busyMs());
   const dependencies = { ...options, turns: new Turns(), busyShare: () => pace.busyShare };
   const cameras = new Map<CameraRun, RunningCamera>();
+  const standbys = new Map<CameraRun, StandbyMedia>();
   const loopDelay = monitorEventLoopDelay({ resolution: 10 });
   loopDelay.enable();
   let eventLoopDelayP99Ms = 0;
@@ -48,7 +50,9 @@ export function runDecodeHost(port: HostPort, options: DecodeHostOptions, onClos
       reports[run] = session.report();
     }
     eventLoopDelayP99Ms = loopDelay.percentile(99) / 1e6;
-    post({ type: 'report', cameras: reports, eventLoopDelayP99Ms });
+    const ahead: Record<CameraRun, StandbyState> = {};
+    for (const [run, standby] of standbys) ahead[run] = standby.state();
+    post({ type: 'report', cameras: reports, standbys: ahead, eventLoopDelayP99Ms });
     loopDelay.reset();
     cancelTick = options.clock.setTimer(reportIntervalMs, tick);
   };
@@ -63,16 +67,25 @@ export function runDecodeHost(port: HostPort, options: DecodeHostOptions, onClos
   const handle = (message: ToDecodeHost) => {
     switch (message.type) {
       case 'start': {
-        const { run } = message;
+        const { run, standby = '' } = message;
+        const media = standbys.get(standby) ?? dependencies.media;
+        standbys.delete(standby);
         const session: CameraSession = new CameraSession(
           message.settings,
-          dependencies,
+          { ...dependencies, media },
           (frame, buffer) => post({ type: 'frame', run, frame, buffer }, [buffer]),
-          () => post({ type: 'report', cameras: { [run]: session.report() }, eventLoopDelayP99Ms }),
+          () => post({ type: 'report', cameras: { [run]: session.report() }, standbys: {}, eventLoopDelayP99Ms }),
         );
         cameras.set(run, { session, isStopping: false });
         return;
       }
+      case 'standby':
+        standbys.set(message.run, new StandbyMedia(message.streamName, dependencies));
+        return;
+      case 'standby-stop':
+        void standbys.get(message.run)?.stop();
+        standbys.delete(message.run);
+        return;
       case 'stop': {
         const camera = cameras.get(message.run);
         if (camera === undefined || camera.isStopping) return;
@@ -114,8 +127,12 @@ export function runDecodeHost(port: HostPort, options: DecodeHostOptions, onClos
       case 'close':
         cancelTick();
         loopDelay.disable();
-        void Promise.all([...cameras.values()].map(({ session }) => session.stop())).then(() => {
+        void Promise.all([
+          ...[...cameras.values()].map(({ session }) => session.stop()),
+          ...[...standbys.values()].map((standby) => standby.stop()),
+        ]).then(() => {
           cameras.clear();
+          standbys.clear();
           post({ type: 'closed' });
           isClosed = true;
           onClosed();

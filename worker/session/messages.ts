@@ -4,7 +4,7 @@
  * Invariant: every `frame` is answered by exactly one `frame-settled`, and `stop` by exactly one `stopped`, after which
  * nothing more is said of that camera.
  */
-import type { Checkpoint, DecodeReport } from '../../core/fleet-state.ts';
+import type { Checkpoint, DecodeReport, StandbyReport } from '../../core/fleet-state.ts';
 import type { Letterbox, LetterboxPadding } from '../decode/letterbox.ts';
 import type { GreyPicture } from '../text/grey-picture.ts';
 import type { DropReason, FrameCounts } from './frame-ledger.ts';
@@ -94,10 +94,17 @@ export type IntakeReport = {
   mediaErrors: Record<string, number>;
 };
 
+/** How a stream that is opened ahead of time is doing. */
+export type StandbyState = Omit<StandbyReport, 'sinceMs'>;
+
 export type SnapshotBox = { box: [number, number, number, number]; label: string; score: number };
 
 export type ToDecodeHost =
-  | { type: 'start'; run: CameraRun; settings: CameraIntakeSettings }
+  /** @param standby the run that opened the stream ahead of time, and ends here. */
+  | { type: 'start'; run: CameraRun; settings: CameraIntakeSettings; standby?: CameraRun }
+  /** Opens the stream for a camera that another worker watches. Ends with `start` or `standby-stop`. */
+  | { type: 'standby'; run: CameraRun; streamName: string }
+  | { type: 'standby-stop'; run: CameraRun }
   | { type: 'stop'; run: CameraRun }
   /** Frames per second that overload leaves the camera; its own rate when there is none. */
   | { type: 'pace'; run: CameraRun; fps: number }
@@ -116,7 +123,12 @@ export type ToDecodeHost =
 
 export type FromDecodeHost =
   | { type: 'frame'; run: CameraRun; frame: IntakeFrame; buffer: ArrayBuffer }
-  | { type: 'report'; cameras: Record<CameraRun, IntakeReport>; eventLoopDelayP99Ms: number }
+  | {
+      type: 'report';
+      cameras: Record<CameraRun, IntakeReport>;
+      standbys: Record<CameraRun, StandbyState>;
+      eventLoopDelayP99Ms: number;
+    }
   | { type: 'stopped'; run: CameraRun; report: IntakeReport }
   | { type: 'snapshot'; request: number; jpeg: Uint8Array | null; width: number; height: number }
   | { type: 'cut-out'; request: number; picture: GreyPicture | null }

@@ -4,6 +4,7 @@
  * Invariant: of a camera's frames none is held back for `maxSkipMs` of producer time after one that was passed, nor
  * while it moved within `holdMs`: tracks that begin or end are settled before anything is held back.
  */
+import type { Camera } from '../../core/camera.ts';
 
 export type MotionGateSettings = {
   maxSkipMs: number;
@@ -108,4 +109,14 @@ export class MotionGate {
     }
     return false;
   }
+}
+
+/** After motion, frames are inferred until every track has been confirmed or missed for long enough to end. */
+export function motionGateSettings({ detect, smoothing }: Camera): MotionGateSettings | null {
+  // An assignment that a former version of control wrote has none.
+  const gate = detect.motionGate as Camera['detect']['motionGate'] | undefined;
+  if (gate?.enabled !== true) return null;
+  const { maxSkipMs, sensitivity } = gate;
+  const framesMs = ((smoothing.minHits + 1) * 1_000) / detect.fps;
+  return { maxSkipMs, sensitivity, holdMs: Math.max(framesMs, smoothing.maxMissMs + 1_000 / detect.fps) };
 }

@@ -1,0 +1,87 @@
+/**
+ * Cameras that move for a reason of ours: the next worker is ready before the owner lets go. What consumers receive has no
+ * hole in the time of capture beyond one sampling interval and no id twice, and results are late by seconds at most.
+ */
+import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { afterEach, expect, test, vi } from 'vitest';
+import { expectSeamless, moves } from './moved-cameras.ts';
+import { cameraRow, type SteppedSystem, startSteppedSystem } from './stepped-system.ts';
+
+// A test takes seconds; on a machine that is busy with other things it may take longer, and nothing in it measures that.
+vi.setConfig({ testTimeout: 240_000 });
+
+const minuteMs = 60_000;
+let system: SteppedSystem;
+afterEach(() => system.close());
+
+async function watching(cameraIds: string[], inferencesPerSecond: number, policy = {}) {
+  system = await startSteppedSystem({
+    ...{ start: '2026-11-24T09:00:20Z', inferencesPerSecond },
+    policy: { scaleInDelayMs: minuteMs, ...policy },
+  });
+  for (const cameraId of cameraIds) {
+    await system.createStream(cameraId);
+    system.send(cameraId);
+    await system.putRow(cameraRow(cameraId));
+  }
+  const allRun = async () => (await system.cameras()).every(({ phase }) => phase === 'running');
+  await system.passUntilSo('every camera runs', allRun, 15 * minuteMs, 5_000);
+  await system.pass(10_000);
+}
+
+/** Cameras were prepared before their owners were asked, and nobody waited in vain. */
+async function expectPrepared(cameraIds: string[]) {
+  const actions = (await system.decisions()).flatMap((decision) => decision.actions);
+  for (const cameraId of cameraIds) {
+    expect(actions).toContainEqual(
+      expect.stringMatching(new RegExp(`^asks worker .* to stand by for camera ${cameraId}:`)),
+    );
+    expect(actions).toContainEqual(
+      expect.stringMatching(new RegExp(`give up camera ${cameraId}: worker .* stands by$`)),
+    );
+  }
+}
+
+test('consolidation: when cameras are switched off, the others come together on one worker', async () => {
+  const cameraIds = ['dock-1', 'dock-2', 'dock-3', 'dock-4'];
+  await watching(cameraIds, 3);
+  // One camera is left on each worker.
+  const owners = new Map((await system.cameras()).map(({ cameraId, ownerWorkerId }) => [ownerWorkerId, cameraId]));
+  expect(owners.size).toBe(2);
+  const staying = [...owners.values()];
+  const startedMs = system.clock.nowMs();
+  for (const cameraId of cameraIds) {
+    if (!staying.includes(cameraId)) await system.putRow(cameraRow(cameraId, { enabled: false }));
+  }
+  await system.passUntilSo('one machine is left', () => system.instances().length === 1, 10 * minuteMs, 2_000);
+  await system.pass(minuteMs);
+  const moved = (await moves(system, staying, startedMs)).filter(({ epochs }) => epochs.length > 1);
+  expect(moved).toHaveLength(1);
+  expect(moved.every(({ workers, epochs }) => workers.length === 2 && epochs.length === 2)).toBe(true);
+  expectSeamless('consolidation', moved);
+  await expectPrepared(moved.map(({ cameraId }) => cameraId));
+});
+
+test('drain: a worker whose drain control has ordered hands its cameras to the others', async () => {
+  const cameraIds = ['dock-1', 'dock-2', 'dock-3'];
+  await watching(cameraIds, 8, { minWorkers: 2 });
+  const owner = (await system.camera('dock-1')).ownerWorkerId ?? '';
+  const before = await system.cameras();
+  const moving = before.filter(({ ownerWorkerId }) => ownerWorkerId === owner).map(({ cameraId }) => cameraId);
+  const startedMs = system.clock.nowMs();
+  await system.clients.documents.send(
+    new UpdateCommand({
+      TableName: system.names.tables.workers,
+      Key: { fleet: 'default', workerId: owner },
+      UpdateExpression: 'SET drain = :drain',
+      ExpressionAttributeValues: { ':drain': { sinceMs: startedMs, reason: 'by hand', handover: {} } },
+    }),
+  );
+  const isGone = async () => (await system.workers()).every(({ workerId }) => workerId !== owner);
+  await system.passUntilSo('the worker is gone', isGone, 10 * minuteMs, 2_000);
+  await system.pass(minuteMs);
+  const moved = await moves(system, moving, startedMs);
+  expect(moved.every(({ workers }) => workers.length === 2)).toBe(true);
+  expectSeamless('drain', moved);
+  await expectPrepared(moving);
+});
