@@ -63,7 +63,7 @@ async function watch(client: InferenceClient, scene: SceneClipSettings) {
     text: { enabled: true, classes: ['car', 'bus', 'truck'] },
   });
   if (camera === null) throw new Error('the row of the benchmark is wrong');
-  const run = new ClipRun(client, { path: clip.mkvPath, camera, fps, write: () => {} });
+  const run = new ClipRun(client, { path: clip.mkvPath, camera, fps, hardware: null, write: () => {} });
   await run.run();
   const frames = new Map<string, number>();
   const all = new Set<string>();

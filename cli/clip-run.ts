@@ -6,9 +6,10 @@
 import type { Camera } from '../core/camera.ts';
 import { KvsInferError } from '../core/errors.ts';
 import { type Detection, type FrameRecord, frameRecordId, frameRecordSchema } from '../core/records.ts';
+import type { HardwareDecoders } from '../worker/decode/codec-device.ts';
 import type { Picture } from '../worker/decode/decoder.ts';
 import { type Letterbox, letterboxGeometry } from '../worker/decode/letterbox.ts';
-import { decodeMediaFile, type FramePlace } from '../worker/decode/media-file.ts';
+import { decodeMediaFile, type FileDecoding, type FramePlace } from '../worker/decode/media-file.ts';
 import type { I420 } from '../worker/decode/picture-scaler.ts';
 import type { InferenceClient, InferenceResult } from '../worker/detect/inference-client.ts';
 import type { Candidate } from '../worker/detect/nms.ts';
@@ -27,6 +28,8 @@ export type ClipSettings = {
   camera: Pick<Camera, 'cameraId' | 'detect' | 'regions' | 'smoothing' | 'text'>;
   /** Frames per second of media time; null takes every frame. */
   fps: number | null;
+  /** Decoders of the GPU to be tried first; null: the CPU decodes. */
+  hardware: HardwareDecoders | null;
   /** Called in order; awaited before more is decoded. */
   write: (record: FrameRecord) => Promise<void> | void;
   onProgress?: (counts: { decoded: number; inferred: number }) => void;
@@ -46,6 +49,8 @@ export type ClipSummary = {
   /** Mean milliseconds; decode per decoded frame, the others per inferred frame. */
   msPerFrame: { decode: number; letterbox: number; inference: number; postprocess: number; text: number };
   wallMs: number;
+  /** How and where it was decoded; null when nothing was. */
+  decode: FileDecoding | null;
   model: string;
   provider: string;
   /** Providers that were asked for first and could not be had. */
@@ -97,6 +102,7 @@ export class ClipRun {
       texts: [],
       msPerFrame: { decode: 0, letterbox: 0, inference: 0, postprocess: 0, text: 0 },
       wallMs: 0,
+      decode: null,
       model: modelReference(client.model),
       provider: client.provider,
       providerFailures: client.providerFailures,
@@ -110,9 +116,13 @@ export class ClipRun {
     const startedMs = performance.now();
     try {
       await decodeMediaFile(this.#settings.path, {
+        hardware: this.#settings.hardware,
         onPicture: (picture) => this.#take(picture),
         afterPacket: () => this.#afterPacket(),
         onError: (error) => this.#count(error),
+        onDecoding: (decoding) => {
+          this.summary.decode = decoding;
+        },
       });
       await this.#timedSettle(0, 1);
       await this.#endTexts();

@@ -5,8 +5,10 @@ import path from 'node:path';
 import { Command } from 'commander';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { frameRecordSchema } from '../core/records.ts';
+import { encodeClip } from '../worker/decode/encoded-clip.test-factory.ts';
 import { encodeJpeg } from '../worker/decode/jpeg.ts';
 import { blockModel, encodeModel } from '../worker/detect/block-model.test-factory.ts';
+import { clipBlocks, fragmentOf, videoTrack } from '../worker/session/media-reading.test-factory.ts';
 import { clipCommand } from './clip.ts';
 import type { ClipSummary } from './clip-run.ts';
 import { modelCommand } from './model.ts';
@@ -101,6 +103,21 @@ describe('a picture', () => {
       errors: [],
     });
     expect(summary).toMatchObject({ provider: 'cpu', msPerFrame: { inference: expect.any(Number) } });
+    expect(summary.decode).toEqual({ codec: 'mjpeg', frames: 'all', device: 'cpu' });
+  });
+
+  test('says how a video was decoded, and why not on the GPU that was asked for', async () => {
+    const video = path.join(folder, 'squares.mkv');
+    const squares = encodeClip({ codec: 'hevc', bFrames: 2 });
+    await writeFile(video, fragmentOf(0, [videoTrack(squares)], clipBlocks(squares)));
+    vi.stubEnv('WORKER_PROVIDERS', 'cuda,cpu');
+    const { summary } = await clip(video, blocks, '--fps', 'all');
+    expect(summary).toMatchObject({ frames: 12, decoded: 12, inferred: 12 });
+    expect(summary.decode).toMatchObject({ codec: 'hevc', frames: 'all' });
+    if (summary.decode?.device === 'cpu') expect(summary.decode.fallback).toMatch(/^hevc_cuvid could not be opened: /);
+    vi.stubEnv('DECODE_DEVICE', 'cpu');
+    const { summary: unasked } = await clip(video, blocks);
+    expect(unasked.decode).toEqual({ codec: 'hevc', frames: 'all', device: 'cpu' });
   });
 
   test('without detections gives a record all the same', async () => {

@@ -58,10 +58,13 @@ async function runClip(file: string, options: ClipOptions): Promise<void> {
   // Loaded here, so that commands without media start without FFmpeg and onnxruntime.
   const { InferenceClient } = await import('../worker/detect/inference-client.ts');
   const { ClipRun } = await import('./clip-run.ts');
+  const { cuvidDecoders } = await import('../worker/decode/codec-device.ts');
+  const providers = parseProviders(process.env.WORKER_PROVIDERS);
+  const isGpuWanted = providers.includes('cuda') && process.env.DECODE_DEVICE !== 'cpu';
   const client = await InferenceClient.start({
     modelPath: options.model,
     cacheFolder: modelCacheFolder(),
-    providers: parseProviders(process.env.WORKER_PROVIDERS),
+    providers,
     intraOpThreads: inferenceThreads(),
     ...(options.labels === undefined ? {} : { labelsPath: options.labels }),
   });
@@ -76,6 +79,7 @@ async function runClip(file: string, options: ClipOptions): Promise<void> {
       path: file,
       camera,
       fps: options.fps === 'all' ? null : (options.fps ?? camera.detect.fps),
+      hardware: isGpuWanted ? cuvidDecoders : null,
       write: (record) => out.write(record),
       onProgress: ({ decoded, inferred }) => progress.show(decoded, inferred),
     });
@@ -214,11 +218,13 @@ function describeSummary(summary: ClipSummary, out: string): string {
   const texts = summary.texts.map(({ value, score }) => `${value} (${score.toFixed(2)})`);
   const missing = summary.providerFailures.map(({ provider }) => `, no ${provider}`).join('');
   const provider = `${summary.provider}${missing}`;
+  const { codec, device, fallback } = summary.decode ?? {};
+  const decoder = [codec, device, fallback].filter((part) => part !== undefined).join(', ');
   const errorCount = summary.errors.length + summary.errorsLeftOut;
   return [
     `${summary.inferred} of ${summary.frames} frames inferred in ${(summary.wallMs / 1000).toFixed(1)} s, written to ${out}`,
     `found ${byCount.map(([label, count]) => `${label} ${count}`).join(', ') || 'nothing'}; ${summary.tracks} tracks`,
-    `ms per frame: decode ${decode}, letterbox ${letterbox}, inference ${inference} (${provider}), suppress and track ${postprocess}${text === 0 ? '' : `, text ${text}`}`,
+    `ms per frame: decode ${decode} (${decoder}), letterbox ${letterbox}, inference ${inference} (${provider}), suppress and track ${postprocess}${text === 0 ? '' : `, text ${text}`}`,
     ...(texts.length === 0 ? [] : [`read ${texts.join(', ')}`]),
     ...(errorCount === 0
       ? []

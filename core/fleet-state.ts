@@ -89,9 +89,14 @@ export type WatchReport = { sinceMs: number; throughMs: number; blind: BlindSpan
 
 /**
  * `frames`: all of them, those that others refer to and those that are wanted (reference), or key frames alone: the fewest
- * that give the camera its fps.
+ * that give the camera its fps. `device`: NVIDIA's decoder or the CPU. `fallback`: why not the GPU's, where it was promised.
  */
-export type DecodeReport = { codec: 'h264' | 'hevc'; frames: 'all' | 'reference' | 'keyframes' };
+export type DecodeReport = {
+  codec: 'h264' | 'hevc';
+  frames: 'all' | 'reference' | 'keyframes';
+  device: 'cuvid' | 'cpu';
+  fallback?: string;
+};
 
 /** What reconcile alone writes of a state; everything else of a stored one stays. */
 export const controlAttributes = [

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { KvsInferError } from '../core/errors.ts';
-import { parseWorkerEnvironment } from './environment.ts';
+import { decodesOnGpu, parseWorkerEnvironment } from './environment.ts';
 
 const fleet = { AWS_REGION: 'eu-west-1', KVS_INFER_STAGE: 'prod', KVS_INFER_ACCOUNT_ID: '123456789012' };
 
@@ -23,6 +23,14 @@ test('a deployment needs its region, stage and account; the rest has defaults', 
     snapshotPrefix: 'snapshots',
     decodeThreads: 1,
   });
+});
+
+test('the GPU decodes where one was promised, unless somebody says otherwise', () => {
+  const on = (more: Record<string, string>) => decodesOnGpu(parseWorkerEnvironment({ ...fleet, ...more }));
+  expect([on({}), on({ WORKER_PROVIDERS: 'cpu' }), on({ DECODE_DEVICE: 'cpu' })]).toEqual([true, false, false]);
+  expect(problemOf({ ...fleet, DECODE_DEVICE: 'gpu' }).message).toContain(
+    'DECODE_DEVICE="gpu": expected "auto" or "cpu"',
+  );
 });
 
 test('the local endpoint keeps the worker on loopback; empty variables count as not set', () => {

@@ -44,6 +44,7 @@ const shape = z.object({
   INFERENCE_THREADS: threads.optional(),
   MODEL_MEMORY_MB: z.coerce.number().int().min(64).max(1_000_000).default(4_096),
   DECODE_THREADS: threads.default(1),
+  DECODE_DEVICE: z.enum(['auto', 'cpu'], 'expected "auto" or "cpu"').default('auto'),
   INFERENCES_PER_SECOND_LIMIT: z.coerce.number().gt(0).optional(),
   ECS_AGENT_URI: url.optional(),
   ECS_CONTAINER_METADATA_URI_V4: url.optional(),
@@ -75,6 +76,8 @@ export type WorkerEnvironment = {
   /** For all loaded models together. */
   modelMemoryBytes: number;
   decodeThreads: number;
+  /** `auto`: the GPU's decoder is tried where a GPU was promised. */
+  decodeDevice: 'auto' | 'cpu';
   inferencesPerSecondLimit: number | undefined;
   ecsAgentUri: string | undefined;
   ecsMetadataUri: string | undefined;
@@ -133,6 +136,7 @@ export function parseWorkerEnvironment(variables: Record<string, string | undefi
     inferenceThreads: e.INFERENCE_THREADS ?? os.availableParallelism(),
     modelMemoryBytes: e.MODEL_MEMORY_MB * 1024 * 1024,
     decodeThreads: e.DECODE_THREADS,
+    decodeDevice: e.DECODE_DEVICE,
     inferencesPerSecondLimit: e.INFERENCES_PER_SECOND_LIMIT,
     ecsAgentUri: e.ECS_AGENT_URI,
     ecsMetadataUri: e.ECS_CONTAINER_METADATA_URI_V4,
@@ -147,6 +151,14 @@ export function parseWorkerEnvironment(variables: Record<string, string | undefi
     snapshotPrefix: e.S3_PREFIX,
     parentPipe: e.KVS_INFER_PARENT_PIPE,
   };
+}
+
+/** A worker that was promised a GPU has its decoder tried, unless somebody says otherwise. */
+export function decodesOnGpu({
+  providers,
+  decodeDevice,
+}: Pick<WorkerEnvironment, 'providers' | 'decodeDevice'>): boolean {
+  return decodeDevice === 'auto' && providers.includes('cuda');
 }
 
 function isLoopback(endpoint: string | undefined): boolean {

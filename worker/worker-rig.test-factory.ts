@@ -95,8 +95,17 @@ export async function startWorkerRig() {
       return worker;
     },
 
+    /** Nothing when it exists. */
+    async createStream(streamName: string) {
+      await clients.kinesisVideo
+        .send(new CreateStreamCommand({ StreamName: streamName, DataRetentionInHours: 1 }))
+        .catch((error) => {
+          if (error.name !== 'ResourceInUseException') throw error;
+        });
+    },
+
     async stream(streamName: string, clip: H264Clip = squareClip()) {
-      await clients.kinesisVideo.send(new CreateStreamCommand({ StreamName: streamName, DataRetentionInHours: 1 }));
+      await rig.createStream(streamName);
       const producer = startProducer({
         endpoint: cloud.endpoint,
         region,

@@ -12,7 +12,8 @@ import { kinesisVideoMedia, type MediaSource } from '../aws/media.ts';
 import type { ResultStore } from '../aws/results.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import type { KvsInferError } from '../core/errors.ts';
-import type { WorkerEnvironment } from './environment.ts';
+import { cuvidDecoders } from './decode/codec-device.ts';
+import { decodesOnGpu, type WorkerEnvironment } from './environment.ts';
 import { DeliveryQueue } from './publish/delivery-queue.ts';
 import { type PublishGate, RecordPublisher } from './publish/record-publisher.ts';
 import { resultDestination } from './publish/result-destination.ts';
@@ -159,13 +160,14 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     tellFatal = resolve;
   });
   const inProcess = clock !== systemClock || options.media !== undefined;
+  const hardware = decodesOnGpu(environment) ? cuvidDecoders : null;
   const hosts = inProcess ? 1 : environment.decodeThreads;
   for (let host = 0; host < hosts; host += 1) {
     const ports = { message: supervisor.message.bind(supervisor, host), died: tellFatal };
     supervisor.addLink(
       inProcess
-        ? startDecodeHere({ media: options.media ?? kinesisVideoMedia(clients), clock, random }, ports)
-        : startDecodeThread(clientOptions(environment), ports),
+        ? startDecodeHere({ media: options.media ?? kinesisVideoMedia(clients), clock, random, hardware }, ports)
+        : startDecodeThread({ ...clientOptions(environment), hardware }, ports),
     );
   }
 

@@ -4,16 +4,14 @@
  * Invariants: a bad bitstream is counted and reported, never thrown; a Picture is valid inside its callback only; after
  * flush, packets = pictures + all drops.
  */
-import { AV_LOG_QUIET, AVERROR_EAGAIN, AVERROR_EOF, type FFDecoderCodec } from 'node-av/constants';
-import { Codec, CodecContext, FFmpegError, Frame, Log, Packet, Rational } from 'node-av/lib';
+import { AV_LOG_QUIET, AVERROR_EAGAIN, AVERROR_EOF } from 'node-av/constants';
+import { type CodecContext, FFmpegError, Frame, Log, Packet } from 'node-av/lib';
 import { KvsInferError } from '../../core/errors.ts';
-import type { VideoCodec } from '../demux/segment-content.ts';
 import { type BitstreamLayout, bitstreamLayout } from './bitstream-layout.ts';
+import { CodecDevice, type DecodableCodec, type DecodeDevice, type HardwareDecoders } from './codec-device.ts';
 import type { Letterbox } from './letterbox.ts';
 import { type I420, PictureScaler } from './picture-scaler.ts';
 import { isDroppable, isRandomAccess } from './reference-frames.ts';
-
-export type DecodableCodec = VideoCodec | 'mjpeg' | 'png';
 
 export type DecoderOptions = {
   codec: DecodableCodec;
@@ -26,6 +24,8 @@ export type DecoderOptions = {
   dropNonReference?: boolean;
   /** Leave out the deblocking filter: a quarter faster, slightly blocky. Default false. */
   skipLoopFilter?: boolean;
+  /** Decoders of the GPU to be tried first; null or left out: the CPU decodes. */
+  hardware?: HardwareDecoders | null;
   /** Called for each packet that could not be decoded; `errors` counts them too. */
   onError?: (error: KvsInferError) => void;
 };
@@ -60,11 +60,8 @@ export type DecoderCounts = {
   dropped: { awaitingKeyframe: number; nonKeyframe: number; nonReference: number; undecodable: number };
 };
 
-/** Larger than any camera (8K is 33 million) and small enough to survive a forged parameter set. */
-const PICTURE_PIXELS_MAX = 40_000_000;
 /** H.264 and H.265 hold at most 16 pictures back, frame threads some more; beyond, a picture will not come any more. */
 const PENDING_PACKETS_MAX = 64;
-const decoderNames: Record<DecodableCodec, string> = { h264: 'h264', hevc: 'hevc', mjpeg: 'mjpeg', png: 'png' };
 
 type Pending<Context> = { timestampMs: number; keyframe: boolean; context: Context | undefined };
 
@@ -82,8 +79,11 @@ export class VideoDecoder<Context = undefined> {
   #codec: DecodableCodec;
   #codecPrivate: Uint8Array | null;
   #layout: BitstreamLayout | null = null;
+  readonly #device: CodecDevice;
   #context: CodecContext | null = null;
   #awaitingKeyframe = true;
+  /** The GPU's decoder gives no pictures. */
+  #hasRefused = false;
   /** Packets by the number given to FFmpeg as their time: true times may repeat, and FFmpeg hands back only this. */
   readonly #pending = new Map<number, Pending<Context>>();
   #sequence = 0;
@@ -92,6 +92,7 @@ export class VideoDecoder<Context = undefined> {
   /** @throws KvsInferError DECODER_UNAVAILABLE when FFmpeg lacks the codec or refuses its parameters. */
   constructor(options: DecoderOptions) {
     this.#options = options;
+    this.#device = new CodecDevice(options.hardware ?? null);
     this.#codec = options.codec;
     this.#codecPrivate = options.codecPrivate;
     // FFmpeg writes to stderr by itself; what matters comes back as return codes.
@@ -114,6 +115,7 @@ export class VideoDecoder<Context = undefined> {
     this.flush(onPicture);
     this.#codec = codec;
     this.#codecPrivate = codecPrivate;
+    this.#device.parametersChanged();
     this.#open();
   }
 
@@ -133,6 +135,7 @@ export class VideoDecoder<Context = undefined> {
     }
     this.#receive(onPicture);
     if (this.#options.keyframesOnly === true) this.#drain(onPicture);
+    if (this.#hasRefused) this.#goOnOnCpu();
   }
 
   /** Gives the pictures still held back; afterwards decoding begins anew at a key frame. */
@@ -159,28 +162,35 @@ export class VideoDecoder<Context = undefined> {
     this.#awaitingKeyframe = true;
     this.#layout =
       this.#codec === 'h264' || this.#codec === 'hevc' ? bitstreamLayout(this.#codec, this.#codecPrivate) : null;
-    const codec = Codec.findDecoderByName(decoderNames[this.#codec] as FFDecoderCodec);
-    if (codec === null) throw unavailable(`expected a decoder for ${this.#codec}, found none in this build of FFmpeg`);
-    const context = new CodecContext();
-    context.allocContext3(codec);
-    if (this.#codecPrivate !== null) context.extraData = Buffer.from(this.#codecPrivate);
-    context.threadCount = this.#options.threads ?? 1;
-    context.pktTimebase = new Rational(1, 1000);
-    // Options go through setOption: a Dictionary given to open2Sync is freed twice.
-    context.setOption('max_pixels', String(PICTURE_PIXELS_MAX));
-    if (this.#options.skipLoopFilter === true) context.setOption('skip_loop_filter', 'all');
-    const opened = context.open2Sync(codec, null);
-    if (opened < 0) {
-      context.freeContext();
-      throw unavailable(`${this.#codec} decoder refused the stream's parameters: ${reason(opened)}`);
+    const { threads = 1, skipLoopFilter = false } = this.#options;
+    const stream = { codec: this.#codec, codecPrivate: this.#codecPrivate };
+    this.#context = this.#device.open({ ...stream, threads, skipLoopFilter });
+  }
+
+  /** Where it decodes, and why not on the GPU when it should. */
+  get device(): { device: DecodeDevice; fallback?: string } {
+    return this.#device.report;
+  }
+
+  get codec(): DecodableCodec {
+    return this.#codec;
+  }
+
+  /** What the GPU's decoder held is lost; decoding begins anew at a key frame. */
+  #goOnOnCpu(): void {
+    this.#hasRefused = false;
+    for (const sequence of this.#pending.keys()) this.#giveUp(sequence);
+    try {
+      this.#open();
+    } catch (error) {
+      this.#options.onError?.(error as KvsInferError);
     }
-    this.#context = context;
   }
 
   #wanted(packet: EncodedPacket<Context>): boolean {
     const layout = this.#layout;
     if (layout === null) return true;
-    const dropped = this.counts.dropped;
+    const { dropped } = this.counts;
     const keyframesOnly = this.#options.keyframesOnly === true;
     // Some producers do not flag key frames; the bitstream always does.
     const keyframe =
@@ -206,6 +216,7 @@ export class VideoDecoder<Context = undefined> {
     if (this.#pending.size <= PENDING_PACKETS_MAX) return;
     const oldest = this.#pending.keys().next().value;
     if (oldest !== undefined) this.#giveUp(oldest);
+    this.#hasRefused = this.#device.refused('it keeps them');
   }
 
   #giveUp(sequence: number): void {
@@ -246,6 +257,7 @@ export class VideoDecoder<Context = undefined> {
     this.#pending.delete(sequence);
     if (origin === undefined) return;
     this.counts.pictures += 1;
+    this.#device.pictureCame();
     onPicture({
       ...origin,
       width: frame.width,
@@ -273,11 +285,8 @@ export class VideoDecoder<Context = undefined> {
       },
     );
     this.#options.onError?.(error);
+    this.#hasRefused ||= this.#device.refused(reason(code));
   }
-}
-
-function unavailable(message: string): KvsInferError {
-  return new KvsInferError('DECODER_UNAVAILABLE', message, { hint: 'send H.264 or H.265 with valid parameter sets' });
 }
 
 function reason(code: number): string {

@@ -8,7 +8,8 @@ import { open, readFile, stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import type { KvsInferError } from '../../core/errors.ts';
 import { type FragmentEvent, FragmentReader } from '../demux/fragment-reader.ts';
-import type { DecodableCodec, DecoderOptions, EncodedPacket, Picture } from './decoder.ts';
+import type { DecodableCodec, DecodeDevice } from './codec-device.ts';
+import type { DecoderOptions, EncodedPacket, Picture } from './decoder.ts';
 import { VideoDecoder } from './decoder.ts';
 import { mediaUnreadable } from './media-unreadable.ts';
 import { mp4Packets } from './mp4-file.ts';
@@ -30,9 +31,14 @@ export type MediaFileOptions = {
 export type DecodeMediaFileOptions = MediaFileOptions &
   Omit<DecoderOptions, 'codec' | 'codecPrivate' | 'onError'> & {
     onPicture: (picture: Picture<FramePlace>) => void;
+    /** Called at the end, also of a file that is damaged. */
+    onDecoding?: (decoding: FileDecoding) => void;
     /** Awaited after every packet: the place to wait for inference, so that pictures do not pile up. */
     afterPacket?: () => Promise<void> | void;
   };
+
+/** How a file was decoded: always whole, because a file has no live edge to keep up with. */
+export type FileDecoding = { codec: DecodableCodec; frames: 'all'; device: DecodeDevice; fallback?: string };
 
 type MediaKind = 'matroska' | 'mp4' | 'jpeg' | 'png';
 
@@ -63,7 +69,7 @@ export async function* mediaPackets(path: string, options: MediaFileOptions = {}
  * @throws KvsInferError MEDIA_UNREADABLE when the file is missing, not what its name says, damaged, or gives no picture.
  */
 export async function decodeMediaFile(path: string, options: DecodeMediaFileOptions): Promise<{ pictures: number }> {
-  const { onPicture, afterPacket, onError, ...decoding } = options;
+  const { onPicture, onDecoding, afterPacket, onError, ...decoding } = options;
   let decoder: VideoDecoder<FramePlace> | null = null;
   try {
     for await (const packet of mediaPackets(path, onError === undefined ? {} : { onError })) {
@@ -80,6 +86,7 @@ export async function decodeMediaFile(path: string, options: DecodeMediaFileOpti
     if (pictures === 0) throw mediaUnreadable(path, 'expected at least one picture, none could be decoded');
     return { pictures };
   } finally {
+    if (decoder !== null) onDecoding?.({ codec: decoder.codec, frames: 'all', ...decoder.device });
     decoder?.close();
   }
 }

@@ -228,7 +228,12 @@ export class CameraSupervisor {
   #takeReport(name: string, report: NonNullable<CameraRun['report']>): void {
     const run = this.#runs.get(name);
     if (run === undefined) return;
-    const { metrics } = this.#dependencies;
+    const { metrics, log } = this.#dependencies;
+    const { fallback } = report.decode ?? {};
+    if (fallback !== undefined && fallback !== run.report?.decode?.fallback) {
+      log.warn('a camera is decoded on the CPU', { cameraId: run.cameraId, reason: fallback });
+    }
+    metrics.mediaErrors(run.report?.mediaErrors ?? {}, report.mediaErrors);
     metrics.frames(run.report?.frames ?? null, report.frames);
     metrics.sessions(run.report?.sessions ?? null, report.sessions);
     run.report = report;

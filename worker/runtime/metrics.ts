@@ -36,6 +36,7 @@ export class WorkerMetrics {
   readonly #texts;
   readonly #heartbeats;
   readonly #sessions;
+  readonly #mediaErrors;
 
   constructor(registry: Registry, gauges: () => Gauges) {
     this.registry = registry;
@@ -102,6 +103,12 @@ export class WorkerMetrics {
       labelNames: ['event'],
       registers,
     });
+    this.#mediaErrors = new Counter({
+      name: `${prefix}media_errors_total`,
+      help: 'Faults in the media and in decoding by error code',
+      labelNames: ['code'],
+      registers,
+    });
     for (const outcome of ['captured', 'inferred', ...dropReasons]) this.#frames.inc({ outcome }, 0);
     this.#registerGauges(prefix, oncePerTurn(gauges));
   }
@@ -118,6 +125,11 @@ export class WorkerMetrics {
 
   sessions(before: Record<string, number> | null, after: Record<string, number>): void {
     for (const [event, count] of Object.entries(after)) this.#sessions.inc({ event }, count - (before?.[event] ?? 0));
+  }
+
+  /** Faults in the media and in decoding, by code; the codes are ours, so they are few. */
+  mediaErrors(before: Record<string, number>, after: Record<string, number>): void {
+    for (const [code, count] of Object.entries(after)) this.#mediaErrors.inc({ code }, count - (before[code] ?? 0));
   }
 
   decode(milliseconds: number): void {

@@ -3,6 +3,7 @@
  * Invariant: each is set anew whenever somebody asks, so that nothing is told of what has stopped.
  */
 import { Counter, Gauge, type Registry } from 'prom-client';
+import type { DecodeReport } from '../../core/fleet-state.ts';
 import type { GpuReading } from './gpu-reading.ts';
 
 /** What runs here now, one entry per camera. */
@@ -14,6 +15,8 @@ export type CameraGauges = {
   lagMs: number | null;
   /** Distance from the live edge; null before the first fragment. */
   behindMs: number | null;
+  /** Null before the first packet. */
+  decode: DecodeReport | null;
 };
 export type ModelGauges = { model: string; provider: string; precision: string; sha256: string };
 export type RunningGauges = {
@@ -45,6 +48,14 @@ export function registerRunningGauges(prefix: string, registry: Registry, runnin
   ofCamera('camera_lag_seconds', 'Newest frame: from its producer time to its results', ({ lagMs }) => seconds(lagMs));
   ofCamera('camera_behind_live_edge_seconds', 'Distance from the live edge', ({ behindMs }) => seconds(behindMs));
   ofCamera('camera_inferences_per_second', 'Inferences per second over the last 10 s', ({ fps }) => fps);
+  const decodeLabels = ['camera', 'codec', 'frames', 'device'];
+  gauge(`${prefix}camera_decode_info`, 'How and where each camera is decoded', decodeLabels, () =>
+    running().cameras.flatMap(({ cameraId, decode }): Series[] => {
+      if (decode === null) return [];
+      const { codec, frames, device } = decode;
+      return [[{ camera: cameraId, codec, frames, device }, 1]];
+    }),
+  );
   gauge(`${prefix}cameras`, 'Cameras of this worker by state', ['state'], () => {
     const byState = new Map<string, number>();
     for (const { state } of running().cameras) byState.set(state, (byState.get(state) ?? 0) + 1);

@@ -25,7 +25,8 @@ export function workerGauges(worker: {
   const { supervisor, models, publisher, deliveries, text, overload, mainLoopDelayP99Ms, gpu, isFenced } = worker;
   const cameras = [...supervisor.runs()].map((run) => {
     const { state, fps } = run.heartbeat();
-    return { cameraId: run.cameraId, state, fps, lagMs: run.lagMs, behindMs: run.report?.millisBehindNow ?? null };
+    const { millisBehindNow: behindMs = null, decode = null } = run.report ?? {};
+    return { cameraId: run.cameraId, state, fps, lagMs: run.lagMs, behindMs, decode };
   });
   return {
     cameras,

@@ -45,7 +45,8 @@ export function workerHealth(worker: {
       })),
       cameras: [...supervisor.runs()].map((run) => {
         const { state, reason, fps } = run.heartbeat();
-        return { cameraId: run.cameraId, state, reason, fps, lagMs: run.lagMs, frames: run.report?.frames ?? null };
+        const { frames = null, decode = null, sessions = null, mediaErrors = {} } = run.report ?? {};
+        return { cameraId: run.cameraId, state, reason, fps, lagMs: run.lagMs, frames, decode, sessions, mediaErrors };
       }),
     },
   };

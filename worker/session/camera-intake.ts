@@ -5,10 +5,11 @@
  * sent again.
  */
 import type { Checkpoint } from '../../core/fleet-state.ts';
+import type { HardwareDecoders } from '../decode/codec-device.ts';
 import type { I420 } from '../decode/picture-scaler.ts';
 import type { Fragment, FragmentEvent } from '../demux/fragment-reader.ts';
 import type { Lateness } from './catch-up.ts';
-import { DecodeChain } from './decode-chain.ts';
+import { DecodeChain, type DecodeChainPorts } from './decode-chain.ts';
 import { DetectorSlot } from './detector-slot.ts';
 import { FrameChoice } from './frame-choice.ts';
 import { type DropReason, FrameLedger } from './frame-ledger.ts';
@@ -52,7 +53,8 @@ export class CameraIntake {
   /** Since the beginning: time in decoding, pictures that came of it, and frames that were wanted and late. */
   readonly decodeWork = { workMs: 0, pictures: 0, late: 0 };
 
-  constructor(settings: CameraIntakeSettings, ports: IntakePorts) {
+  /** @param hardware decoders of the GPU to be tried first; null: the CPU decodes. */
+  constructor(settings: CameraIntakeSettings, ports: IntakePorts, hardware: HardwareDecoders | null = null) {
     this.#settings = settings;
     this.#ports = ports;
     this.#choice = new FrameChoice(settings.fps);
@@ -61,14 +63,15 @@ export class CameraIntake {
       sendFrame: ports.sendFrame,
       drop: (reason) => this.#drop(reason),
     });
-    this.#decoding = new DecodeChain({
+    const chainPorts: DecodeChainPorts = {
       picture: (picture, wanted) => {
         this.decodeWork.pictures += 1;
         this.#slot.place(picture, wanted, () => ports.monotonicMs() - this.#decodeStartedMs);
       },
       lost: () => this.#drop('decode-failed'),
       fault: ports.mediaFault,
-    });
+    };
+    this.#decoding = new DecodeChain(chainPorts, hardware);
     const resume = settings.resumeAfter;
     // Whatever lies up to the checkpoint arrived before this owner's time.
     const serverTimestampMs = settings.handleFromServerMs === 0 ? null : settings.handleFromServerMs;

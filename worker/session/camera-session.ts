@@ -8,6 +8,7 @@
 import type { MediaBody, MediaSource, MediaStart } from '../../aws/media.ts';
 import type { Clock } from '../../core/clock.ts';
 import { KvsInferError } from '../../core/errors.ts';
+import type { HardwareDecoders } from '../decode/codec-device.ts';
 import { type FragmentEvent, FragmentReader } from '../demux/fragment-reader.ts';
 import type { DecodedCamera } from '../pace/decode-pace.ts';
 import { CameraIntake } from './camera-intake.ts';
@@ -41,6 +42,8 @@ export type SessionDependencies = {
   clock: Clock;
   random: () => number;
   turns: Turns;
+  /** Decoders of the GPU to be tried first; null or left out: the CPU decodes. */
+  hardware?: HardwareDecoders | null;
   /** Share of the last second in which the thread that decodes was busy, 0..1. */
   busyShare: () => number;
 };
@@ -83,12 +86,9 @@ export class CameraSession {
     this.#catchesUpUntilMs = settings.resumeAfter === null ? 0 : clock.monotonicMs() + catchUpMaxMs;
     this.#reconnect = new Reconnect(dependencies.random);
     this.#health = new IntakeHealth(clock.monotonicMs(), settings.fps);
-    this.intake = new CameraIntake(settings, {
-      nowMs: () => clock.nowMs(),
-      monotonicMs: () => performance.now(),
-      sendFrame,
-      mediaFault: (code, message) => this.#health.mediaFault(code, message),
-    });
+    const mediaFault = (code: string, message: string) => this.#health.mediaFault(code, message);
+    const ports = { nowMs: () => clock.nowMs(), monotonicMs: () => performance.now(), sendFrame, mediaFault };
+    this.intake = new CameraIntake(settings, ports, dependencies.hardware ?? null);
     const stopped = new Promise<void>((resolve) => {
       this.#stop = resolve;
     });
@@ -118,7 +118,11 @@ export class CameraSession {
       this.intake.checkpoint(),
       this.intake.lastStillAtMs,
     );
-    return { ...report, decode: this.intake.decodeReport, decodeShare: this.#decodeShare };
+    const { decodeReport } = this.intake;
+    const why = decodeReport?.fallback;
+    const reason =
+      why === undefined || report.state !== 'running' ? report.reason : `${report.reason}; decoded on the CPU: ${why}`;
+    return { ...report, reason, decode: decodeReport, decodeShare: this.#decodeShare };
   }
 
   /** What it asks of the decode thread, and what became of it. */

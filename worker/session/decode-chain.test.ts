@@ -41,13 +41,16 @@ function decodeClip(options: ClipOptions, every: number, keyframesOnly = false) 
 }
 
 test('every frame is decoded when every frame is wanted, or others refer to each', () => {
-  expect(decodeClip({ bFrames: 2 }, 1)).toEqual({ report: { codec: 'h264', frames: 'all' }, pictures: 24 });
-  expect(decodeClip({}, 2)).toEqual({ report: { codec: 'h264', frames: 'all' }, pictures: 12 });
+  expect(decodeClip({ bFrames: 2 }, 1)).toEqual({
+    report: { codec: 'h264', frames: 'all', device: 'cpu' },
+    pictures: 24,
+  });
+  expect(decodeClip({}, 2)).toEqual({ report: { codec: 'h264', frames: 'all', device: 'cpu' }, pictures: 12 });
 });
 
 test('frames that are not wanted and that no other refers to are left out, and that is said', () => {
   const { report, pictures } = decodeClip({ bFrames: 2 }, 6);
-  expect(report).toEqual({ codec: 'h264', frames: 'reference' });
+  expect(report).toEqual({ codec: 'h264', frames: 'reference', device: 'cpu' });
   expect(pictures).toBe(4);
 });
 
@@ -87,6 +90,6 @@ test('a picture that cannot be converted is lost alone, by name, and the next on
 
 test('key frames alone, when they suffice', () => {
   const { report, pictures } = decodeClip({ codec: 'hevc' }, 1, true);
-  expect(report).toEqual({ codec: 'hevc', frames: 'keyframes' });
+  expect(report).toEqual({ codec: 'hevc', frames: 'keyframes', device: 'cpu' });
   expect(pictures).toBe(4);
 });

@@ -6,6 +6,7 @@
  */
 import type { DecodeReport } from '../../core/fleet-state.ts';
 import { type BitstreamLayout, bitstreamLayout } from '../decode/bitstream-layout.ts';
+import type { HardwareDecoders } from '../decode/codec-device.ts';
 import { type Picture, VideoDecoder } from '../decode/decoder.ts';
 import { isDroppable } from '../decode/reference-frames.ts';
 import type { FragmentEvent } from '../demux/fragment-reader.ts';
@@ -28,6 +29,7 @@ export type DecodeChainPorts = {
 
 export class DecodeChain {
   readonly #ports: DecodeChainPorts;
+  readonly #hardware: HardwareDecoders | null;
   readonly #owed = new Set<FrameName>();
   #decoder: VideoDecoder<Wanted> | null = null;
   #layout: BitstreamLayout | null = null;
@@ -39,16 +41,18 @@ export class DecodeChain {
   #hasLeftOut = false;
   #hasJustLeftOut = false;
 
-  constructor(ports: DecodeChainPorts) {
+  /** @param hardware decoders of the GPU to be tried first; null: the CPU decodes. */
+  constructor(ports: DecodeChainPorts, hardware: HardwareDecoders | null = null) {
     this.#ports = ports;
+    this.#hardware = hardware;
   }
 
   /** How the stream is decoded, judged by the last group of pictures; null before the first packet. */
   get report(): DecodeReport | null {
     const codec = this.#layout?.codec;
     if (codec === undefined || this.#decoder === null) return null;
-    if (this.#isKeyframesOnly) return { codec, frames: 'keyframes' };
-    return { codec, frames: this.#hasLeftOut ? 'reference' : 'all' };
+    const frames = this.#isKeyframesOnly ? 'keyframes' : this.#hasLeftOut ? 'reference' : 'all';
+    return { codec, frames, ...this.#decoder.device };
   }
 
   /** The wanted frame that has been owed for longest. */
@@ -165,6 +169,7 @@ export class DecodeChain {
         this.#decoder = new VideoDecoder<Wanted>({
           codec: track.codec,
           codecPrivate: track.codecPrivate,
+          hardware: this.#hardware,
           onError: (error) => this.#ports.fault(error.code, error.message),
         });
       } else {

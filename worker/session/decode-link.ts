@@ -6,6 +6,7 @@ import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import type { MediaSource } from '../../aws/media.ts';
 import type { Clock } from '../../core/clock.ts';
 import { KvsInferError } from '../../core/errors.ts';
+import type { HardwareDecoders } from '../decode/codec-device.ts';
 import { runDecodeHost } from './decode-host.ts';
 import type { DecodeThreadData } from './decode-thread.ts';
 import type { FromDecodeHost, ToDecodeHost } from './messages.ts';
@@ -50,7 +51,7 @@ export function startDecodeThread(data: DecodeThreadData, ports: DecodeLinkPorts
 }
 
 export function startDecodeHere(
-  options: { media: MediaSource; clock: Clock; random: () => number },
+  options: { media: MediaSource; clock: Clock; random: () => number; hardware: HardwareDecoders | null },
   ports: DecodeLinkPorts,
 ): DecodeLink {
   const { port1, port2 } = new MessageChannel();

@@ -1,0 +1,147 @@
+/**
+ * What a person sees of a worker whose cameras send what they should not, and whose GPU is not there: through the whole
+ * worker, in its item, /healthz, /metrics and log. Other cameras are not disturbed, and nothing needs a restart.
+ */
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { openCluster, segmentHeader, simpleBlock } from '../local/kinesisvideo/matroska-writer.ts';
+import { RawProducer } from '../local/kinesisvideo/media-rig.test-factory.ts';
+import { jsonLog } from './runtime/log.ts';
+import type { RunningWorker } from './worker.ts';
+import {
+  RIG_START_MS,
+  rigAssignment,
+  rigCamera,
+  squareClip,
+  startWorkerRig,
+  type WorkerRig,
+} from './worker-rig.test-factory.ts';
+
+let rig: WorkerRig;
+beforeEach(async () => {
+  rig = await startWorkerRig();
+});
+afterEach(() => rig.close());
+
+const camera = (cameraId: string) => rigCamera({ cameraId, streamName: cameraId });
+
+async function watching(cameraIds: string[], options: Parameters<WorkerRig['worker']>[0] = {}): Promise<RunningWorker> {
+  const worker = await rig.worker({ ...options, variables: { PUBLISH_FRAMES: 'all', ...options.variables } });
+  await rig.until('the worker is ready', async () => (await rig.workerItem())?.lifecycle === 'ready');
+  await rig.assign(
+    'worker-1',
+    cameraIds.map((cameraId) => rigAssignment(camera(cameraId))),
+  );
+  return worker;
+}
+
+const running = async (cameraId: string) => (await rig.workerItem())?.running[cameraId];
+const told = (worker: RunningWorker, cameraId: string) =>
+  (worker.health().about.cameras as { cameraId: string }[]).find((one) => one.cameraId === cameraId);
+
+/** A camera of which the test decides every second: a fragment of the clip's first second, at any time. */
+async function rawCamera(cameraId: string) {
+  await rig.createStream(cameraId);
+  const producer = new RawProducer(rig.cloud.endpoint, cameraId, {});
+  await producer.response;
+  const { codecPrivate, width, height, frames } = squareClip();
+  const track = { number: 1, kind: 'video', codecId: 'V_MPEG4/ISO/AVC', width, height, codecPrivate } as const;
+  return {
+    begin: (more: Partial<{ codecId: string }> = {}) => producer.write(segmentHeader([{ ...track, ...more }])),
+    second: (timecodeMs: number) =>
+      producer.write(
+        openCluster(timecodeMs),
+        ...frames.slice(0, 10).map((frame) => simpleBlock(1, frame.timestampMs, frame.keyframe, frame.data)),
+      ),
+    end: () => producer.request.end(),
+  };
+}
+
+test('a worker that was promised a GPU and has none decodes on the CPU, and says so everywhere, once', async () => {
+  await rig.stream('dock-1');
+  await rig.stream('dock-2');
+  const lines: string[] = [];
+  const log = jsonLog((line) => void lines.push(line), rig.clock, 'INFO', {});
+  const worker = await watching(['dock-1', 'dock-2'], { variables: { WORKER_PROVIDERS: 'cuda,cpu' }, log });
+  await rig.until('frames are published', () => rig.recordCount() > 30);
+  await rig.step(6_000);
+  const decode = {
+    codec: 'h264',
+    frames: 'all',
+    device: 'cpu',
+    fallback: expect.stringMatching(/^h264_cuvid could not/),
+  };
+  for (const cameraId of ['dock-1', 'dock-2']) {
+    expect(await running(cameraId)).toMatchObject({
+      state: 'running',
+      reason: expect.stringMatching(/^media flows; decoded on the CPU: h264_cuvid could not be opened: /),
+      decode,
+    });
+    expect(told(worker, cameraId)).toMatchObject({ decode, sessions: { opened: 1 }, mediaErrors: {} });
+  }
+  expect(await worker.registry.metrics()).toContain(
+    'kvs_infer_camera_decode_info{camera="dock-1",codec="h264",frames="all",device="cpu"} 1',
+  );
+  const warnings = lines
+    .map((line) => JSON.parse(line))
+    .filter(({ message }) => message === 'a camera is decoded on the CPU');
+  expect(warnings.map(({ cameraId }) => cameraId).sort()).toEqual(['dock-1', 'dock-2']);
+});
+
+test('a camera that sends another codec is named with counts, the other is not disturbed, and it runs again by itself', async () => {
+  await rig.stream('dock-1');
+  const bad = await rawCamera('dock-2');
+  const worker = await watching(['dock-1', 'dock-2']);
+  bad.begin({ codecId: 'V_VP9' });
+  for (let second = 0; second < 12; second += 1) {
+    bad.second(rig.clock.nowMs());
+    await rig.step(1_000);
+  }
+  const good = [...worker.supervisor.runs()].find(({ cameraId }) => cameraId === 'dock-1');
+  expect(good?.framesInferred).toBeGreaterThan(80);
+  expect(Object.keys(good?.report?.frames.dropped ?? {}).filter((reason) => reason !== 'sampling')).toEqual([]);
+  expect(told(worker, 'dock-2')).toMatchObject({
+    state: 'failing',
+    reason: expect.stringMatching(/frames gave no picture, none did: CODEC_UNSUPPORTED: .*V_VP9/),
+    mediaErrors: { CODEC_UNSUPPORTED: expect.any(Number) },
+  });
+  expect(told(worker, 'dock-1')).toMatchObject({ state: 'running', mediaErrors: {} });
+  const counted = /media_errors_total\{code="CODEC_UNSUPPORTED"\} (\d+)/.exec(await worker.registry.metrics());
+  expect(Number(counted?.[1])).toBeGreaterThan(8);
+  expect(worker.health().healthy).toBe(true);
+  bad.end();
+  await rig.step(1_000);
+  const mended = await rawCamera('dock-2');
+  mended.begin();
+  for (let second = 0; second < 12; second += 1) {
+    mended.second(rig.clock.nowMs());
+    await rig.step(1_000);
+  }
+  expect(told(worker, 'dock-2')).toMatchObject({ state: 'running', decode: { codec: 'h264', device: 'cpu' } });
+});
+
+test.each([
+  ['1970', 0],
+  ['2200', Date.UTC(2200, 0, 1)],
+])('a camera whose clock says %s is watched like any other, at the times that it tells', async (year, startMs) => {
+  const wrong = await rawCamera('dock-2');
+  const worker = await watching(['dock-2']);
+  wrong.begin();
+  for (let second = 0; second < 8; second += 1) {
+    wrong.second(startMs + second * 1_000);
+    await rig.step(1_000);
+  }
+  await rig.until('frames are published', () => rig.recordCount() > 50);
+  expect(told(worker, 'dock-2')).toMatchObject({ state: 'running', mediaErrors: {} });
+  const records = await rig.records();
+  const frames = records.filter(({ schema }) => schema === 'kvs-infer/frame@1');
+  expect(new Set(frames.map(({ capturedAt }) => String(capturedAt).slice(0, 4)))).toEqual(new Set([year]));
+  const items = await rig.detectionItems('dock-2');
+  expect(items.length).toBeGreaterThan(0);
+  // Kept for as long as others: by the worker's clock, not the camera's.
+  for (const { expiresAt } of items) {
+    expect(Number(expiresAt) * 1_000 - RIG_START_MS).toBeGreaterThan(29 * 86_400_000);
+    expect(Number(expiresAt) * 1_000 - RIG_START_MS).toBeLessThan(31 * 86_400_000);
+  }
+  const pictures = rig.cloud.s3.objects(rig.names.resultBucket, 'snapshots/').map(({ key }) => key);
+  expect(pictures.filter((key) => key.startsWith(`snapshots/dock-2/${year}/`)).length).toBeGreaterThan(0);
+});
