@@ -10,18 +10,19 @@ import { drainOrder, isHandingOver, sameStandbys, standbysOf } from '../core/con
 import type { LedgerEntry } from '../core/control/ledger.ts';
 import type { FleetObservation } from '../core/control/observation.ts';
 import { hasEnded, isDead, isLeaving } from '../core/control/observation.ts';
+import type { WindowPromise } from '../core/control/ready-by.ts';
 import type { CameraState } from '../core/fleet-state.ts';
 import { fleetResourceNames } from '../core/names.ts';
 import { departCamera, writeCameraChange } from './camera-states.ts';
 import { setGroupSize, setServiceSize, stopTask, terminateInstance } from './capacity.ts';
 import { setLaunchChoice } from './launches.ts';
-import { addToLedger } from './ledger.ts';
+import { addToLedger, saveWindow } from './ledger.ts';
 import type { Surroundings } from './observe.ts';
 import { inParallel, parallelWritesMax } from './parallel.ts';
 import { buryWorker, emptyListIfSilent, markDraining, writeLists } from './workers.ts';
 
 /** What was done or failed to be done, one sentence each. */
-export type Applied = { actions: string[]; failures: string[] };
+export type Applied = { actions: string[]; failures: string[]; promises: WindowPromise[] };
 
 export async function applyDecision(
   surroundings: Surroundings,
@@ -36,14 +37,14 @@ export async function applyDecision(
     changes: decision.changes.filter(({ ownership, observed }) => ownership === null || mayChange(observed)),
     departures: decision.departures.filter(({ state }) => mayChange(state)),
   };
-  await Promise.all([
-    grow(surroundings, observation, decision, steps),
+  const [promises] = await Promise.all([
     writeCameras(surroundings, observation, possible, steps),
+    grow(surroundings, observation, decision, steps),
     drain(surroundings, observation, decision, steps),
     giveBack(surroundings, observation, decision, steps),
     tidy(surroundings, possible, steps),
   ]);
-  return { actions: steps.sentences(), failures: steps.failures };
+  return { actions: steps.sentences(), failures: steps.failures, promises };
 }
 
 /**
@@ -194,10 +195,11 @@ async function writeCameras(
   observation: FleetObservation,
   decision: ControlDecision,
   steps: Steps,
-) {
+): Promise<WindowPromise[]> {
   const written = new Map<string, CameraState>();
   const cleanGives = new Set<string>();
   const entries: LedgerEntry[] = [];
+  const promises: WindowPromise[] = [];
   await inParallel(decision.changes, parallelWritesMax, async (change) => {
     try {
       const happened = await writeCameraChange(clients, names.tables.cameraStates, change);
@@ -207,6 +209,7 @@ async function writeCameras(
       if (sentence !== null)
         steps.done(order.cameras, happened ? sentence : `left undone, the world had moved: ${sentence}`);
       if (happened) entries.push(...change.ledger);
+      if (happened) promises.push(...change.promises);
     } catch (error) {
       steps.fail(order.cameras, ownershipWords(change) ?? `wrote the state of ${change.cameraId}`, error);
     }
@@ -239,7 +242,15 @@ async function writeCameras(
       steps.fail(order.tidy, `add to the ledger of camera ${entry.cameraId}`, error);
     }
   });
-  await Promise.all([lists, ledger]);
+  const windows = inParallel(promises, parallelWritesMax, async (promise) => {
+    try {
+      await saveWindow(clients, names.tables.ledger, promise);
+    } catch (error) {
+      steps.fail(order.tidy, `write a window of camera ${promise.cameraId} to the ledger`, error);
+    }
+  });
+  await Promise.all([lists, ledger, windows]);
+  return promises;
 }
 
 function ownershipWords({ cameraId, ownership }: CameraChange): string | null {

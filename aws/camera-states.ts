@@ -180,7 +180,7 @@ export async function writeCameraChange(clients: AwsClients, table: string, chan
     require('epoch');
   }
   // The ledger adds what this write accounts for: it must happen once.
-  if (change.ledger.length > 0) require('accountedThroughMs');
+  if (change.ledger.length > 0 || change.promises.length > 0) require('accountedThroughMs');
   const expression = [
     sets.length > 0 ? `SET ${sets.join(', ')}` : '',
     removes.length > 0 ? `REMOVE ${removes.join(', ')}` : '',

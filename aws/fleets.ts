@@ -5,7 +5,10 @@
  * event that arrives during a run is not lost; a holder that died loses the lock by time.
  */
 import { GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import type { CapacityLadder, FleetItem } from '../core/fleet-state.ts';
+import type { CapacityLadder } from '../core/control/capacity-ladder.ts';
+import type { LeadTimes } from '../core/control/lead-time.ts';
+import type { Meter } from '../core/control/meter.ts';
+import type { FleetItem } from '../core/fleet-state.ts';
 import type { AwsClients } from './clients.ts';
 import { awsCall, isConditionFailed } from './error-codes.ts';
 
@@ -17,10 +20,11 @@ const attemptsMax = 4;
 /** What a run learned; null removes, undefined leaves as it is. */
 export type FleetLearnings = {
   lowerDemandSinceMs?: number | null;
-  leadTimes?: { samplesMs: number[]; instanceIds: string[] };
+  leadTimes?: LeadTimes;
   lastDecisionAtMs?: number;
   capacityLadder?: CapacityLadder;
   problemKinds?: string[] | null;
+  meter?: Meter;
 };
 
 export async function readFleet(clients: AwsClients, table: string, fleet: string): Promise<FleetItem> {
@@ -153,6 +157,9 @@ function learningExpressions(learnings: FleetLearnings): {
   put('leadTimeInstanceIds', learnings.leadTimes?.instanceIds);
   put('lastDecisionAtMs', learnings.lastDecisionAtMs);
   put('capacityLadder', learnings.capacityLadder);
+  put('leadTimesByType', learnings.leadTimes?.byType);
+  put('days', learnings.meter?.days);
+  put('meteredThroughMs', learnings.meter?.meteredThroughMs);
   put('problemKinds', learnings.problemKinds);
   return { sets, removes, values };
 }

@@ -13,6 +13,8 @@ import {
   instanceOf,
   presentInstances,
 } from '../core/control/observation.ts';
+import { instanceHourPrices } from '../core/cost/instance-prices.ts';
+import { priceTable } from '../core/cost/prices.ts';
 import type { FleetItem, FleetPolicy } from '../core/fleet-state.ts';
 import { fleetResourceNames, type ResourceNames } from '../core/names.ts';
 import { readCameraStates } from './camera-states.ts';
@@ -72,7 +74,7 @@ export async function observeFleet(
       lacks
         ? orMissing('its failed launches', readLaunchFailures(clients, autoScalingGroup, nowMs - shortageMemoryMs))
         : null,
-      (lacks || hasClimbed) && group.instances.length > 0
+      (lacks || hasClimbed || mixesMarkets(group)) && group.instances.length > 0
         ? orMissing('the markets of instances', withMarkets(clients, group))
         : null,
     ]);
@@ -92,7 +94,11 @@ export async function observeFleet(
     const containerInstanceArn = placeOfTask?.get(worker.taskArn ?? '');
     return containerInstanceArn === undefined ? worker : { ...worker, containerInstanceArn };
   });
+  const types = [...policy.instanceTypes, ...policy.fallbackInstanceTypes];
+  for (const { instanceType } of grouped?.group.instances ?? [])
+    if (instanceType !== undefined) types.push(instanceType);
   return {
+    usdPerHour: instanceHourPrices(priceTable, clients.region, types, policy.instanceUsdPerHour),
     fleet: item,
     cameras,
     workers,
@@ -103,6 +109,11 @@ export async function observeFleet(
     streams: { statusByName, activeAtMs: activeAtMs ?? new Map(), periodMs: activityPeriodMs },
     missing,
   };
+}
+
+/** Only then is the price of an instance more than its type. */
+function mixesMarkets({ launch }: GroupObservation): boolean {
+  return launch !== undefined && launch.onDemandPercent < 100;
 }
 
 /** Asks EC2 when instances were launched, only when one has just made its first inference. */
@@ -116,5 +127,8 @@ export async function learnLeadTimes(clients: AwsClients, observation: FleetObse
     clients,
     candidates.map((candidate) => candidate.instanceId),
   );
-  return withLeadTimeSamples(observation.fleet, candidates, launched);
+  const types = (observation.group?.instances ?? []).flatMap(({ instanceId, instanceType }): [string, string][] =>
+    instanceType === undefined ? [] : [[instanceId, instanceType]],
+  );
+  return withLeadTimeSamples(observation.fleet, candidates, launched, new Map(types));
 }

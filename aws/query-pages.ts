@@ -1,5 +1,5 @@
 /**
- * Reads all items under one partition key, page after page. Invariant: the answer is strongly consistent and complete,
+ * Reads all items under one partition key, or a range of its sort key, page after page. Invariant: the answer is strongly consistent and complete,
  * or an error; a fleet that was half read must never look like a smaller fleet.
  */
 import { QueryCommand } from '@aws-sdk/lib-dynamodb';
@@ -14,6 +14,7 @@ export async function queryAll(
   table: string,
   key: { name: string; value: string },
   what: string,
+  range?: { name: string; from: string; to: string },
 ): Promise<Record<string, unknown>[]> {
   const items: Record<string, unknown>[] = [];
   let from: Record<string, unknown> | undefined;
@@ -22,9 +23,12 @@ export async function queryAll(
       clients.documents.send(
         new QueryCommand({
           TableName: table,
-          KeyConditionExpression: '#key = :value',
-          ExpressionAttributeNames: { '#key': key.name },
-          ExpressionAttributeValues: { ':value': key.value },
+          KeyConditionExpression: `#key = :value${range === undefined ? '' : ' AND #range BETWEEN :from AND :to'}`,
+          ExpressionAttributeNames: { '#key': key.name, ...(range === undefined ? {} : { '#range': range.name }) },
+          ExpressionAttributeValues: {
+            ':value': key.value,
+            ...(range === undefined ? {} : { ':from': range.from, ':to': range.to }),
+          },
           ConsistentRead: true,
           ...(from === undefined ? {} : { ExclusiveStartKey: from }),
         }),

@@ -6,11 +6,13 @@ import type { Command } from 'commander';
 import type { Camera, Issue } from '../core/camera.ts';
 import { parseCameraRow } from '../core/parse-camera-row.ts';
 import { readCameraFile } from './camera-file.ts';
+import { cameraShowCommand } from './camera-show.ts';
 
 type Verdict = { cameraId: string; valid: boolean; issues: Issue[]; camera: Camera | null };
 
 export function cameraCommand(program: Command): void {
-  const camera = program.command('camera').description('check camera rows');
+  const camera = program.command('camera').description('check camera rows, show what cameras do');
+  cameraShowCommand(camera);
   camera
     .command('check')
     .description('parse camera rows and print every issue, as the system would')

@@ -126,7 +126,7 @@ export const cameraRowSchema = z.strictObject({
 export type Camera = z.output<typeof cameraRowSchema>;
 export type WeeklySchedule = z.output<typeof weeklySchedule>;
 
-function isTimeZone(value: string): boolean {
+export function isTimeZone(value: string): boolean {
   try {
     new Intl.DateTimeFormat('en', { timeZone: value });
     return !/^[+-]/.test(value);

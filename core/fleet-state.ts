@@ -5,6 +5,8 @@
  * Times are `…AtMs` (Unix epoch, milliseconds) except sort keys that people read, which are ISO 8601.
  */
 import type { Camera, Issue } from './camera.ts';
+import type { CapacityLadder } from './control/capacity-ladder.ts';
+import type { FleetDay } from './control/meter.ts';
 
 /** Workers say that they live every 3 s (design: leases). Both sides count with these two. */
 export const heartbeatIntervalMs = 3_000;
@@ -68,6 +70,8 @@ export type CameraState = {
   leaving?: { toFleet: string | null; sinceMs: number };
   /** Control: up to here the ledger knows what this camera saw. */
   accountedThroughMs?: number;
+  /** Control: a window that opened and in which nobody was ready yet, up to `accountedThroughMs`. */
+  openWindow?: OpenWindow;
   /** Worker: equals `epoch` once the owner has stopped, flushed and written its checkpoint for good. */
   releasedEpoch?: number;
   checkpoint?: Checkpoint;
@@ -77,6 +81,9 @@ export type CameraState = {
   /** What the last owner to write here saw; for the time that no heartbeat tells of. Worker. */
   watch?: WatchReport;
 };
+
+/** `cause`: what kept it unready in the beginning. */
+export type OpenWindow = { startMs: number; cause: string };
 
 /** [fromMs, toMs) in which nothing was inferred, and the one cause of it. */
 export type BlindSpan = { fromMs: number; toMs: number; cause: string };
@@ -111,6 +118,7 @@ export const controlAttributes = [
   'successorSinceMs',
   'silentSinceMs',
   'accountedThroughMs',
+  'openWindow',
 ] as const satisfies readonly (keyof CameraState)[];
 
 export type RunningCameraState = 'starting' | 'running' | 'silent' | 'degraded' | 'failing';
@@ -221,6 +229,8 @@ export type FleetItem = {
   leadTimeSamplesMs?: number[];
   /** Instances that already gave a sample, newest last, at most 50: one sample per instance. Control. */
   leadTimeInstanceIds?: string[];
+  /** The same samples by instance type, at most 50 each. Control. */
+  leadTimesByType?: Record<string, number[]>;
   /** When the newest item of `decisions` was written. Control. */
   lastDecisionAtMs?: number;
   /** What the last run had to complain about. Control. */
@@ -229,15 +239,10 @@ export type FleetItem = {
   lowerDemandSinceMs?: number;
   /** Where the fleet stands on the capacity ladder; absent while it never left the bottom. Control. */
   capacityLadder?: CapacityLadder;
+  /** Today and the seven days before, oldest first, and up to when they are counted. Control. */
+  days?: FleetDay[];
+  meteredThroughMs?: number;
   lock?: { holder: string; expiresAtMs: number; rerunRequested: boolean };
-};
-
-/** @see core/control/capacity-ladder.ts */
-export type CapacityLadder = {
-  rung: number;
-  sinceMs: number;
-  /** Rungs that failed within the last 15 minutes. */
-  failed: { rung: number; atMs: number; words: string }[];
 };
 
 export type FleetPolicy = {
@@ -261,6 +266,10 @@ export type FleetPolicy = {
   /** Instances that are always on demand, and the share of Spot among the others. */
   onDemandBase: number;
   spotPercent: number;
+  /** IANA zone in which the days of the fleet's accounts begin. */
+  dayTimeZone: string;
+  /** By type, or `type/spot`, `type/on-demand`: wins over the table of core/cost. */
+  instanceUsdPerHour: Record<string, number>;
 };
 
 /** Table `decisions`, key `fleet` / `at`. */

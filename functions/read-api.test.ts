@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { saveVerdict } from '../aws/camera-states.ts';
 import { awsClients } from '../aws/clients.ts';
 import { saveDecision } from '../aws/decisions.ts';
+import { addToLedger, saveWindow } from '../aws/ledger.ts';
 import { camera, noonMs } from '../core/control/fleet-factories.ts';
 import { SteppedClock } from '../local/clock.ts';
 import { type LocalCloud, startLocalCloud } from '../local/cloud.ts';
@@ -43,6 +44,16 @@ beforeAll(async () => {
     exceptions: [],
     expiresAt: 0,
   });
+  const ofHour = (hour: string) => ({
+    ...{ cameraId: 'dock-1', hour, scheduledSeconds: 60, inferredSeconds: 50, blindSeconds: { starting: 10 } },
+  });
+  // The second is older than a week.
+  for (const hour of ['2026-11-24T10Z', '2026-11-17T10Z'])
+    await addToLedger(clients, names.tables.ledger, ofHour(hour));
+  await saveWindow(clients, names.tables.ledger, {
+    ...{ cameraId: 'dock-1', windowStartMs: noonMs - 3_600_000, latenessMs: 10_000 },
+    ...{ outcome: 'missed', cause: 'starting' },
+  });
   handler = buildReadApiHandler({ clock, clients, environment });
 });
 afterAll(() => cloud?.close());
@@ -61,6 +72,20 @@ describe('the HTTP API', () => {
     expect(body.cameras).toMatchObject([{ cameraId: 'dock-1', streamName: 'dock-1', worker: null, issues: [] }]);
     const decisions = await get('GET /fleets/{fleet}/decisions', ofDefault);
     expect(decisions.body.decisions).toMatchObject([{ reason: 'one camera is wanted', desired: { instances: 1 } }]);
+  });
+
+  it('tells one camera and its last week', async () => {
+    const ofCamera = { pathParameters: { fleet: 'default', cameraId: 'dock-1' } };
+    const { body } = await get('GET /fleets/{fleet}/cameras/{cameraId}', ofCamera);
+    expect(body).toMatchObject({
+      camera: { cameraId: 'dock-1' },
+      lastWeek: {
+        days: [{ day: '2026-11-24', scheduledSeconds: 60, inferredSeconds: 50, blindSeconds: { starting: 10 } }],
+        readyBy: { windows: 1, hit: 0, missed: [{ latenessMs: 10_000, cause: 'starting' }] },
+      },
+    });
+    const unknown = { pathParameters: { fleet: 'default', cameraId: 'dock-2' } };
+    expect((await get('GET /fleets/{fleet}/cameras/{cameraId}', unknown)).statusCode).toBe(404);
   });
 
   it('refuses what it does not know', async () => {

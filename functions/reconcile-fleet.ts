@@ -10,6 +10,7 @@ import { saveDecision } from '../aws/decisions.ts';
 import { type FleetLearnings, lockFleet, unlockFleet } from '../aws/fleets.ts';
 import { learnLeadTimes, observeFleet } from '../aws/observe.ts';
 import { decide } from '../core/control/decide.ts';
+import { withPromises } from '../core/control/meter.ts';
 import { fleetPolicy } from '../core/control/policy.ts';
 import { decisionRecord, problemKinds } from '../core/control/record.ts';
 import { watchGaps } from '../core/control/watch-gaps.ts';
@@ -109,7 +110,9 @@ async function runOnce(
   );
   const record = decisionRecord(item.fleet, decision, cameras, applied.actions, trigger, item);
   const kinds = problemKinds(decision);
+  const meter = withPromises(decision.meter, applied.promises, decision.policy.dayTimeZone);
   const learnings: FleetLearnings = {
+    meter,
     problemKinds: kinds.length === 0 ? null : kinds,
     lowerDemandSinceMs: decision.plan.lowerDemandSinceMs,
     ...(decision.ladder.ladder === undefined ? {} : { capacityLadder: decision.ladder.ladder }),

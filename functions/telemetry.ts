@@ -70,6 +70,7 @@ export function reportMetrics(
   metrics.addMetric('DesiredInstances', count, desired.instances);
   metrics.addMetric('DesiredTasks', count, desired.tasks);
   metrics.addMetric('WorkersServing', count, inputs.workersServing ?? 0);
+  metrics.addMetric('WorkersIdle', count, inputs.workersIdle ?? 0);
   metrics.addMetric('WorkersNeeded', count, inputs.workersNeeded ?? 0);
   metrics.addMetric('CamerasWanted', count, inputs.camerasWantedNow ?? 0);
   metrics.addMetric('ActionsFailed', count, failures);

@@ -28,7 +28,7 @@ const tableDesigns: Record<keyof ResourceNames['tables'], TableDesign> = {
   fleets: { key: ['fleet'] },
   decisions: { key: ['fleet', 'at'], timeToLive: 'expiresAt' },
   detections: { key: ['cameraId', 'at#trackId'], timeToLive: 'expiresAt' },
-  ledger: { key: ['cameraId', 'hour'] },
+  ledger: { key: ['cameraId', 'hour'], timeToLive: 'expiresAt' },
 };
 
 export async function createStageResources(

@@ -7,7 +7,12 @@ import { lambdaFunction } from './lambda-function.ts';
 import type { Settings } from './settings.ts';
 
 /** functions/read-api.ts answers the same; test/deploy compares the two. */
-const routes = ['GET /fleets', 'GET /fleets/{fleet}/cameras', 'GET /fleets/{fleet}/decisions'];
+const routes = [
+  'GET /fleets',
+  'GET /fleets/{fleet}/cameras',
+  'GET /fleets/{fleet}/cameras/{cameraId}',
+  'GET /fleets/{fleet}/decisions',
+];
 /** A team looking at a dashboard; a script in a loop must not read the tables empty. */
 const throttle = { throttlingRateLimit: 20, throttlingBurstLimit: 40 };
 const passwordLengthMin = 14;
@@ -52,8 +57,9 @@ export function api(settings: Settings, names: ResourceNames, accountId: string)
       {
         sid: 'ReadStates',
         actions: ['dynamodb:Query'],
-        resources: [table(names.tables.cameraStates), table(names.tables.decisions)],
+        resources: [table(names.tables.cameraStates), table(names.tables.decisions), table(names.tables.ledger)],
       },
+      { sid: 'ReadOneState', actions: ['dynamodb:GetItem'], resources: [table(names.tables.cameraStates)] },
     ],
   });
   const gateway = new sst.aws.ApiGatewayV2('Api', {

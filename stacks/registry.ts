@@ -16,7 +16,7 @@ const designs = {
   fleets: { key: ['fleet'] },
   decisions: { key: ['fleet', 'at'], timeToLive: 'expiresAt' },
   detections: { key: ['cameraId', 'at#trackId'], timeToLive: 'expiresAt' },
-  ledger: { key: ['cameraId', 'hour'] },
+  ledger: { key: ['cameraId', 'hour'], timeToLive: 'expiresAt' },
 } as const satisfies Record<keyof ResourceNames['tables'], Design>;
 
 export function registry(settings: Settings, names: ResourceNames) {

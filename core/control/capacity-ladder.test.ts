@@ -1,8 +1,7 @@
 /** The ladder by its rungs: what makes it climb, what it remembers, and that Spot instances which are there keep their place. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { CapacityLadder } from '../fleet-state.ts';
-import { climbLadder, shortageMemoryMs } from './capacity-ladder.ts';
+import { type CapacityLadder, climbLadder, shortageMemoryMs } from './capacity-ladder.ts';
 import { noonMs, policy } from './fleet-factories.ts';
 import type { GroupInstance, GroupObservation, LaunchFailure } from './observation.ts';
 

@@ -6,7 +6,7 @@
  * Invariants: Spot instances that are there keep their share of the mix, so that changing it ends none; nothing climbs
  * while nothing is missing; the same input gives the same rung.
  */
-import type { CapacityLadder, FleetPolicy } from '../fleet-state.ts';
+import type { FleetPolicy } from '../fleet-state.ts';
 import type { GroupObservation, LaunchFailure } from './observation.ts';
 import { presentInstances } from './observation.ts';
 
@@ -20,6 +20,14 @@ const inFlightMs = 5_000;
 
 /** How the group is to launch; absolute, so that setting it twice changes nothing. */
 export type LaunchChoice = { onDemandBase: number; onDemandPercent: number; instanceTypes: readonly string[] };
+
+/** Where a fleet stands, in its item. */
+export type CapacityLadder = {
+  rung: number;
+  sinceMs: number;
+  /** Rungs that failed within the last 15 minutes. */
+  failed: { rung: number; atMs: number; words: string }[];
+};
 
 export type LadderStep = {
   /** What to set on the group now; null: leave it. */

@@ -7,12 +7,14 @@ import type { CameraState, FleetPolicy, WorkerItem } from '../fleet-state.ts';
 import { assignCameras, leaseOf, type OwnershipChange } from './assign.ts';
 import { climbLadder, type LadderStep } from './capacity-ladder.ts';
 import { type CameraDemand, cameraDemands, ownersWord, reportOf } from './demand.ts';
-import { leadTimeMs } from './lead-time.ts';
+import { fleetLeadTimeMs } from './lead-time.ts';
 import { accountCamera, type LedgerEntry } from './ledger.ts';
+import { type Meter, meterRun } from './meter.ts';
 import { type FleetObservation, hasEnded, inOrderOfIds, isDead, servingWorkers } from './observation.ts';
 import { phaseChanged, phaseOf } from './phase.ts';
 import { type Plan, planFleet } from './plan.ts';
 import { activeOrders, fleetPolicy } from './policy.ts';
+import type { WindowPromise } from './ready-by.ts';
 import { olderWorkers } from './rollout.ts';
 
 /** What is to be written to one camera's state, in one conditional update. */
@@ -24,6 +26,8 @@ export type CameraChange = {
   next: CameraState;
   ownership: OwnershipChange | null;
   ledger: LedgerEntry[];
+  /** Windows whose promise is known by now. */
+  promises: WindowPromise[];
 };
 
 /** `kind` tells whether it is the one of the last run; the words may carry numbers that change. */
@@ -42,6 +46,8 @@ export type ControlDecision = {
   /** Dead workers that own nothing any more. */
   buried: WorkerItem[];
   ladder: LadderStep;
+  /** What the fleet used up to now. */
+  meter: Meter;
   /** What somebody should look at, one sentence each. */
   problems: Problem[];
 };
@@ -53,22 +59,36 @@ export function decide(given: FleetObservation, deployment: FleetPolicy, nowMs: 
   const observation = inOrderOfIds(given);
   const { policy, problem } = fleetPolicy(deployment, observation.fleet);
   const orders = activeOrders(observation.fleet, nowMs);
-  const leadMs = leadTimeMs(observation.fleet.leadTimeSamplesMs ?? [], policy);
+  const leadMs = fleetLeadTimeMs(observation.fleet, policy, observation.group?.launch?.instanceTypes ?? []);
   const { cameras, workers, streams } = observation;
   const demands = cameraDemands({ nowMs, policy, leadTimeMs: leadMs, cameras, workers, streams, pause: orders.pause });
   const sized = planFleet({ nowMs, policy, orders, leadTimeMs: leadMs, observation, demands });
+  const live = servingWorkers(observation, nowMs, policy.workerDeadAfterMs);
+  const idle = idleWorkers(live, cameras, demands);
+  const meter = meterRun({ item: observation.fleet, observation, idle, timeZone: policy.dayTimeZone, nowMs });
   const ladder = climbLadder({
     ...{ nowMs, policy, ladder: observation.fleet.capacityLadder, group: observation.group },
     ...{ failures: observation.launchFailures ?? null, desired: sized.desired.instances },
   });
-  const plan = ladder.words === null ? sized : { ...sized, reason: `${sized.reason}; ${ladder.words}` };
+  const plan = {
+    ...sized,
+    reason: ladder.words === null ? sized.reason : `${sized.reason}; ${ladder.words}`,
+    inputs: { ...sized.inputs, workersIdle: idle.length },
+  };
   const drained = new Set(plan.drains.map((drain) => drain.workerId));
-  const serving = servingWorkers(observation, nowMs, policy.workerDeadAfterMs).filter(
-    (worker) => !drained.has(worker.workerId),
-  );
+  const serving = live.filter((worker) => !drained.has(worker.workerId));
   const older = new Set(olderWorkers(serving, observation.service).map(({ workerId }) => workerId));
   const ownership = assignCameras({ nowMs, policy, cameras, workers, serving, demands, shed: plan.shed, older });
-  const { changes, departures } = cameraChanges(observation, policy, plan, demands, ownership, nowMs);
+  const isPaused = orders.pause !== null;
+  const { changes, departures } = cameraChanges(observation, {
+    policy,
+    plan,
+    demands,
+    ownership,
+    nowMs,
+    leadMs,
+    isPaused,
+  });
   const owners = new Set(changes.map((change) => change.next.ownerWorkerId));
   const changed = new Set(changes.map((change) => change.cameraId));
   for (const state of cameras) if (!changed.has(state.cameraId)) owners.add(state.ownerWorkerId);
@@ -81,7 +101,19 @@ export function decide(given: FleetObservation, deployment: FleetPolicy, nowMs: 
   );
   const problems: Problem[] = [];
   if (ladder.isExhausted && ladder.words !== null) problems.push({ kind: 'capacity', words: ladder.words });
-  return { nowMs, plan, policy, policyProblem: problem, demands, changes, departures, buried, ladder, problems };
+  return { nowMs, plan, policy, policyProblem: problem, demands, changes, departures, buried, ladder, meter, problems };
+}
+
+/** Ready, and none of its cameras is wanted at this instant. */
+function idleWorkers(
+  serving: readonly WorkerItem[],
+  cameras: readonly CameraState[],
+  demands: readonly CameraDemand[],
+): WorkerItem[] {
+  const busy = new Set(
+    cameras.map(({ ownerWorkerId }, index) => (demands[index]?.wantedNow ? ownerWorkerId : undefined)),
+  );
+  return serving.filter(({ lifecycle, workerId }) => lifecycle === 'ready' && !busy.has(workerId));
 }
 
 /** A drained worker's item says which instance has to go; it stays until that is ordered. */
@@ -91,12 +123,17 @@ function isAwaited(worker: WorkerItem, plan: Plan): boolean {
 
 function cameraChanges(
   { cameras, workers }: FleetObservation,
-  policy: FleetPolicy,
-  plan: Plan,
-  demands: readonly CameraDemand[],
-  ownership: readonly OwnershipChange[],
-  nowMs: number,
+  decided: {
+    policy: FleetPolicy;
+    plan: Plan;
+    demands: readonly CameraDemand[];
+    ownership: readonly OwnershipChange[];
+    nowMs: number;
+    leadMs: number;
+    isPaused: boolean;
+  },
 ): Pick<ControlDecision, 'changes' | 'departures'> {
+  const { policy, plan, demands, ownership, nowMs, leadMs, isPaused } = decided;
   const workerById = new Map(workers.map((worker) => [worker.workerId, worker]));
   const ownershipOf = new Map(ownership.map((change) => [change.cameraId, change]));
   const waitingFor = waitingWords(plan);
@@ -124,8 +161,14 @@ function cameraChanges(
     if (demand.silentSinceMs === null) delete next.silentSinceMs;
     else next.silentSinceMs = demand.silentSinceMs;
     const word = ownersWord(state, workerById, nowMs, policy.workerDeadAfterMs);
-    const accounting = accountCamera(state, next.phase, demand.scheduledPast, word, nowMs);
-    if (accounting !== null) next.accountedThroughMs = accounting.throughMs;
+    // What was typed within the lead time, or is paused, was not promised.
+    const promisableFromMs = isPaused ? Number.POSITIVE_INFINITY : state.rowChangedAtMs + leadMs;
+    const accounting = accountCamera(state, next.phase, demand.scheduledPast, word, nowMs, promisableFromMs);
+    if (accounting !== null) {
+      next.accountedThroughMs = accounting.throughMs;
+      if (accounting.open === undefined) delete next.openWindow;
+      else next.openWindow = accounting.open;
+    }
     const written =
       change !== null ||
       accounting !== null ||
@@ -139,6 +182,7 @@ function cameraChanges(
       next,
       ownership: change,
       ledger: accounting?.entries ?? [],
+      promises: accounting?.promises ?? [],
     });
   });
   return { changes, departures };

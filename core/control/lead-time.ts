@@ -12,7 +12,7 @@ const sampleMaxMs = 3_600_000;
 /** What the samples can come to. */
 export const leadTimeMaxMs = 2 * sampleMaxMs;
 
-export type LeadTimes = { samplesMs: number[]; instanceIds: string[] };
+export type LeadTimes = { samplesMs: number[]; instanceIds: string[]; byType: Record<string, number[]> };
 export type InstanceToSample = { instanceId: string; servedAtMs: number };
 
 /**
@@ -82,17 +82,34 @@ export function withLeadTimeSamples(
   item: FleetItem | null,
   candidates: readonly InstanceToSample[],
   launchedAtMs: ReadonlyMap<string, number>,
+  typeOf: ReadonlyMap<string, string> = new Map(),
 ): LeadTimes | null {
   const samplesMs = [...(item?.leadTimeSamplesMs ?? [])];
   const instanceIds = [...(item?.leadTimeInstanceIds ?? [])];
+  const byType = { ...item?.leadTimesByType };
   let added = false;
   for (const { instanceId, servedAtMs } of candidates) {
     const launched = launchedAtMs.get(instanceId);
     if (launched === undefined) continue;
     const sampleMs = servedAtMs - launched;
     instanceIds.push(instanceId);
-    if (sampleMs > 0 && sampleMs <= sampleMaxMs) samplesMs.push(sampleMs);
     added = true;
+    if (sampleMs <= 0 || sampleMs > sampleMaxMs) continue;
+    samplesMs.push(sampleMs);
+    const type = typeOf.get(instanceId);
+    if (type !== undefined) byType[type] = [...(byType[type] ?? []), sampleMs].slice(-samplesMax);
   }
-  return added ? { samplesMs: samplesMs.slice(-samplesMax), instanceIds: instanceIds.slice(-samplesMax) } : null;
+  if (!added) return null;
+  return { samplesMs: samplesMs.slice(-samplesMax), instanceIds: instanceIds.slice(-samplesMax), byType };
+}
+
+/**
+ * The lead time of a fleet: of the slowest of the types that it may launch now, and of all its boots together while one of
+ * these types has too few of its own.
+ */
+export function fleetLeadTimeMs(item: FleetItem, policy: FleetPolicy, types: readonly string[]): number {
+  const own = types.map((type) => item.leadTimesByType?.[type] ?? []);
+  const known = own.filter((samples) => samples.length >= samplesMin).map((samples) => leadTimeMs(samples, policy));
+  if (known.length < types.length || types.length === 0) known.push(leadTimeMs(item.leadTimeSamplesMs ?? [], policy));
+  return Math.max(...known);
 }

@@ -205,7 +205,7 @@ describe('the lead time', () => {
     const candidates = instancesToSample(null, [{ worker: first, instanceId: 'i-1' }]);
     expect(candidates).toEqual([{ instanceId: 'i-1', servedAtMs: noonMs - 96_000 }]);
     const learned = withLeadTimeSamples(null, candidates, new Map([['i-1', noonMs - 296_000]]));
-    expect(learned).toEqual({ samplesMs: [200_000], instanceIds: ['i-1'] });
+    expect(learned).toEqual({ samplesMs: [200_000], instanceIds: ['i-1'], byType: {} });
     const item = { fleet: 'default', schemaVersion: 1 as const, leadTimeInstanceIds: ['i-1'] };
     expect(instancesToSample(item, [{ worker: first, instanceId: 'i-1' }])).toEqual([]);
   });

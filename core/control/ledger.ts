@@ -9,6 +9,7 @@
 import type { Interval } from '../calendar.ts';
 import type { CameraPhase, CameraState, RunningCamera, WatchReport } from '../fleet-state.ts';
 import { accountablePastMs } from './demand.ts';
+import { type AccountedStretch, type JudgedWindows, judgeWindows } from './ready-by.ts';
 
 /** Between phase changes one write per camera and five minutes: 12 an hour, which a thousand cameras can afford. */
 export const accountEveryMs = 300_000;
@@ -29,21 +30,22 @@ export type LedgerEntry = {
   blindSeconds: Record<string, number>;
 };
 
-export type Accounting = { entries: LedgerEntry[]; throughMs: number };
+export type Accounting = { entries: LedgerEntry[]; throughMs: number } & JudgedWindows;
 
 /** What the present owner last said; `isAlive` false: control calls it dead, and these are its last words. */
 export type OwnersWord = { report: RunningCamera; isAlive: boolean };
 
-/** One stretch of time with one account: `cause` null is watched. */
-type Stretch = Interval & { cause: string | null };
-
-/** @returns what to add, or null when it is not yet time. `nextPhase` is the phase from now on. */
+/**
+ * @param nextPhase the phase from now on. @param promisableFromMs windows that opened earlier were not known in time.
+ * @returns what to add, or null when it is not yet time.
+ */
 export function accountCamera(
   state: CameraState,
   nextPhase: CameraPhase,
   scheduledPast: readonly Interval[],
   word: OwnersWord | null,
   nowMs: number,
+  promisableFromMs = Number.NEGATIVE_INFINITY,
 ): Accounting | null {
   const knownFromMs = state.accountedThroughMs ?? Math.min(state.rowChangedAtMs, nowMs);
   const fromMs = Math.max(knownFromMs, nowMs - accountablePastMs);
@@ -53,7 +55,7 @@ export function accountCamera(
   const scheduled = scheduledPast
     .map(({ startMs, endMs: untilMs }) => ({ startMs: Math.max(startMs, fromMs), endMs: Math.min(untilMs, endMs) }))
     .filter(({ startMs, endMs: untilMs }) => startMs < untilMs);
-  if (scheduled.length === 0) return changed ? { entries: [], throughMs: Math.max(knownFromMs, endMs) } : null;
+  if (scheduled.length === 0 && !changed) return null;
   const stretches = stretchesOf(state, nextPhase, word, fromMs, endMs, nowMs);
   const entries = new Map<string, LedgerEntry>();
   for (const part of scheduled.flatMap(splitAtHours)) {
@@ -68,7 +70,12 @@ export function accountCamera(
       else entry.blindSeconds[stretch.cause] = (entry.blindSeconds[stretch.cause] ?? 0) + seconds;
     }
   }
-  return { entries: [...entries.values()], throughMs: Math.max(knownFromMs, endMs) };
+  const slice = { startMs: fromMs, endMs };
+  return {
+    entries: [...entries.values()],
+    throughMs: Math.max(knownFromMs, endMs),
+    ...judgeWindows(state, scheduledPast, stretches, slice, promisableFromMs),
+  };
 }
 
 /** What a living owner has not said yet is left for the next slice, unless it stays silent. */
@@ -86,13 +93,13 @@ function stretchesOf(
   fromMs: number,
   endMs: number,
   nowMs: number,
-): Stretch[] {
+): AccountedStretch[] {
   const own = word?.report.watch;
   const former = state.watch !== undefined && state.watch.throughMs > fromMs - handoverMaxMs ? state.watch : undefined;
   const said = [former, own].filter((watch) => watch !== undefined).sort((a, b) => a.sinceMs - b.sinceMs);
   const isSaid = own !== undefined || (former !== undefined && word === null);
   const claims = isSaid ? said : [...said, watchByPhase(state, nextPhase, word?.report ?? null, fromMs, nowMs)];
-  const stretches: Stretch[] = [];
+  const stretches: AccountedStretch[] = [];
   let atMs = fromMs;
   let previousThroughMs: number | null = null;
   const add = (untilMs: number, cause: string | null) => {

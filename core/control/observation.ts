@@ -59,6 +59,8 @@ export type FleetObservation = {
   containerInstances: ContainerInstanceObservation[] | null;
   /** Launches that failed in the last minutes; read only while the group has fewer instances than it wants. */
   launchFailures?: LaunchFailure[];
+  /** US dollars an hour by `type/market`, for the types whose price is known. */
+  usdPerHour?: ReadonlyMap<string, number>;
   streams: StreamsObservation;
   /** What could not be read, in words. */
   missing: string[];

@@ -4,6 +4,7 @@
  * Invariant: a policy that leaves here satisfies every cross-check; what a person typed wrongly is reported and ignored.
  */
 import * as z from 'zod';
+import { isTimeZone } from '../camera.ts';
 import { KvsInferError } from '../errors.ts';
 import { type FleetItem, type FleetPolicy, heartbeatIntervalMs, workerFencesAfterMs } from '../fleet-state.ts';
 
@@ -32,6 +33,8 @@ export const defaultPolicy: FleetPolicy = {
   fallbackInstanceTypes: [],
   onDemandBase: 0,
   spotPercent: 0,
+  dayTimeZone: 'UTC',
+  instanceUsdPerHour: {},
 };
 
 const dayMs = 86_400_000;
@@ -39,6 +42,7 @@ const dayMs = 86_400_000;
 const instanceTypes = z
   .array(z.string().regex(/^[a-z0-9-]+\.[a-z0-9]+$/, 'expected a type such as g4dn.xlarge'))
   .max(20);
+const pricedInstance = /^[a-z0-9-]+\.[a-z0-9]+(\/(spot|on-demand))?$/;
 const partialPolicySchema = z.strictObject({
   minWorkers: z.int().min(0).max(workersPerFleetMax).optional(),
   maxWorkers: z.int().min(0).max(workersPerFleetMax).optional(),
@@ -54,6 +58,13 @@ const partialPolicySchema = z.strictObject({
   fallbackInstanceTypes: instanceTypes.optional(),
   onDemandBase: z.int().min(0).max(workersPerFleetMax).optional(),
   spotPercent: z.int().min(0).max(100).optional(),
+  instanceUsdPerHour: z
+    .record(
+      z.string().regex(pricedInstance, 'expected a type such as g5.xlarge, or g5.xlarge/spot'),
+      z.number().gt(0).max(1_000),
+    )
+    .optional(),
+  dayTimeZone: z.string().refine(isTimeZone, 'expected an IANA zone such as Asia/Singapore').optional(),
 });
 
 /**

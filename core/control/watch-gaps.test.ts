@@ -8,7 +8,7 @@ const idleLookMs = noonMs + 7 * 60_000;
 
 function change(from: CameraChange['observed']['phase'], to: CameraChange['next']['phase']): CameraChange {
   const observed = state('dock-1', { phase: from });
-  return { cameraId: 'dock-1', observed, next: { ...observed, phase: to }, ownership: null, ledger: [] };
+  return { cameraId: 'dock-1', observed, next: { ...observed, phase: to }, ownership: null, ledger: [], promises: [] };
 }
 
 describe('what wakes a person', () => {

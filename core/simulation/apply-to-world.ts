@@ -104,13 +104,17 @@ function writeCameras(
 }
 
 /** @returns false when the state is no longer the one that the change was decided on. */
-function writeCamera(world: FleetWorld, { cameraId, observed, next, ownership, ledger }: CameraChange): boolean {
+function writeCamera(
+  world: FleetWorld,
+  { cameraId, observed, next, ownership, ledger, promises }: CameraChange,
+): boolean {
   const stored = world.states.get(cameraId);
   if (stored === undefined) return false;
   if (ownership !== null && (stored.ownerWorkerId !== observed.ownerWorkerId || stored.epoch !== observed.epoch)) {
     return false;
   }
-  if (ledger.length > 0 && stored.accountedThroughMs !== observed.accountedThroughMs) return false;
+  const isAccounted = ledger.length > 0 || promises.length > 0;
+  if (isAccounted && stored.accountedThroughMs !== observed.accountedThroughMs) return false;
   const result: CameraState = { ...stored };
   const fields: Record<string, unknown> = result;
   for (const attribute of controlAttributes) {

@@ -31,7 +31,7 @@ export function loopPermissions(
     },
     { sid: 'Fleets', actions: ['dynamodb:GetItem', 'dynamodb:UpdateItem'], resources: [table(names.tables.fleets)] },
     { sid: 'Decisions', actions: ['dynamodb:PutItem'], resources: [table(names.tables.decisions)] },
-    { sid: 'Ledger', actions: ['dynamodb:UpdateItem'], resources: [table(names.tables.ledger)] },
+    { sid: 'Ledger', actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem'], resources: [table(names.tables.ledger)] },
     {
       sid: 'SizeTheService',
       actions: ['ecs:DescribeServices', 'ecs:UpdateService'],
@@ -89,11 +89,15 @@ export function loopPermissions(
  * support): by a launch template of this account alone, and with the instances' own role alone.
  */
 function furtherTypes(stage: string, region: string, accountId: string): PolicyStatement[] {
+  const launched = ['instance', 'launch-template', 'network-interface', 'security-group', 'subnet', 'volume'];
   return [
     {
       sid: 'LaunchFurtherTypes',
       actions: ['ec2:RunInstances'],
-      resources: ['*'],
+      resources: [
+        ...launched.map((kind) => `arn:aws:ec2:${region}:${accountId}:${kind}/*`),
+        `arn:aws:ec2:${region}::image/*`,
+      ],
       conditions: [
         {
           test: 'ArnLike',

@@ -14,7 +14,7 @@ describe.skipIf(!isSynthesised)('tables', () => {
       ['kvs-infer-test-decisions', 'fleet', 'at', 'expiresAt'],
       ['kvs-infer-test-detections', 'cameraId', 'at#trackId', 'expiresAt'],
       ['kvs-infer-test-fleets', 'fleet', undefined, undefined],
-      ['kvs-infer-test-ledger', 'cameraId', 'hour', undefined],
+      ['kvs-infer-test-ledger', 'cameraId', 'hour', 'expiresAt'],
       ['kvs-infer-test-workers', 'fleet', 'workerId', 'expiresAt'],
     ]);
   });

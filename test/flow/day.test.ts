@@ -121,7 +121,13 @@ async function expectGoodBooks(system: SteppedSystem) {
   expect(promised.length).toBeGreaterThan(0);
   for (const key of promised) expect(pictures).toEqual(expect.arrayContaining([key, key.replace('.jpg', '.json')]));
 
-  const ledger = await system.ledger('dock-1');
+  const accounts = await system.ledger('dock-1');
+  const promises = accounts.filter(({ hour }) => String(hour).startsWith('window#'));
+  expect(promises).toMatchObject([
+    { start: `${day}T07:00:00.000Z`, outcome: 'hit' },
+    { start: `${day}T17:00:00.000Z`, outcome: 'hit' },
+  ]);
+  const ledger = accounts.filter((item) => !promises.includes(item));
   expect(ledger.map(({ hour }) => hour)).toEqual([`${day}T07Z`, `${day}T17Z`]);
   for (const [index, seconds] of [240, 120].entries()) {
     expect(ledger[index]?.scheduledSeconds).toBeCloseTo(seconds, 3);

@@ -1,0 +1,73 @@
+/** Commands about a deployed stage, as a person runs them, against the tables of a local cloud. */
+import { execFile } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { putCameraRow } from '../../aws/camera-registry.ts';
+import { saveVerdict } from '../../aws/camera-states.ts';
+import { type AwsClients, awsClients } from '../../aws/clients.ts';
+import { addToLedger, saveWindow } from '../../aws/ledger.ts';
+import { systemClock } from '../../core/clock.ts';
+import { camera } from '../../core/control/fleet-factories.ts';
+import { resourceNames } from '../../core/names.ts';
+import { type LocalCloud, startLocalCloud } from '../../local/cloud.ts';
+import { inProcessRunner } from '../../local/compute/in-process-runner.ts';
+import { commandEnvironment, documentOf, type Ended, expectFailure, program } from './kvs-infer.ts';
+
+const region = 'eu-west-1';
+const { tables } = resourceNames('test', '');
+let cloud: LocalCloud;
+let clients: AwsClients;
+beforeAll(async () => {
+  process.env.AWS_ACCESS_KEY_ID = 'local';
+  process.env.AWS_SECRET_ACCESS_KEY = 'local';
+  const compute = { runner: inProcessRunner(async () => {}) };
+  const accountId = '123456789012';
+  const clock = systemClock;
+  cloud = await startLocalCloud({ port: 0, portSearch: false, dataFolder: null, clock, region, accountId, compute });
+  await cloud.createStageResources({ stage: 'test', fleets: [] });
+  clients = awsClients({ region, endpoint: cloud.endpoint });
+});
+afterAll(async () => {
+  clients?.destroy();
+  await cloud?.close();
+});
+
+function onStage(...words: string[]): Promise<Ended> {
+  const keys = { AWS_ACCESS_KEY_ID: 'local', AWS_SECRET_ACCESS_KEY: 'local', AWS_REGION: region };
+  const env = { ...commandEnvironment(), ...keys, AWS_ENDPOINT_URL: cloud.endpoint, KVS_INFER_STAGE: 'test' };
+  return new Promise((resolve) => {
+    execFile(process.execPath, [program, ...words], { env, timeout: 60_000 }, (error, stdout, stderr) =>
+      resolve({ exitCode: error === null ? 0 : Number(error.code ?? -1), stdout, stderr }),
+    );
+  });
+}
+
+describe('camera show', () => {
+  it('tells the phase, the week by day and cause, and the windows that were missed', async () => {
+    const anHourAgoMs = Math.floor(Date.now() / 3_600_000 - 1) * 3_600_000;
+    const hour = `${new Date(anHourAgoMs).toISOString().slice(0, 13)}Z`;
+    await putCameraRow(clients, tables.cameras, { cameraId: 'dock-1', streamName: 'dock-1' });
+    const row = { fleet: 'default', cameraId: 'dock-1', camera: camera('dock-1'), issues: [], sequenceNumber: '1' };
+    await saveVerdict(clients, tables.cameraStates, row, anHourAgoMs);
+    const seconds = { scheduledSeconds: 3_600, inferredSeconds: 3_590.5, blindSeconds: { starting: 9.5 } };
+    await addToLedger(clients, tables.ledger, { cameraId: 'dock-1', hour, ...seconds });
+    await saveWindow(clients, tables.ledger, {
+      ...{ cameraId: 'dock-1', windowStartMs: anHourAgoMs, latenessMs: 9_500, outcome: 'missed', cause: 'starting' },
+    });
+    const document = documentOf(await onStage('camera', 'show', 'dock-1', '--json'));
+    expect(document).toMatchObject({
+      ...{ cameraId: 'dock-1', fleet: 'default', state: { phase: 'off-schedule', worker: null } },
+      coverage: {
+        total: { scheduledSeconds: 3_600, inferredSeconds: 3_591, blindSeconds: { starting: 9 } },
+        readyBy: { windows: 1, hit: 0, missed: [{ latenessMs: 9_500 }] },
+      },
+    });
+    const { stdout } = await onStage('camera', 'show', 'dock-1');
+    expect(stdout).toMatch(/^dock-1, fleet default, stream dock-1\noff-schedule since /);
+    expect(stdout).toMatch(/all +│ 3600 s +│ 3591 s +│ 99\.74 % +│ starting 9 s/);
+    expect(stdout).toContain('ready 9.5 s late (starting)');
+  });
+
+  it('names what it does not find', async () => {
+    expectFailure(await onStage('camera', 'show', 'dock-9'), 1, 'CAMERA_NOT_FOUND', 'dock-9');
+  });
+});
