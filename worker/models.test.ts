@@ -67,3 +67,21 @@ test('a file that is not the one of the catalogue is refused by name', async () 
     'MODEL_CHANGED: yard.onnx: expected the content sha256:aaaa',
   );
 });
+
+test('a model of an unexpected shape is named with its camera, nobody else is disturbed, and a mended file is taken up', async () => {
+  await writeFile(at('yard'), encodeModel(blockModel({ metadata: { task: 'segment' } })));
+  const worker = await rig.worker({ variables: { PUBLISH_FRAMES: 'all' } });
+  await rig.until('the worker is ready', async () => (await rig.workerItem())?.lifecycle === 'ready');
+  for (const streamName of ['one', 'two']) await rig.stream(streamName);
+  await rig.assign('worker-1', [rigAssignment(camera('one', 'default')), rigAssignment(camera('two', 'yard'))]);
+  const running = async () => (await rig.workerItem())?.running ?? {};
+  await rig.until('it is refused', async () => (await running()).two?.state === 'failing');
+  expect((await running()).two?.reason).toMatch(/^MODEL_UNUSABLE: yard\.onnx: expected .* got .*segment/);
+  await rig.until('the other runs', async () => ((await running()).one?.framesInferred ?? 0) > 20);
+  expect(worker.health().healthy).toBe(true);
+  await writeFile(at('yard'), encodeModel(blockModel({ width: 80, height: 48 })));
+  await rig.until('it runs', async () => (await running()).two?.state === 'running', 90_000);
+  // A minute without a detector has its own cause.
+  expect((await running()).two?.watch?.blind.map(({ cause }) => cause)).toContain('no-model');
+  expect((await running()).one?.state).toBe('running');
+});

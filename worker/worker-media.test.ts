@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openCluster, segmentHeader, simpleBlock } from '../local/kinesisvideo/matroska-writer.ts';
 import { RawProducer } from '../local/kinesisvideo/media-rig.test-factory.ts';
 import { jsonLog } from './runtime/log.ts';
+import type { FrameCounts } from './session/frame-ledger.ts';
 import type { RunningWorker } from './worker.ts';
 import {
   RIG_START_MS,
@@ -35,8 +36,10 @@ async function watching(cameraIds: string[], options: Parameters<WorkerRig['work
 }
 
 const running = async (cameraId: string) => (await rig.workerItem())?.running[cameraId];
+type Told = { cameraId: string; state: string; frames: FrameCounts | null; mediaErrors: Record<string, number> };
 const told = (worker: RunningWorker, cameraId: string) =>
-  (worker.health().about.cameras as { cameraId: string }[]).find((one) => one.cameraId === cameraId);
+  (worker.health().about.cameras as Told[]).find((one) => one.cameraId === cameraId);
+const toldState = (worker: RunningWorker, cameraId: string) => told(worker, cameraId)?.state;
 
 /** A camera of which the test decides every second: a fragment of the clip's first second, at any time. */
 async function rawCamera(cameraId: string) {
@@ -117,6 +120,24 @@ test('a camera that sends another codec is named with counts, the other is not d
     await rig.step(1_000);
   }
   expect(told(worker, 'dock-2')).toMatchObject({ state: 'running', decode: { codec: 'h264', device: 'cpu' } });
+});
+
+test('bytes that are damaged on their way are counted by name, beside a camera that is not disturbed', async () => {
+  await rig.stream('dock-1');
+  await rig.stream('dock-2');
+  const worker = await watching(['dock-1', 'dock-2']);
+  await rig.until('both run', () => ['dock-1', 'dock-2'].every((id) => toldState(worker, id) === 'running'));
+  for (let second = 0; second < 12; second += 1) {
+    rig.cloud.kinesisVideo.mediaFaults.corruptMedia('dock-2', 400, 700 * (second % 3));
+    await rig.step(1_000);
+  }
+  const { mediaErrors, frames } = told(worker, 'dock-2') ?? {};
+  expect(Object.keys(mediaErrors ?? {}).join()).toMatch(/MATROSKA_|DECODE_FAILED|KVS_FRAGMENT_TAGS/);
+  expect(told(worker, 'dock-1')).toMatchObject({ state: 'running', mediaErrors: {} });
+  const before = frames?.inferred ?? 0;
+  await rig.step(5_000);
+  expect(told(worker, 'dock-2')?.state).toBe('running');
+  expect(told(worker, 'dock-2')?.frames?.inferred).toBeGreaterThan(before + 30);
 });
 
 test.each([

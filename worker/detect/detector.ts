@@ -162,7 +162,9 @@ export class Detector {
     for (const batchSize of this.batchSizes) {
       const raw = await this.#runRaw(this.#greyFrames(batchSize), batchSize);
       const found = readCandidates(raw, batchSize, this.model, { everyScore: true });
-      const wrong = found.flat().find(({ score }) => score < -SCORE_TOLERANCE || score > 1 + SCORE_TOLERANCE);
+      // No number is neither below nor above.
+      const isScore = (score: number) => score >= -SCORE_TOLERANCE && score <= 1 + SCORE_TOLERANCE;
+      const wrong = found.flat().find(({ score }) => !isScore(score));
       if (wrong !== undefined) {
         throw new KvsInferError(
           'MODEL_UNUSABLE',
