@@ -52,6 +52,15 @@ test.each([
   (await media.open('dock-1', { at: 'now' }, new AbortController().signal)).close();
 });
 
+test('a fragment that KVS refuses to go on from is gone, and says where reading goes on', async () => {
+  injected(400, 'InvalidArgumentException');
+  const start = { at: 'after', fragmentNumber: '12' } as const;
+  await expect(media.open('dock-1', start, new AbortController().signal)).rejects.toMatchObject({
+    ...{ code: 'STREAM_FRAGMENT_GONE', retryable: true },
+    hint: expect.stringContaining('live edge'),
+  });
+});
+
 test('a stream that does not exist is told by GetDataEndpoint already', async () => {
   expect(await refusal('dock-9')).toMatchObject({ code: 'STREAM_NOT_FOUND', retryable: false });
 });

@@ -105,7 +105,7 @@ export class WorkerMetrics {
     });
     this.#mediaErrors = new Counter({
       name: `${prefix}media_errors_total`,
-      help: 'Faults in the media and in decoding by error code',
+      help: 'Faults of reading, of the media and of decoding by error code',
       labelNames: ['code'],
       registers,
     });
@@ -127,7 +127,7 @@ export class WorkerMetrics {
     for (const [event, count] of Object.entries(after)) this.#sessions.inc({ event }, count - (before?.[event] ?? 0));
   }
 
-  /** Faults in the media and in decoding, by code; the codes are ours, so they are few. */
+  /** Faults of reading, of the media and of decoding, by code; the codes are ours, so they are few. */
   mediaErrors(before: Record<string, number>, after: Record<string, number>): void {
     for (const [code, count] of Object.entries(after)) this.#mediaErrors.inc({ code }, count - (before[code] ?? 0));
   }

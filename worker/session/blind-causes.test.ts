@@ -52,6 +52,8 @@ async function refuses(subject: WatchedCamera, fault: { status: number; code: st
   const heal = subject.rig.faults.inject(isGetMedia, { ...fault, message: 'injected' });
   subject.rig.service.mediaFaults.cutSessions('dock-1');
   await saysWhileItLasts(subject, 20, says);
+  const code = /failing: (\w+)/.exec(says.source)?.[1] ?? '';
+  expect(subject.report?.mediaErrors[code]).toBeGreaterThan(2);
   heal();
   await subject.runs();
 }

@@ -8,6 +8,7 @@ import type { KvsInferError } from '../../core/errors.ts';
 import type { Checkpoint } from '../../core/fleet-state.ts';
 import type { DropReason, FrameCounts } from './frame-ledger.ts';
 import type { IntakeBlindCause, IntakeReport, IntakeState } from './messages.ts';
+import { streamEndings } from './session-errors.ts';
 
 /** Design: no media for so long is silence. */
 export const silentAfterMs = 10_000;
@@ -91,6 +92,8 @@ export class IntakeHealth {
     this.#hasEndedQuiet = error === null && !this.#hasSkipped && quietMs >= quietBeforeEndMs;
     this.#openSinceMs = null;
     this.#lastError = error;
+    // What KVS said inside the media has been counted as a fault of it.
+    if (error !== null && !streamEndings.has(error.code)) this.#count(error.code);
     // What a retry cannot mend is a failure at once; the rest is one if it lasts.
     if (error === null) this.#failure = null;
     else if (!error.retryable || error.code === 'STREAM_CONNECTION_LIMIT') this.#failure = error;
@@ -122,10 +125,14 @@ export class IntakeHealth {
   mediaFault(code: string, message: string): void {
     this.#faults += 1;
     this.#isDamaged = true;
+    this.#count(code);
+    this.#lastFault = `${code}: ${message}`;
+  }
+
+  #count(code: string): void {
     const isKnown = this.#mediaErrors[code] !== undefined;
     const key = isKnown || Object.keys(this.#mediaErrors).length < errorCodesMax ? code : 'OTHER';
     this.#mediaErrors[key] = (this.#mediaErrors[key] ?? 0) + 1;
-    this.#lastFault = `${code}: ${message}`;
   }
 
   tick(_nowMs: number, frames: FrameCounts): void {

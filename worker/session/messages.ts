@@ -90,7 +90,7 @@ export type IntakeReport = {
   millisBehindNow: number | null;
   /** GetMedia sessions opened, ended for any reason, and given up for being too far behind the live edge. */
   sessions: { opened: number; ended: number; skippedToNow: number };
-  /** Errors in the media by code. */
+  /** Errors of reading, of the media and of decoding, by code. */
   mediaErrors: Record<string, number>;
 };
 

@@ -69,13 +69,13 @@ test('a host that takes the connection and says nothing is unreachable, and is t
 
 test('sessions end by design every 40 to 45 minutes, on the clock of the service, and cost nothing', async () => {
   const camera = await start({ random: () => 0.5 });
-  const producer = camera.produce({ frameMs: 2_000, fragmentDurationMs: 10_000 });
-  camera.watch({ fps: 0.5 });
-  await camera.step(42.3 * minuteMs, 2_000);
+  const producer = camera.produce({ frameMs: 4_000, fragmentDurationMs: 20_000 });
+  camera.watch({ fps: 0.25 });
+  await camera.step(42.3 * minuteMs, 4_000);
   expect(camera.report?.sessions).toMatchObject({ opened: 1, ended: 0 });
-  await camera.step(0.5 * minuteMs, 2_000);
+  await camera.step(0.5 * minuteMs, 4_000);
   expect(camera.report?.sessions).toEqual({ opened: 2, ended: 1, skippedToNow: 0 });
-  await camera.step(minuteMs, 2_000);
+  await camera.step(minuteMs, 4_000);
   expectEachOnce(camera, producer.stats().framesSent);
   // Control accounts at most a quarter of an hour at a time.
   expect(camera.ledger()).toEqual({ scheduled: 900, inferred: 900, blind: {} });
