@@ -21,6 +21,7 @@ import { motionGate } from './motion-gate.ts';
 import { nmsAndTracker } from './nms-and-tracker.ts';
 import { overload } from './overload.ts';
 import { planAndAssign } from './plan-and-assign.ts';
+import { reconcile } from './reconcile.ts';
 import { circumstances, describeRun, record, report } from './report.ts';
 import { text } from './text.ts';
 import { textOfTracks } from './text-of-tracks.ts';
@@ -42,6 +43,7 @@ const benchmarks: readonly Benchmark[] = [
   cameraRows,
   calendar,
   planAndAssign,
+  reconcile,
   localCloud,
   fuzzMedia,
 ];

@@ -158,19 +158,28 @@ describe('the ledger', () => {
     ]);
   });
 
-  it('writes every five minutes while nothing changes, and nothing for a camera that is off', () => {
-    const running = state('cam', { phase: 'running', accountedThroughMs: noonMs - 4 * minuteMs });
-    const scheduled = [{ startMs: noonMs - 20 * minuteMs, endMs: noonMs }];
-    expect(accountCamera(running, 'running', scheduled, { report: report(), isAlive: true }, noonMs)).toBeNull();
-    expect(
-      accountCamera(
-        running,
-        'running',
-        scheduled,
-        { report: report({ lastInferenceAtMs: noonMs + minuteMs }), isAlive: true },
-        noonMs + minuteMs,
-      ),
-    ).not.toBeNull();
+  it('writes every five minutes while nothing changes, many cameras in turns, and nothing for one that is off', () => {
+    const ids = Array.from({ length: 200 }, (_, index) => `cam-${index}`);
+    const throughMs = new Map(ids.map((id) => [id, noonMs]));
+    const perMinute: number[] = [];
+    for (let nowMs = noonMs + minuteMs; nowMs <= noonMs + 60 * minuteMs; nowMs += minuteMs) {
+      const word = { report: report({ lastInferenceAtMs: nowMs }), isAlive: true };
+      const scheduled = [{ startMs: noonMs, endMs: nowMs }];
+      let written = 0;
+      for (const id of ids) {
+        const running = state(id, { phase: 'running', accountedThroughMs: throughMs.get(id) ?? noonMs });
+        const accounting = accountCamera(running, 'running', scheduled, word, nowMs);
+        if (accounting === null) continue;
+        written += 1;
+        throughMs.set(id, accounting.throughMs);
+      }
+      perMinute.push(written);
+    }
+    const all = perMinute.reduce((sum, one) => sum + one, 0);
+    expect(all).toBeGreaterThan(11 * ids.length);
+    expect(all).toBeLessThanOrEqual(13 * ids.length);
+    expect(Math.max(...perMinute.slice(10))).toBeLessThan(0.35 * ids.length);
+    for (const knownMs of throughMs.values()) expect(noonMs + 60 * minuteMs - knownMs).toBeLessThan(5 * minuteMs);
     expect(accountCamera(state('cam', { accountedThroughMs: 0 }), 'off-schedule', [], null, noonMs)).toBeNull();
   });
 });

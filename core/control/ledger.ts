@@ -1,13 +1,14 @@
 /**
  * The blind-time ledger: of the seconds a camera was scheduled, how many were inferred, and what every other second was
  * lost to. The owner tells in its heartbeats when it watched and what kept it blind (`watch-record.ts`); of other times the
- * camera's phase tells. A slice is accounted when the phase changes and every five minutes, up to where the owner's word
- * goes, or up to now when nobody watches.
+ * camera's phase tells. A slice is accounted when the phase changes and every five minutes (each camera at its own time), up
+ * to where the owner's word goes, or up to now when nobody watches.
  * Invariant: scheduled = inferred + the sum of blind seconds, per camera and hour, whatever heartbeats come, are late, come
  * twice or never.
  */
 import type { Interval } from '../calendar.ts';
 import type { CameraPhase, CameraState, RunningCamera, WatchReport } from '../fleet-state.ts';
+import { hashOf } from '../seeded-random.ts';
 import { accountablePastMs } from './demand.ts';
 import { type AccountedStretch, type JudgedWindows, judgeWindows } from './ready-by.ts';
 
@@ -50,7 +51,7 @@ export function accountCamera(
   const knownFromMs = state.accountedThroughMs ?? Math.min(state.rowChangedAtMs, nowMs);
   const fromMs = Math.max(knownFromMs, nowMs - accountablePastMs);
   const changed = nextPhase !== state.phase;
-  if (!changed && nowMs - knownFromMs < accountEveryMs) return null;
+  if (!changed && !isDue(state.cameraId, knownFromMs, nowMs)) return null;
   const endMs = endOfSlice(nextPhase, word, fromMs, nowMs);
   const scheduled = scheduledPast
     .map(({ startMs, endMs: untilMs }) => ({ startMs: Math.max(startMs, fromMs), endMs: Math.min(untilMs, endMs) }))
@@ -76,6 +77,17 @@ export function accountCamera(
     throughMs: Math.max(knownFromMs, endMs),
     ...judgeWindows(state, scheduledPast, stretches, slice, promisableFromMs),
   };
+}
+
+/**
+ * Windows open for hundreds of cameras at once. Were all of them accounted together from then on, one run in five would
+ * make as many writes as there are cameras; by their names they take turns.
+ */
+function isDue(cameraId: string, knownFromMs: number, nowMs: number): boolean {
+  const offsetMs = hashOf(cameraId) % accountEveryMs;
+  const turn = (atMs: number) => Math.floor((atMs + offsetMs) / accountEveryMs);
+  // Known up to just before its turn, by the heartbeat that came before it, a camera has had it.
+  return turn(nowMs) > turn(knownFromMs) && nowMs - knownFromMs >= accountEveryMs / 2;
 }
 
 /** What a living owner has not said yet is left for the next slice, unless it stays silent. */
