@@ -1,18 +1,22 @@
 /** What a worker writes to the state of its camera, against the local DynamoDB. */
 import { GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { report } from '../core/control/fleet-factories.ts';
 import type { CameraState } from '../core/fleet-state.ts';
+import { parseCameraRow } from '../core/parse-camera-row.ts';
 import { SteppedClock } from '../local/clock.ts';
 import { startLocalCloud } from '../local/cloud.ts';
 import { inProcessRunner } from '../local/compute/in-process-runner.ts';
 import { type AwsClients, awsClients } from './clients.ts';
-import { type ControlLink, controlLink } from './heartbeat.ts';
+import { type ControlLink, controlLink, type HeartbeatFields } from './heartbeat.ts';
+import { readWorkers, writeLists } from './workers.ts';
 
 const region = 'eu-west-1';
 const older = { fragmentNumber: '41', producerTimestampMs: 1_000 };
 const newer = { fragmentNumber: '42', producerTimestampMs: 2_000 };
 let cloud: Awaited<ReturnType<typeof startLocalCloud>>;
 let clients: AwsClients;
+let workersTable: string;
 let table: string;
 let link: ControlLink;
 
@@ -31,6 +35,7 @@ beforeAll(async () => {
   });
   const { names } = await cloud.createStageResources({ stage: 'test', fleets: [] });
   table = names.tables.cameraStates;
+  workersTable = names.tables.workers;
   clients = awsClients({ region, endpoint: cloud.endpoint });
   link = controlLink(clients, {
     fleet: 'default',
@@ -82,4 +87,36 @@ it('a release that names no fragment leaves no checkpoint of an earlier owner to
   const state = await stateOf('yard');
   expect(state).toMatchObject({ releasedEpoch: 2, lastMediaAtMs: 5 });
   expect(state).not.toHaveProperty('checkpoint');
+});
+
+it('a worker of many cameras writes a small item, and both sides read the same in it', async () => {
+  const cameraIds = Array.from({ length: 20 }, (_, index) => `camera-${index}`);
+  const running = Object.fromEntries(
+    cameraIds.map((cameraId) => [cameraId, { ...report(), reason: `decodes all frames of ${cameraId}` }]),
+  );
+  const fields: HeartbeatFields = {
+    ...{ schemaVersion: 1, heartbeatAtMs: 1_000, startedAtMs: 0, lifecycle: 'ready', expiresAt: 600, running },
+  };
+  await link.heartbeat(fields);
+  const { camera } = parseCameraRow({ cameraId: 'camera-0', streamName: 'camera-0' });
+  if (camera === null) throw new Error('the row is valid');
+  const assignments = Object.fromEntries(
+    cameraIds.map((cameraId) => [cameraId, { epoch: 1, camera, assignedAtMs: 5 }]),
+  );
+  expect(await writeLists(clients, workersTable, { fleet: 'default', workerId: 'me' }, assignments, {})).toBe(true);
+  expect((await link.heartbeat(fields)).assignments).toEqual(assignments);
+  expect(await readWorkers(clients, workersTable, 'default')).toMatchObject([{ workerId: 'me', running, assignments }]);
+  const key = { fleet: 'default', workerId: 'me' };
+  const { Item = {} } = await clients.documents.send(new GetCommand({ TableName: workersTable, Key: key }));
+  const bytes = ['running', 'assignments'].map((name) => (Item[name] as Uint8Array).length);
+  expect(bytes[0]).toBeLessThan(1_000);
+  expect(bytes[1]).toBeLessThan(1_000);
+});
+
+it('an attribute that somebody damaged disturbs no other worker, and is written anew', async () => {
+  const Item = { fleet: 'default', workerId: 'odd', running: 'x', assignments: Uint8Array.from([1]), heartbeatAtMs: 1 };
+  await clients.documents.send(new PutCommand({ TableName: workersTable, Item }));
+  const workers = await readWorkers(clients, workersTable, 'default');
+  expect(workers.find(({ workerId }) => workerId === 'odd')).toMatchObject({ running: {}, assignments: {} });
+  expect(workers.length).toBeGreaterThan(1);
 });

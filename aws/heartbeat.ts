@@ -9,6 +9,8 @@ import { KvsInferError } from '../core/errors.ts';
 import type { Assignment, Checkpoint, StandbyOrder, WatchReport, WorkerItem } from '../core/fleet-state.ts';
 import type { AwsClients } from './clients.ts';
 import { awsCall, conditionHeld } from './error-codes.ts';
+import { packed } from './packed-attributes.ts';
+import { listsOf } from './workers.ts';
 
 /** A heartbeat that takes longer is given up: the next one is due after 3 s. */
 const heartbeatTimeoutMs = 2_500;
@@ -50,7 +52,7 @@ export function controlLink(clients: AwsClients, options: ControlLinkOptions): C
   const { fleet, workerId } = options;
   return {
     async heartbeat(fields) {
-      const update = assignment('SET', fields);
+      const update = assignment('SET', { ...fields, running: packed(fields.running) });
       const answer = await awsCall(`send the heartbeat of ${workerId}`, () =>
         clients.documents.send(
           new UpdateCommand({
@@ -62,8 +64,9 @@ export function controlLink(clients: AwsClients, options: ControlLinkOptions): C
           { requestTimeout: heartbeatTimeoutMs },
         ),
       );
-      const item = answer.Attributes as WorkerItem | undefined;
-      return { assignments: item?.assignments ?? {}, standbys: item?.standbys ?? {}, drain: item?.drain };
+      const item = answer.Attributes ?? {};
+      const { assignments = {}, standbys = {} } = listsOf(item);
+      return { assignments, standbys, drain: item.drain as WorkerItem['drain'] };
     },
 
     async writeProgress(cameraId, epoch, { released, ...fields }) {

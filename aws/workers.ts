@@ -6,12 +6,40 @@ import { DeleteCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { Assignment, StandbyOrder, WorkerItem } from '../core/fleet-state.ts';
 import type { AwsClients } from './clients.ts';
 import { conditionHeld } from './error-codes.ts';
+import { packed, unpacked } from './packed-attributes.ts';
 import { queryAll } from './query-pages.ts';
 
 export async function readWorkers(clients: AwsClients, table: string, fleet: string): Promise<WorkerItem[]> {
   const items = await queryAll(clients, table, { name: 'fleet', value: fleet }, `read the workers of fleet ${fleet}`);
-  // A heartbeat that follows its item's removal makes an item with only the worker's attributes.
-  return items.map((item) => ({ ...item, running: item.running ?? {} })) as WorkerItem[];
+  return items.map((item) => ({ ...item, ...readable(item) })) as WorkerItem[];
+}
+
+/**
+ * An attribute that somebody damaged disturbs nobody else: without its list the worker gets it anew, and what it runs is
+ * in its next heartbeat. One that follows its item's removal makes an item with the worker's own attributes alone.
+ */
+function readable(item: Record<string, unknown>): Pick<WorkerItem, 'running' | 'assignments' | 'standbys'> {
+  const orNothing = <Value>(read: () => Value): Value | undefined => {
+    try {
+      return read();
+    } catch {
+      return undefined;
+    }
+  };
+  const running = orNothing(() => unpacked(item.running, 'running')) ?? {};
+  const lists = orNothing(() => listsOf(item)) ?? { assignments: {}, standbys: {} };
+  return { ...lists, running: running as WorkerItem['running'] };
+}
+
+/** What control wrote for the worker; absent where it has written nothing yet. */
+export function listsOf(item: Record<string, unknown>): Pick<WorkerItem, 'assignments' | 'standbys'> {
+  const { assignments, standbys } = item;
+  return {
+    ...(assignments === undefined
+      ? {}
+      : { assignments: unpacked(assignments, 'assignments') as Record<string, Assignment> }),
+    ...(standbys === undefined ? {} : { standbys: unpacked(standbys, 'standbys') as Record<string, StandbyOrder> }),
+  };
 }
 
 export type WorkerKey = { fleet: string; workerId: string };
@@ -31,7 +59,7 @@ export function writeLists(
         Key: { fleet, workerId },
         UpdateExpression: 'SET assignments = :assignments, standbys = :standbys',
         ConditionExpression: 'attribute_exists(workerId)',
-        ExpressionAttributeValues: { ':assignments': assignments, ':standbys': standbys },
+        ExpressionAttributeValues: { ':assignments': packed(assignments), ':standbys': packed(standbys) },
       }),
     ),
   );

@@ -3,6 +3,7 @@
  * a clip, and the block model, which finds the clip's bright square. Invariant: nothing waits for time; `until` steps the
  * clock and lets what was begun finish, and fails after a bounded span.
  */
+
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -10,6 +11,7 @@ import { GetRecordsCommand, GetShardIteratorCommand } from '@aws-sdk/client-kine
 import { CreateStreamCommand } from '@aws-sdk/client-kinesis-video';
 import { GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { awsClients } from '../aws/clients.ts';
+import { unpacked } from '../aws/packed-attributes.ts';
 import type { Camera } from '../core/camera.ts';
 import type { Assignment, CameraState, WorkerItem } from '../core/fleet-state.ts';
 import { parseCameraRow } from '../core/parse-camera-row.ts';
@@ -154,7 +156,8 @@ export async function startWorkerRig() {
       const answer = await clients.documents.send(
         new GetCommand({ TableName: names.tables.workers, Key: { fleet: 'default', workerId } }),
       );
-      return answer.Item as WorkerItem | undefined;
+      const item = answer.Item;
+      return item === undefined ? undefined : ({ ...item, running: unpacked(item.running, 'running') } as WorkerItem);
     },
 
     async cameraState(cameraId: string) {
