@@ -43,9 +43,16 @@ export function forecastText(cost: CamerasCost | null): string {
       : []),
     ...cost.skipped.map(({ cameraId, reason }) => `left out: ${cameraId}: ${reason}`),
     table.toString(),
+    `The control plane (the loop, its tables and metrics) is ${dollars(cost.controlPlaneUsd)} of it, ${shareWords(cost)}.`,
     ...priceNotes(spot === null ? [onDemand] : [onDemand, spot]),
     ...(spot === null ? [`No Spot price of ${cost.instanceType} is in the table.`] : []),
   ].join('\n');
+}
+
+function shareWords({ controlPlaneUsd, cameras, onDemand }: CamerasCost): string {
+  const gpuUsd = onDemand.lines.find(({ name }) => name === 'GPU instances')?.usd ?? 0;
+  const each = `${(controlPlaneUsd / Math.max(1, cameras)).toFixed(3)} a camera`;
+  return gpuUsd === 0 ? each : `${each} and ${((controlPlaneUsd / gpuUsd) * 100).toFixed(1)} % of the GPUs on demand`;
 }
 
 function counted(count: number, noun: string): string {

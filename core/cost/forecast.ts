@@ -5,6 +5,7 @@
  */
 import type { FleetPolicy } from '../fleet-state.ts';
 import { type Bill, billOf, hoursPerMonth, type LineItem, type LinePlan } from './bill.ts';
+import { type ControlPlaneInput, controlPlaneLines } from './control-plane.ts';
 import { type CostedCamera, type GpuHours, gpuHours } from './gpu-hours.ts';
 import { gbPerHour } from './original-deployment.ts';
 import type { PriceName, PriceTable } from './price-table.ts';
@@ -23,17 +24,12 @@ const logGbPerInstanceHour = 50 / hoursPerMonth;
 /** The settings: LOG_RETENTION_DAYS and SNAPSHOT_DAYS. */
 const logRetentionDays = 30;
 const imagesGb = 10;
-/** A heartbeat every 3 s and a checkpoint per camera every 30 s. */
-const writesPerInstanceHour = 1_200;
-const writesPerCameraHour = 120;
 /** About 800 bytes a frame record at 5 frames per second, a quarter of them with a detection. */
 const recordGbPerCameraHour = (800 * 5 * 3_600 * 0.25) / 1e9;
 /** 12 snapshots a minute at most (a picture of 100 kB and its JSON); a tenth of that is usual for a gate. */
 const snapshotsPerCameraHour = 1.2 * 60;
 const snapshotGbPerCameraHour = (snapshotsPerCameraHour * 100_000) / 1e9;
 const snapshotRetentionDays = 90;
-/** One reconcile a minute of about 1 s at 1,024 MB. */
-const functionGbSecondsPerHour = 60;
 /** Of a stage with one fleet and NAT gateways. */
 const alarms = 21;
 
@@ -53,6 +49,8 @@ export type Forecast = {
   onDemand: Bill;
   /** Null where the table has no Spot price of the instance type. */
   spot: Bill | null;
+  /** Of the lines: the control loop, its tables and its metrics. */
+  controlPlaneUsd: number;
   /** One instance of the type for the whole span, for as many as the peak needs: what no schedule would cost. */
   alwaysOnGpuUsd: number;
 };
@@ -101,6 +99,8 @@ export function forecast(input: ForecastInput, table: PriceTable): Forecast {
     hours: { ...hours, spanHours },
     onDemand: bill(priceNames.onDemand),
     spot: table[region]?.[priceNames.spot] === undefined ? null : bill(priceNames.spot),
+    controlPlaneUsd: billOf(Object.values(controlPlaneLines(controlPlaneInput(input, hours, spanHours))), table, region)
+      .totalUsd,
     alwaysOnGpuUsd: alwaysOn.totalUsd,
   };
 }
@@ -113,6 +113,7 @@ function linesOf(input: ForecastInput, hours: GpuHours, spanHours: number, gpuPr
   const logGb = instanceHours * logGbPerInstanceHour;
   const snapshotGb = cameraHours * snapshotGbPerCameraHour;
   const endpoints = endpointsByMode[networkMode];
+  const { tables, lambda, metrics } = controlPlaneLines(controlPlaneInput(input, hours, spanHours));
   return [
     {
       name: 'GPU instances',
@@ -155,16 +156,7 @@ function linesOf(input: ForecastInput, hours: GpuHours, spanHours: number, gpuPr
         { price: 's3.thousandPuts', quantity: (cameraHours * snapshotsPerCameraHour * 2) / 1_000 },
       ],
     },
-    {
-      name: 'DynamoDB',
-      configuration: 'heartbeats and checkpoints',
-      items: [
-        {
-          price: 'dynamodb.millionWrites',
-          quantity: (instanceHours * writesPerInstanceHour + cameraHours * writesPerCameraHour) / 1e6,
-        },
-      ],
-    },
+    tables,
     {
       name: 'Kinesis Data Streams',
       configuration: 'one stream, on demand',
@@ -182,15 +174,13 @@ function linesOf(input: ForecastInput, hours: GpuHours, spanHours: number, gpuPr
         { price: 'kvs.gbMonth', quantity: videoGb / 30 },
       ],
     },
-    {
-      name: 'Lambda',
-      configuration: 'the control loop, once a minute',
-      items: [
-        { price: 'lambda.gbSecond', quantity: spanHours * functionGbSecondsPerHour },
-        { price: 'lambda.millionRequests', quantity: (spanHours * 60) / 1e6 },
-      ],
-    },
+    lambda,
+    metrics,
   ];
+}
+
+function controlPlaneInput({ cameras }: ForecastInput, hours: GpuHours, spanHours: number): ControlPlaneInput {
+  return { cameras: cameras.length, spanHours, instanceHours: hours.instanceHours, cameraHours: hours.cameraHours };
 }
 
 /** Without the interface endpoint of kinesisvideo every byte of video passes through the NAT. */

@@ -22,6 +22,7 @@ export const priceNames = [
   's3.gbMonth',
   's3.thousandPuts',
   'dynamodb.millionWrites',
+  'dynamodb.millionReads',
   'kinesis.shardHour',
   'kinesis.millionPuts',
   'kinesis.onDemandStreamHour',
@@ -32,6 +33,7 @@ export const priceNames = [
   'lambda.gbSecond',
   'lambda.millionRequests',
   'cloudwatch.alarmMonth',
+  'cloudwatch.metricMonth',
 ] as const;
 
 export type PriceName = (typeof priceNames)[number] | `ec2.${string}.onDemandHour` | `ec2.${string}.spotHour`;

@@ -26,6 +26,7 @@ const originalEstimate = "the original deployment's estimate";
 const insightsSource = `${originalEstimate}; enhanced observability is billed by metric and costs more`;
 const unread = 'from memory of the price list; no source was at hand';
 
+const unreadControl: Row = { 'dynamodb.millionReads': 0.125, 'cloudwatch.metricMonth': 0.3 };
 const lambdaArm: Row = { 'lambda.gbSecond': 0.0000133334, 'lambda.millionRequests': 0.2 };
 const usEastKinesis: Row = {
   'kinesis.shardHour': 0.015,
@@ -63,7 +64,7 @@ export const priceTable: PriceTable = {
       'natInstance.hour': 0.0042,
     }),
     ...from(spotSource, '2026-07-01', { 'ec2.g4dn.xlarge.spotHour': 0.21 }, false),
-    ...from(unread, '2026-11-23', { 'ebs.gp3.gbMonth': 0.08 }, false),
+    ...from(unread, '2026-11-23', { 'ebs.gp3.gbMonth': 0.08, ...unreadControl }, false),
     ...from(priceList('NatGateway-Hours, NatGateway-Bytes'), '2025-10-28', { 'nat.hour': 0.045, 'nat.gb': 0.045 }),
     ...from('https://cloudburn.io/blog/aws-nat-gateway-pricing', '2026-02-24', { 'publicIpv4.hour': 0.005 }),
     ...from('https://aws.amazon.com/privatelink/pricing/ (per GB), cloudcostkit.com (per hour)', '2026-01-29', {
@@ -115,7 +116,7 @@ export const priceTable: PriceTable = {
       'nat.gb': 0.059,
     }),
     ...from('https://cloudburn.io/blog/aws-nat-gateway-pricing', '2026-02-24', { 'publicIpv4.hour': 0.005 }),
-    ...from(unread, '2026-11-23', { 'natInstance.hour': 0.0053 }, false),
+    ...from(unread, '2026-11-23', { 'natInstance.hour': 0.0053, ...unreadControl }, false),
     ...from(priceList('APS1-VpcEndpoint-Hours, APS1-VpcEndpoint-Bytes'), '2026-08-12', {
       'endpoint.hour': 0.013,
       'endpoint.gb': 0.01,
