@@ -3,7 +3,7 @@
  * overwritten; two in the same millisecond get neighbouring times.
  */
 import { PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
-import type { Decision } from '../core/fleet-state.ts';
+import type { Decision } from '../core/control/record.ts';
 import type { AwsClients } from './clients.ts';
 import { awsCall, isConditionFailed } from './error-codes.ts';
 

@@ -5,6 +5,7 @@
  * event that arrives during a run is not lost; a holder that died loses the lock by time.
  */
 import { GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import type { BudgetMemory } from '../core/control/budget.ts';
 import type { CapacityLadder } from '../core/control/capacity-ladder.ts';
 import type { LeadTimes } from '../core/control/lead-time.ts';
 import type { Meter } from '../core/control/meter.ts';
@@ -25,6 +26,7 @@ export type FleetLearnings = {
   capacityLadder?: CapacityLadder;
   problemKinds?: string[] | null;
   meter?: Meter;
+  budget?: BudgetMemory;
 };
 
 export async function readFleet(clients: AwsClients, table: string, fleet: string): Promise<FleetItem> {
@@ -158,6 +160,7 @@ function learningExpressions(learnings: FleetLearnings): {
   put('lastDecisionAtMs', learnings.lastDecisionAtMs);
   put('capacityLadder', learnings.capacityLadder);
   put('leadTimesByType', learnings.leadTimes?.byType);
+  put('budget', learnings.budget);
   put('days', learnings.meter?.days);
   put('meteredThroughMs', learnings.meter?.meteredThroughMs);
   put('problemKinds', learnings.problemKinds);

@@ -1,6 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import { expect, it } from 'vitest';
-import type { CameraState, Decision, WorkerItem } from '../core/fleet-state.ts';
+import type { Decision } from '../core/control/record.ts';
+import type { CameraState, WorkerItem } from '../core/fleet-state.ts';
 import { cameraLines, describeDecision, renderTable } from './run-screen.ts';
 
 const nowMs = Date.parse('2026-11-24T00:00:10Z');

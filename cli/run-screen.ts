@@ -7,7 +7,8 @@ import { styleText } from 'node:util';
 import Table from 'cli-table3';
 import { createLogUpdate } from 'log-update';
 import stringWidth from 'string-width';
-import type { CameraPhase, CameraState, Decision, RunningCamera, WorkerItem } from '../core/fleet-state.ts';
+import type { Decision } from '../core/control/record.ts';
+import type { CameraPhase, CameraState, RunningCamera, WorkerItem } from '../core/fleet-state.ts';
 
 export type CameraLine = {
   cameraId: string;

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { SingleBar } from 'cli-progress';
 import { type Command, InvalidArgumentError } from 'commander';
 import { systemClock } from '../core/clock.ts';
-import type { Decision } from '../core/fleet-state.ts';
+import type { Decision } from '../core/control/record.ts';
 import type { DemoCamera } from '../local/demo/demo-cameras.ts';
 import type { LocalSystem } from '../local/demo/local-system.ts';
 import type { SceneClip } from '../local/scenes/clip.ts';

@@ -5,6 +5,7 @@
  * Times are `…AtMs` (Unix epoch, milliseconds) except sort keys that people read, which are ISO 8601.
  */
 import type { Camera, Issue } from './camera.ts';
+import type { BudgetMemory } from './control/budget.ts';
 import type { CapacityLadder } from './control/capacity-ladder.ts';
 import type { FleetDay } from './control/meter.ts';
 
@@ -242,6 +243,8 @@ export type FleetItem = {
   /** Today and the seven days before, oldest first, and up to when they are counted. Control. */
   days?: FleetDay[];
   meteredThroughMs?: number;
+  /** What the day's budget allowed when it was last reckoned. Control. */
+  budget?: BudgetMemory;
   lock?: { holder: string; expiresAtMs: number; rerunRequested: boolean };
 };
 
@@ -270,25 +273,6 @@ export type FleetPolicy = {
   dayTimeZone: string;
   /** By type, or `type/spot`, `type/on-demand`: wins over the table of core/cost. */
   instanceUsdPerHour: Record<string, number>;
-};
-
-/** Table `decisions`, key `fleet` / `at`. */
-export type Decision = {
-  fleet: string;
-  /** ISO 8601 with milliseconds. */
-  at: string;
-  schemaVersion: 1;
-  trigger: string;
-  /** What was known, in numbers. */
-  inputs: Record<string, number>;
-  desired: { instances: number; tasks: number };
-  previous: { instances: number; tasks: number };
-  reason: string;
-  /** What somebody should look at: no capacity, a budget that is spent, input that cannot be true. */
-  problems?: string[];
-  /** What was done or failed to be done, one sentence each. */
-  actions: string[];
-  /** Cameras that did not get what they asked for, with the reason. */
-  exceptions: { cameraId: string; phase: CameraPhase; reason: string }[];
-  expiresAt: number;
+  /** What the instances may cost on one day; absent: no limit. */
+  usdPerDayMax?: number;
 };

@@ -4,7 +4,7 @@
  */
 import { type AwsClients, awsClients } from '../aws/clients.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
-import type { Decision } from '../core/fleet-state.ts';
+import type { Decision } from '../core/control/record.ts';
 import { type ControlEnvironment, controlEnvironment } from './environment.ts';
 import { type Telemetry, telemetry } from './telemetry.ts';
 

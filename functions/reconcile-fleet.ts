@@ -12,9 +12,9 @@ import { learnLeadTimes, observeFleet } from '../aws/observe.ts';
 import { decide } from '../core/control/decide.ts';
 import { withPromises } from '../core/control/meter.ts';
 import { fleetPolicy } from '../core/control/policy.ts';
-import { decisionRecord, problemKinds } from '../core/control/record.ts';
+import { type Decision, decisionRecord, problemKinds } from '../core/control/record.ts';
 import { watchGaps } from '../core/control/watch-gaps.ts';
-import type { Decision, FleetItem } from '../core/fleet-state.ts';
+import type { FleetItem } from '../core/fleet-state.ts';
 import type { ControlDeps } from './handler-deps.ts';
 import { countFailedRun, logDecision, reportMetrics } from './telemetry.ts';
 
@@ -113,6 +113,7 @@ async function runOnce(
   const meter = withPromises(decision.meter, applied.promises, decision.policy.dayTimeZone);
   const learnings: FleetLearnings = {
     meter,
+    ...(decision.budget.memory === undefined ? {} : { budget: decision.budget.memory }),
     problemKinds: kinds.length === 0 ? null : kinds,
     lowerDemandSinceMs: decision.plan.lowerDemandSinceMs,
     ...(decision.ladder.ladder === undefined ? {} : { capacityLadder: decision.ladder.ladder }),

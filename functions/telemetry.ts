@@ -6,8 +6,9 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { ControlDecision } from '../core/control/decide.ts';
+import type { Decision } from '../core/control/record.ts';
 import type { WatchGaps } from '../core/control/watch-gaps.ts';
-import type { CameraPhase, Decision } from '../core/fleet-state.ts';
+import type { CameraPhase } from '../core/fleet-state.ts';
 import { controlMetricService } from '../core/names.ts';
 
 export type Telemetry = { logger: Logger; metrics: Metrics };
@@ -74,6 +75,9 @@ export function reportMetrics(
   metrics.addMetric('WorkersNeeded', count, inputs.workersNeeded ?? 0);
   metrics.addMetric('CamerasWanted', count, inputs.camerasWantedNow ?? 0);
   metrics.addMetric('ActionsFailed', count, failures);
+  const byBudget = decision.budget.workersMax !== null;
+  metrics.addMetric('CamerasShedByBudget', count, byBudget ? decision.plan.shed.size : 0);
+  metrics.addMetric('UsdToday', MetricUnit.NoUnit, decision.meter.days.at(-1)?.usd ?? 0);
   metrics.addMetric('CapacityExhausted', count, decision.ladder.isExhausted ? 1 : 0);
   metrics.addMetric('CamerasBlind', count, gaps.blind);
   metrics.addMetric('WindowsMissed', count, gaps.windowsMissed);

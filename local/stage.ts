@@ -5,7 +5,8 @@
  */
 import type { DynamoDBRecord } from 'aws-lambda';
 import type { AwsClients } from '../aws/clients.ts';
-import type { Decision, FleetPolicy } from '../core/fleet-state.ts';
+import type { Decision } from '../core/control/record.ts';
+import type { FleetPolicy } from '../core/fleet-state.ts';
 import { type ResourceNames, resourceNames } from '../core/names.ts';
 import { buildCameraChangedHandler } from '../functions/camera-changed.ts';
 import { buildCapacityChangedHandler } from '../functions/capacity-changed.ts';

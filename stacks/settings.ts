@@ -4,7 +4,7 @@
  * what passes is complete, so that no stack asks the environment or invents a default.
  */
 import * as z from 'zod';
-import { fleetPattern } from '../core/camera.ts';
+import { fleetPattern, isTimeZone } from '../core/camera.ts';
 import { workersPerFleetMax } from '../core/control/policy.ts';
 import { KvsInferError } from '../core/errors.ts';
 import { s3PrefixPattern } from '../core/names.ts';
@@ -80,6 +80,8 @@ const fields = {
   MAX_WORKERS: wholeNumber(1, workersPerFleetMax).default(10),
   SPOT_PERCENT: wholeNumber(0, 100).default(70),
   ON_DEMAND_BASE: wholeNumber(0, workersPerFleetMax).default(0),
+  MAX_USD_PER_DAY: z.coerce.number('give US dollars a day').gt(0, 'give US dollars a day, more than 0').optional(),
+  DAY_TIME_ZONE: z.string().refine(isTimeZone, 'give an IANA zone such as Asia/Singapore').default('UTC'),
   TASK_CPU: wholeNumber(1_024, 65_536).default(4_096),
   TASK_MEMORY_MIB: wholeNumber(2_048, 1_048_576).optional(),
   MODEL_MEMORY_MB: wholeNumber(64, 1_000_000).optional(),
@@ -135,6 +137,9 @@ export type Settings = {
     maxWorkers: number;
     spotPercent: number;
     onDemandBase: number;
+    /** Of each fleet; absent = no limit. */
+    usdPerDayMax?: number;
+    dayTimeZone: string;
     diskGib: number;
   };
   task: { cpuUnits: number; memoryMib: number; httpPort: number; modelMemoryMb?: number };
@@ -246,6 +251,8 @@ function settled(value: Required<Values>, stage: string): Settings {
       maxWorkers: value.MAX_WORKERS,
       spotPercent: value.SPOT_PERCENT,
       onDemandBase: value.ON_DEMAND_BASE,
+      ...(optional.MAX_USD_PER_DAY === undefined ? {} : { usdPerDayMax: optional.MAX_USD_PER_DAY }),
+      dayTimeZone: value.DAY_TIME_ZONE,
       diskGib: value.DISK_GIB,
     },
     task: {

@@ -5,6 +5,8 @@
  */
 import type { CameraState, FleetPolicy, WorkerItem } from '../fleet-state.ts';
 import { assignCameras, leaseOf, type OwnershipChange } from './assign.ts';
+import { newWorkerBin } from './bins.ts';
+import { type BudgetAnswer, withinBudget } from './budget.ts';
 import { climbLadder, type LadderStep } from './capacity-ladder.ts';
 import { type CameraDemand, cameraDemands, ownersWord, reportOf } from './demand.ts';
 import { fleetLeadTimeMs } from './lead-time.ts';
@@ -31,7 +33,7 @@ export type CameraChange = {
 };
 
 /** `kind` tells whether it is the one of the last run; the words may carry numbers that change. */
-export type Problem = { kind: 'capacity'; words: string };
+export type Problem = { kind: 'capacity' | 'budget'; words: string };
 
 export type ControlDecision = {
   nowMs: number;
@@ -48,6 +50,7 @@ export type ControlDecision = {
   ladder: LadderStep;
   /** What the fleet used up to now. */
   meter: Meter;
+  budget: BudgetAnswer;
   /** What somebody should look at, one sentence each. */
   problems: Problem[];
 };
@@ -62,17 +65,24 @@ export function decide(given: FleetObservation, deployment: FleetPolicy, nowMs: 
   const leadMs = fleetLeadTimeMs(observation.fleet, policy, observation.group?.launch?.instanceTypes ?? []);
   const { cameras, workers, streams } = observation;
   const demands = cameraDemands({ nowMs, policy, leadTimeMs: leadMs, cameras, workers, streams, pause: orders.pause });
-  const sized = planFleet({ nowMs, policy, orders, leadTimeMs: leadMs, observation, demands });
   const live = servingWorkers(observation, nowMs, policy.workerDeadAfterMs);
   const idle = idleWorkers(live, cameras, demands);
   const meter = meterRun({ item: observation.fleet, observation, idle, timeZone: policy.dayTimeZone, nowMs });
+  const budget = withinBudget({
+    ...{ nowMs, policy, item: observation.fleet, meter, observation, leadMs },
+    workerCapacity: newWorkerBin(live, policy).capacity,
+  });
+  const sized = planFleet({
+    ...{ nowMs, orders, leadTimeMs: leadMs, observation, demands },
+    policy: budget.workersMax === null ? policy : withLimit(policy, budget.workersMax, observation.group),
+  });
   const ladder = climbLadder({
     ...{ nowMs, policy, ladder: observation.fleet.capacityLadder, group: observation.group },
     ...{ failures: observation.launchFailures ?? null, desired: sized.desired.instances },
   });
   const plan = {
     ...sized,
-    reason: ladder.words === null ? sized.reason : `${sized.reason}; ${ladder.words}`,
+    reason: [sized.reason, budget.words, ladder.words].filter((words) => words !== null).join('; '),
     inputs: { ...sized.inputs, workersIdle: idle.length },
   };
   const drained = new Set(plan.drains.map((drain) => drain.workerId));
@@ -88,6 +98,10 @@ export function decide(given: FleetObservation, deployment: FleetPolicy, nowMs: 
     nowMs,
     leadMs,
     isPaused,
+    shedBecause:
+      budget.workersMax === null
+        ? 'the fleet is at its largest size and cameras of higher priority fill it'
+        : `the day's budget allows ${budget.workersMax} ${budget.workersMax === 1 ? 'worker' : 'workers'}, and cameras of higher priority fill them`,
   });
   const owners = new Set(changes.map((change) => change.next.ownerWorkerId));
   const changed = new Set(changes.map((change) => change.cameraId));
@@ -101,7 +115,27 @@ export function decide(given: FleetObservation, deployment: FleetPolicy, nowMs: 
   );
   const problems: Problem[] = [];
   if (ladder.isExhausted && ladder.words !== null) problems.push({ kind: 'capacity', words: ladder.words });
-  return { nowMs, plan, policy, policyProblem: problem, demands, changes, departures, buried, ladder, meter, problems };
+  if (budget.words !== null) problems.push({ kind: 'budget', words: budget.words });
+  return {
+    nowMs,
+    plan,
+    policy,
+    policyProblem: problem,
+    demands,
+    changes,
+    departures,
+    buried,
+    ladder,
+    meter,
+    budget,
+    problems,
+  };
+}
+
+/** A budget lowers the maximum, as far as the group's own minimum lets it. */
+function withLimit(policy: FleetPolicy, workersMax: number, group: FleetObservation['group']): FleetPolicy {
+  const maxWorkers = Math.min(policy.maxWorkers, Math.max(workersMax, group?.min ?? 0));
+  return { ...policy, maxWorkers, minWorkers: Math.min(policy.minWorkers, maxWorkers) };
 }
 
 /** Ready, and none of its cameras is wanted at this instant. */
@@ -131,9 +165,10 @@ function cameraChanges(
     nowMs: number;
     leadMs: number;
     isPaused: boolean;
+    shedBecause: string;
   },
 ): Pick<ControlDecision, 'changes' | 'departures'> {
-  const { policy, plan, demands, ownership, nowMs, leadMs, isPaused } = decided;
+  const { policy, plan, demands, ownership, nowMs, leadMs, isPaused, shedBecause } = decided;
   const workerById = new Map(workers.map((worker) => [worker.workerId, worker]));
   const ownershipOf = new Map(ownership.map((change) => [change.cameraId, change]));
   const waitingFor = waitingWords(plan);
@@ -152,7 +187,7 @@ function cameraChanges(
     const goesOn = change === null || change.kind === 'prepare' || change.kind === 'call-off';
     const report = goesOn ? reportOf(state, workerById, nowMs, policy.workerDeadAfterMs) : null;
     const shed = plan.shed.has(state.cameraId);
-    const phase = phaseOf({ demand, state: next, lease, report, shed, waitingFor });
+    const phase = phaseOf({ demand, state: next, lease, report, shed, shedBecause, waitingFor });
     if (phaseChanged(state, phase)) {
       next.phaseReason = phase.reason;
       if (phase.phase !== state.phase) next.phaseSinceMs = nowMs;

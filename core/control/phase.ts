@@ -13,6 +13,8 @@ export type PhaseFacts = {
   lease: Lease;
   report: RunningCamera | null;
   shed: boolean;
+  /** Why, when it is. */
+  shedBecause: string;
   /** Why nobody takes it, when nobody does. */
   waitingFor: string;
 };
@@ -20,7 +22,7 @@ export type PhaseFacts = {
 export function phaseOf(facts: PhaseFacts): { phase: CameraPhase; reason: string } {
   const { demand, state, lease, report, shed } = facts;
   if (!demand.wantedNow) return demand.idle;
-  if (shed) return { phase: 'shed', reason: 'the fleet is at its largest size and cameras of higher priority fill it' };
+  if (shed) return { phase: 'shed', reason: facts.shedBecause };
   const owner = state.ownerWorkerId;
   if (owner === undefined || lease === 'none' || lease === 'released' || lease === 'orphaned') {
     return { phase: 'waiting-capacity', reason: facts.waitingFor };

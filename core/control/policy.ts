@@ -58,6 +58,7 @@ const partialPolicySchema = z.strictObject({
   fallbackInstanceTypes: instanceTypes.optional(),
   onDemandBase: z.int().min(0).max(workersPerFleetMax).optional(),
   spotPercent: z.int().min(0).max(100).optional(),
+  usdPerDayMax: z.number().gt(0).max(1_000_000).optional(),
   instanceUsdPerHour: z
     .record(
       z.string().regex(pricedInstance, 'expected a type such as g5.xlarge, or g5.xlarge/spot'),

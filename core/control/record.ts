@@ -2,8 +2,29 @@
  * The stored decision: inputs in numbers, sizes before and after, the reason, what was done, and who did not get what it
  * asked for. Invariant: bounded in size whatever the fleet's (a DynamoDB item holds 400 KB).
  */
-import type { CameraPhase, Decision, FleetItem } from '../fleet-state.ts';
+import type { CameraPhase, FleetItem } from '../fleet-state.ts';
 import type { ControlDecision } from './decide.ts';
+
+/** Table `decisions`, key `fleet` / `at`. */
+export type Decision = {
+  fleet: string;
+  /** ISO 8601 with milliseconds. */
+  at: string;
+  schemaVersion: 1;
+  trigger: string;
+  /** What was known, in numbers. */
+  inputs: Record<string, number>;
+  desired: { instances: number; tasks: number };
+  previous: { instances: number; tasks: number };
+  reason: string;
+  /** What somebody should look at: no capacity, a budget that is spent, input that cannot be true. */
+  problems?: string[];
+  /** What was done or failed to be done, one sentence each. */
+  actions: string[];
+  /** Cameras that did not get what they asked for, with the reason. */
+  exceptions: { cameraId: string; phase: CameraPhase; reason: string }[];
+  expiresAt: number;
+};
 
 /** A decision that changed nothing is stored this often, so that "nothing happened" can be told from "nobody looked". */
 export const quietDecisionEveryMs = 900_000;

@@ -25,7 +25,7 @@ export type GpuHours = {
   cameraHours: number;
 };
 
-type Step = Interval & { workers: number };
+export type Step = Interval & { workers: number };
 
 export function gpuHours(
   cameras: readonly CostedCamera[],
@@ -34,12 +34,10 @@ export function gpuHours(
   fromMs: number,
   toMs: number,
 ): GpuHours {
-  // What runs at the edges is decided by windows just outside of them.
-  const steps = neededWorkers(cameras, policy, fromMs - policy.scaleInDelayMs, toMs + leadTimeMs);
   let instanceHours = 0;
   let missingInstanceHours = 0;
   let peakInstances = 0;
-  for (const { startMs, endMs, workers } of heldWorkers(steps, leadTimeMs, policy.scaleInDelayMs, fromMs, toMs)) {
+  for (const { startMs, endMs, workers } of workerSteps(cameras, policy, leadTimeMs, fromMs, toMs)) {
     const hours = (endMs - startMs) / hourMs;
     const paid = Math.min(policy.maxWorkers, Math.max(policy.minWorkers, workers));
     instanceHours += paid * hours;
@@ -53,6 +51,19 @@ export function gpuHours(
     0,
   );
   return { instanceHours, peakInstances, missingInstanceHours, cameraHours };
+}
+
+/** Workers that the cameras keep within `[fromMs, toMs)`, whatever the policy's limits. */
+export function workerSteps(
+  cameras: readonly CostedCamera[],
+  policy: FleetPolicy,
+  leadTimeMs: number,
+  fromMs: number,
+  toMs: number,
+): Step[] {
+  // What runs at the edges is decided by windows just outside of them.
+  const steps = neededWorkers(cameras, policy, fromMs - policy.scaleInDelayMs, toMs + leadTimeMs);
+  return heldWorkers(steps, leadTimeMs, policy.scaleInDelayMs, fromMs, toMs);
 }
 
 /** Workers needed by the cameras in their windows, as steps that cover `[fromMs, toMs)`. */

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import type { CameraState, Decision, RunningCamera, WorkerItem } from '../../core/fleet-state.ts';
+import type { Decision } from '../../core/control/record.ts';
+import type { CameraState, RunningCamera, WorkerItem } from '../../core/fleet-state.ts';
 import { RunTally } from './run-tally.ts';
 
 const nowMs = 100_000;

@@ -5,7 +5,8 @@
  * left in the tables is not of this run.
  */
 import { hasEnded } from '../../core/control/observation.ts';
-import type { CameraState, Decision, RunningCamera, WorkerItem } from '../../core/fleet-state.ts';
+import type { Decision } from '../../core/control/record.ts';
+import type { CameraState, RunningCamera, WorkerItem } from '../../core/fleet-state.ts';
 
 export type CameraTally = {
   cameraId: string;

@@ -96,8 +96,8 @@ export function control(settings: Settings, { accountId, names, tables }: Contro
 
 /** What the loop has to know of the deployment to decide how much and of which kind. */
 function fleetPolicy({ capacity }: Settings): Partial<FleetPolicy> {
-  const { minWorkers, maxWorkers, instanceTypes, fallbackInstanceTypes, onDemandBase, spotPercent } = capacity;
-  return { minWorkers, maxWorkers, instanceTypes, fallbackInstanceTypes, onDemandBase, spotPercent };
+  const { diskGib: _, ...policy } = capacity;
+  return policy;
 }
 
 function tick({ stage }: Settings, target: sst.aws.Function, deadLetters: sst.aws.Queue): void {

@@ -136,6 +136,13 @@ export function fleetAlarms(
     },
     {
       ...minute,
+      name: `${fleet}-budget-shed`,
+      meaning: 'The budget of the day keeps cameras from being watched. The decision says what is spent and forecast.',
+      periods: 1,
+      value: ours('CamerasShedByBudget'),
+    },
+    {
+      ...minute,
       name: `${fleet}-window-missed`,
       meaning:
         'A window opened and nobody watched: the ready-by was missed. The decision of that minute says what was short.',

@@ -43,6 +43,7 @@ describe.skipIf(!isSynthesised)('functions', () => {
     expect(JSON.parse(variables.KVS_INFER_FLEET_POLICY)).toEqual({
       ...{ minWorkers: 1, maxWorkers: 4, onDemandBase: 1, spotPercent: 0 },
       ...{ instanceTypes: ['g5.xlarge', 'g6.2xlarge'], fallbackInstanceTypes: ['g4dn.2xlarge'] },
+      ...{ usdPerDayMax: 120.5, dayTimeZone: 'Europe/Dublin' },
     });
   });
 

@@ -21,6 +21,7 @@ describe.skipIf(!isSynthesised)('alarms', () => {
     ['default-reconcile-failed', { metricName: 'ReconcileFailed', evaluationPeriods: 3 }],
     ['default-wanted-over-running', { evaluationPeriods: 10, threshold: 0 }],
     ['default-no-capacity', { metricName: 'CapacityExhausted', threshold: 0, evaluationPeriods: 1 }],
+    ['default-budget-shed', { metricName: 'CamerasShedByBudget', threshold: 0, evaluationPeriods: 1 }],
     ['default-window-missed', { metricName: 'WindowsMissed', threshold: 0 }],
     ['default-camera-blind', { metricName: 'CamerasBlind', threshold: 0 }],
     ['default-scheduled-but-silent', { metricName: 'Cameras-silent', threshold: 0 }],

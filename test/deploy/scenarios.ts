@@ -32,6 +32,8 @@ export const scenarios = {
       IMAGE_URI: `123456789012.dkr.ecr.eu-west-1.amazonaws.com/detector@sha256:${'a'.repeat(64)}`,
       INSTANCE_TYPES: 'g5.xlarge,g6.2xlarge',
       FALLBACK_INSTANCE_TYPES: 'g4dn.2xlarge',
+      MAX_USD_PER_DAY: '120.5',
+      DAY_TIME_ZONE: 'Europe/Dublin',
       SPOT_PERCENT: '0',
       ON_DEMAND_BASE: '1',
       MIN_WORKERS: '1',
