@@ -23,6 +23,7 @@ import { overload } from './overload.ts';
 import { planAndAssign } from './plan-and-assign.ts';
 import { reconcile } from './reconcile.ts';
 import { circumstances, describeRun, record, report } from './report.ts';
+import { simulation } from './simulation.ts';
 import { text } from './text.ts';
 import { textOfTracks } from './text-of-tracks.ts';
 import { tracking } from './tracking.ts';
@@ -44,6 +45,7 @@ const benchmarks: readonly Benchmark[] = [
   calendar,
   planAndAssign,
   reconcile,
+  simulation,
   localCloud,
   fuzzMedia,
 ];
