@@ -90,6 +90,31 @@ export function markDraining(
   return setOnWorker(clients, table, key, 'drain', drain, 'SET drain = if_not_exists(drain, :value)');
 }
 
+/**
+ * A drain with an end that nobody can put off replaces one without, or with a later one.
+ * @returns false when the worker drains for as short or shorter already, or its item is gone.
+ */
+export function markDoomed(
+  clients: AwsClients,
+  table: string,
+  { fleet, workerId }: WorkerKey,
+  drain: NonNullable<WorkerItem['drain']>,
+): Promise<boolean> {
+  return conditionHeld(`write the drain of worker ${workerId}`, () =>
+    clients.documents.send(
+      new UpdateCommand({
+        TableName: table,
+        Key: { fleet, workerId },
+        UpdateExpression: 'SET drain = :drain',
+        ConditionExpression:
+          'attribute_exists(workerId) AND (attribute_not_exists(drain) OR (attribute_exists(drain.handover) AND ' +
+          '(attribute_not_exists(drain.handover.untilMs) OR drain.handover.untilMs > :until)))',
+        ExpressionAttributeValues: { ':drain': drain, ':until': drain.handover?.untilMs ?? 0 },
+      }),
+    ),
+  );
+}
+
 /** ECS said that the task has stopped. */
 export function markStopped(clients: AwsClients, table: string, key: WorkerKey, atMs: number): Promise<boolean> {
   return setOnWorker(clients, table, key, 'stop', atMs, 'SET stoppedAtMs = if_not_exists(stoppedAtMs, :value)');

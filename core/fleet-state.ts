@@ -155,6 +155,8 @@ export type Assignment = {
   camera: Camera;
   /** Continue after this fragment: the previous owner released it cleanly. Absent: start at the live edge. */
   resumeAfter?: Checkpoint;
+  /** Beside `resumeAfter`: the previous owner watched the camera until then (its wall clock). Absent: it was blind at its end. */
+  watchedUntilMs?: number;
   /**
    * Control's time of the assignment, or the start of the window when that is still to come. Without `resumeAfter`,
    * fragments whose server timestamp is older are not published: the previous owner may have published them, and no id

@@ -8,7 +8,8 @@ import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import type { Context, EventBridgeEvent } from 'aws-lambda';
 import { readContainerInstances } from '../aws/capacity.ts';
-import { markDrained, markDraining, markReady, markStopped, readWorkers } from '../aws/workers.ts';
+import { markDoomed, markDrained, markDraining, markReady, markStopped, readWorkers } from '../aws/workers.ts';
+import { spotDrain } from '../core/control/handover.ts';
 import { instanceOf } from '../core/control/observation.ts';
 import { fleetResourceNames } from '../core/names.ts';
 import { type ControlDeps, completeDeps, type HandlerDeps, lambdaDeps } from './handler-deps.ts';
@@ -39,7 +40,7 @@ async function factsOf(deps: ControlDeps, event: CapacityEvent): Promise<string[
     case 'aws.autoscaling':
       return fleetsWhere(deps, (fleet) => groupOf(deps, fleet) === detail.AutoScalingGroupName);
     case 'aws.ec2':
-      return instanceEvent(deps, event['detail-type'], text(detail['instance-id']));
+      return instanceEvent(deps, event);
     default:
       return [];
   }
@@ -75,23 +76,26 @@ async function ecsEvent(deps: ControlDeps, type: string, detail: CapacityEvent['
 }
 
 /**
- * A Spot notice: two minutes are left, so the worker drains now and its replacement is planned in the same run. A
- * rebalance recommendation is no notice yet: the group replaces the instance when it likes, and the run looks at it.
+ * EC2 takes a Spot instance back, or recommends to leave it. Its worker hands its cameras over from now on and its
+ * replacement is ordered, both in this invocation. A notice names the end: what has found no other place by then is given up
+ * just before it, and not now, because a doomed worker sees more than none. A recommendation names none.
  */
-async function instanceEvent(deps: ControlDeps, type: string, instanceId: string): Promise<string[]> {
-  const interrupted = type === 'EC2 Spot Instance Interruption Warning';
-  if (!interrupted && type !== 'EC2 Instance Rebalance Recommendation') return [];
+async function instanceEvent(deps: ControlDeps, { time, detail, ...event }: CapacityEvent): Promise<string[]> {
+  const type = event['detail-type'];
+  const isNotice = type === 'EC2 Spot Instance Interruption Warning';
+  if (!isNotice && type !== 'EC2 Instance Rebalance Recommendation') return [];
   const { clients, environment, clock } = deps;
   const { workers: table } = environment.names.tables;
+  const saidAtMs = Date.parse(time);
+  const drain = spotDrain(isNotice ? (Number.isNaN(saidAtMs) ? clock.nowMs() : saidAtMs) : null, clock.nowMs());
+  const mark = isNotice ? markDoomed : markDraining;
   const containerInstances = await readContainerInstances(clients, environment.names.cluster);
   const touched: string[] = [];
   for (const fleet of environment.fleets) {
     for (const worker of await readWorkers(clients, table, fleet)) {
-      if (instanceOf(worker, containerInstances) !== instanceId) continue;
+      if (instanceOf(worker, containerInstances) !== text(detail['instance-id'])) continue;
       touched.push(fleet);
-      if (!interrupted) continue;
-      const drain = { sinceMs: clock.nowMs(), reason: 'EC2 takes its Spot instance back' };
-      await markDraining(clients, table, worker, drain);
+      await mark(clients, table, worker, drain);
     }
   }
   return [...new Set(touched)];

@@ -263,12 +263,17 @@ export function assignmentsOf(
             epoch: state.epoch,
             camera: state.camera,
             assignedAtMs: state.ownedSinceMs ?? 0,
-            ...(cleanGives.has(state.cameraId) && state.checkpoint !== undefined
-              ? { resumeAfter: state.checkpoint }
-              : {}),
+            ...(cleanGives.has(state.cameraId) ? continuationOf(state) : {}),
           };
   }
   return list;
+}
+
+/** Where the previous owner stopped, and until when nothing was missed. */
+function continuationOf({ checkpoint, watch }: CameraState): Pick<Assignment, 'resumeAfter' | 'watchedUntilMs'> {
+  if (checkpoint === undefined) return {};
+  if (watch === undefined || watch.blind.at(-1)?.toMs === watch.throughMs) return { resumeAfter: checkpoint };
+  return { resumeAfter: checkpoint, watchedUntilMs: watch.throughMs };
 }
 
 /** Do two lists name the same cameras under the same epochs, within the same hours? */

@@ -9,6 +9,7 @@ import { newWorkerBin } from './bins.ts';
 import { type BudgetAnswer, withinBudget } from './budget.ts';
 import { climbLadder, type LadderStep } from './capacity-ladder.ts';
 import { type CameraDemand, cameraDemands, ownersWord, reportOf } from './demand.ts';
+import { isStandingBy, wasStandingBy } from './handover.ts';
 import { fleetLeadTimeMs } from './lead-time.ts';
 import { accountCamera, type LedgerEntry } from './ledger.ts';
 import { type Meter, meterRun } from './meter.ts';
@@ -187,7 +188,11 @@ function cameraChanges(
     const goesOn = change === null || change.kind === 'prepare' || change.kind === 'call-off';
     const report = goesOn ? reportOf(state, workerById, nowMs, policy.workerDeadAfterMs) : null;
     const shed = plan.shed.has(state.cameraId);
-    const phase = phaseOf({ demand, state: next, lease, report, shed, shedBecause, waitingFor });
+    const isMoving = lease === 'releasing' || change?.kind === 'give';
+    const isPrepared =
+      (isMoving && isStandingBy(state, workerById)) ||
+      (lease === 'held' && report === null && wasStandingBy(next, workerById));
+    const phase = phaseOf({ demand, state: next, lease, report, isPrepared, shed, shedBecause, waitingFor });
     if (phaseChanged(state, phase)) {
       next.phaseReason = phase.reason;
       if (phase.phase !== state.phase) next.phaseSinceMs = nowMs;
@@ -198,7 +203,10 @@ function cameraChanges(
     const word = ownersWord(state, workerById, nowMs, policy.workerDeadAfterMs);
     // What was typed within the lead time, or is paused, was not promised.
     const promisableFromMs = isPaused ? Number.POSITIVE_INFINITY : state.rowChangedAtMs + leadMs;
-    const accounting = accountCamera(state, next.phase, demand.scheduledPast, word, nowMs, promisableFromMs);
+    const accounting = accountCamera(state, next.phase, demand.scheduledPast, word, nowMs, {
+      promisableFromMs,
+      isGiven: change?.kind === 'give',
+    });
     if (accounting !== null) {
       next.accountedThroughMs = accounting.throughMs;
       if (accounting.open === undefined) delete next.openWindow;

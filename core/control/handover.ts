@@ -14,9 +14,9 @@ export const standbysMax = 8;
 /** A drain that we chose ourselves moves its cameras within seconds each; the bound is for what finds no other place. */
 const drainHandoverMs = 900_000;
 /** EC2 stops an interrupted Spot instance two minutes after its notice. */
-export const spotNoticeMs = 120_000;
+const spotNoticeMs = 120_000;
 /** So long before its end a worker gives up what found no other place: stopping and flushing take up to 8 s. */
-export const releaseBeforeEndMs = 25_000;
+const releaseBeforeEndMs = 25_000;
 
 /** The drain flag of a worker that the plan drains. */
 export function drainOrder(
@@ -24,6 +24,18 @@ export function drainOrder(
   nowMs: number,
 ): NonNullable<WorkerItem['drain']> {
   return { sinceMs: nowMs, ...drain, handover: { untilMs: nowMs + drainHandoverMs } };
+}
+
+/**
+ * The drain flag of a worker whose Spot instance goes.
+ * @param noticedAtMs EC2's time of the notice; null: it only recommends to leave, and names no end.
+ */
+export function spotDrain(noticedAtMs: number | null, nowMs: number): NonNullable<WorkerItem['drain']> {
+  if (noticedAtMs === null) {
+    return { sinceMs: nowMs, reason: 'EC2 recommends to leave its Spot instance', handover: {} };
+  }
+  const untilMs = Math.min(noticedAtMs, nowMs) + spotNoticeMs - releaseBeforeEndMs;
+  return { sinceMs: nowMs, reason: 'EC2 takes its Spot instance back', handover: { untilMs } };
 }
 
 /** Does it leave, and watch its cameras until they are taken off its list? Older workers give up everything at once. */
@@ -45,10 +57,25 @@ export function drainReleasesAtMs({ drain }: WorkerItem, nowMs: number): number 
 export function moveStep(state: CameraState, successor: WorkerItem | undefined, isWatched: boolean, nowMs: number) {
   if (!isWatched || successor?.standingBy === undefined) return { step: 'release', isPrepared: false } as const;
   if (state.successorWorkerId !== successor.workerId) return { step: 'prepare', isPrepared: false } as const;
-  const standby = successor.standingBy[state.cameraId];
-  const isPrepared = standby?.sinceMs === state.successorSinceMs && standby?.state === 'ready';
+  const isPrepared = isStandingBy(state, new Map([[successor.workerId, successor]]));
   const isLate = nowMs - (state.successorSinceMs ?? 0) >= standbyWaitMs;
   return { step: isPrepared || isLate ? 'release' : 'wait', isPrepared } as const;
+}
+
+type Workers = ReadonlyMap<string, WorkerItem>;
+
+/** Is the camera's successor ready for it? */
+export function isStandingBy(
+  { cameraId, successorWorkerId, successorSinceMs }: CameraState,
+  workers: Workers,
+): boolean {
+  const standby = workers.get(successorWorkerId ?? '')?.standingBy?.[cameraId];
+  return standby?.state === 'ready' && standby.sinceMs === successorSinceMs;
+}
+
+/** Was the camera given to a worker that stood by, and that has not heard of it yet? */
+export function wasStandingBy({ cameraId, ownerWorkerId }: CameraState, workers: Workers): boolean {
+  return workers.get(ownerWorkerId ?? '')?.standingBy?.[cameraId]?.state === 'ready';
 }
 
 /** The streams that a worker is to open ahead of time, from the camera states as they are after the changes were written. */

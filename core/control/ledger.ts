@@ -38,6 +38,7 @@ export type OwnersWord = { report: RunningCamera; isAlive: boolean };
 
 /**
  * @param nextPhase the phase from now on. @param promisableFromMs windows that opened earlier were not known in time.
+ * @param isGiven another worker has it from now on, and will write its own record over that of the last one.
  * @returns what to add, or null when it is not yet time.
  */
 export function accountCamera(
@@ -46,13 +47,13 @@ export function accountCamera(
   scheduledPast: readonly Interval[],
   word: OwnersWord | null,
   nowMs: number,
-  promisableFromMs = Number.NEGATIVE_INFINITY,
+  { promisableFromMs = Number.NEGATIVE_INFINITY, isGiven = false } = {},
 ): Accounting | null {
   const knownFromMs = state.accountedThroughMs ?? Math.min(state.rowChangedAtMs, nowMs);
   const fromMs = Math.max(knownFromMs, nowMs - accountablePastMs);
-  const changed = nextPhase !== state.phase;
+  const changed = isGiven || nextPhase !== state.phase;
   if (!changed && !isDue(state.cameraId, knownFromMs, nowMs)) return null;
-  const endMs = endOfSlice(nextPhase, word, fromMs, nowMs);
+  const endMs = endOfSlice(state, nextPhase, word, fromMs, nowMs);
   const scheduled = scheduledPast
     .map(({ startMs, endMs: untilMs }) => ({ startMs: Math.max(startMs, fromMs), endMs: Math.min(untilMs, endMs) }))
     .filter(({ startMs, endMs: untilMs }) => startMs < untilMs);
@@ -90,9 +91,15 @@ function isDue(cameraId: string, knownFromMs: number, nowMs: number): boolean {
   return turn(nowMs) > turn(knownFromMs) && nowMs - knownFromMs >= accountEveryMs / 2;
 }
 
-/** What a living owner has not said yet is left for the next slice, unless it stays silent. */
-function endOfSlice(nextPhase: CameraPhase, word: OwnersWord | null, fromMs: number, nowMs: number): number {
-  const throughMs = word?.isAlive === true ? word.report.watch?.throughMs : undefined;
+/** What a living owner, or the one to whom it is being handed, has not said yet is left for the next slice. */
+function endOfSlice(
+  state: CameraState,
+  nextPhase: CameraPhase,
+  word: OwnersWord | null,
+  fromMs: number,
+  nowMs: number,
+): number {
+  const throughMs = word === null ? state.watch?.throughMs : word.isAlive ? word.report.watch?.throughMs : undefined;
   if (throughMs === undefined || !isWatched(nextPhase) || nowMs - throughMs >= accountEveryMs) return nowMs;
   return Math.min(nowMs, Math.max(fromMs, throughMs));
 }

@@ -12,6 +12,8 @@ export type PhaseFacts = {
   state: CameraState;
   lease: Lease;
   report: RunningCamera | null;
+  /** Whoever has it next stands by: it is watched on while it changes hands. */
+  isPrepared: boolean;
   shed: boolean;
   /** Why, when it is. */
   shedBecause: string;
@@ -26,6 +28,11 @@ export function phaseOf(facts: PhaseFacts): { phase: CameraPhase; reason: string
   const owner = state.ownerWorkerId;
   if (owner === undefined || lease === 'none' || lease === 'released' || lease === 'orphaned') {
     return { phase: 'waiting-capacity', reason: facts.waitingFor };
+  }
+  if (facts.isPrepared && (state.phase === 'running' || state.phase === 'degraded')) {
+    const by =
+      state.successorWorkerId === undefined ? owner : `${owner}, and soon on worker ${state.successorWorkerId}`;
+    return { phase: state.phase, reason: `on worker ${by}` };
   }
   if (lease === 'releasing')
     return { phase: 'starting', reason: `worker ${owner} is giving it up, to begin anew or elsewhere` };

@@ -59,27 +59,6 @@ test('a window that is made longer while it is open is watched to its new end, w
   expect(await system.camera('dock-1')).toMatchObject({ phase: 'off-schedule', releasedEpoch: 1 });
 });
 
-test('a machine that EC2 takes back: the worker lets go at once, its replacement takes over, nothing is repeated', async () => {
-  const before = await watching();
-  const [instance] = system.instances();
-  system.cloud.compute.interruptSpot(instance?.id ?? '');
-  await system.settle();
-  expect(system.instances()).toHaveLength(2);
-  await system.pass(10_000);
-  expect(await system.camera('dock-1')).toMatchObject({
-    phase: 'waiting-capacity',
-    phaseReason: 'waits for a worker that is starting',
-    releasedEpoch: 1,
-  });
-  await untilEpochPublishes(2, 6 * minuteMs);
-  await system.pass(minuteMs);
-  const after = await system.camera('dock-1');
-  expect(after).toMatchObject({ phase: 'running', epoch: 2 });
-  expect(after.ownerWorkerId).not.toBe(before.ownerWorkerId);
-  expect(system.instances().map(({ id }) => id)).not.toContain(instance?.id);
-  expect(system.instances()).toHaveLength(1);
-});
-
 test('a worker cut off from the network falls silent in time, and comes back under the next epoch', async () => {
   const before = await watching();
   const first = before.ownerWorkerId ?? '';

@@ -84,4 +84,12 @@ test('drain: a worker whose drain control has ordered hands its cameras to the o
   expect(moved.every(({ workers }) => workers.length === 2)).toBe(true);
   expectSeamless('drain', moved);
   await expectPrepared(moving);
+  // The ledger has the move behind it, and knows of no blind second in it.
+  await system.pass(6 * minuteMs);
+  const hours = (await Promise.all(moving.map((cameraId) => system.ledger(cameraId)))).flat();
+  const blindSeconds = (cause: string) => hours.reduce((sum, hour) => sum + Number(hour[`blind_${cause}`] ?? 0), 0);
+  const seconds = { handover: blindSeconds('handover'), interrupted: blindSeconds('interrupted') };
+  console.info(`the ledger of the ${moving.length} cameras knows of ${JSON.stringify(seconds)} blind seconds`);
+  expect(seconds).toEqual({ handover: 0, interrupted: 0 });
+  expect(hours.reduce((sum, hour) => sum + Number(hour.inferredSeconds), 0)).toBeGreaterThan(moving.length * 400);
 });

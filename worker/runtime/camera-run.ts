@@ -77,7 +77,10 @@ export class CameraRun {
     this.link = link;
     this.#clock = clock;
     this.#metrics = metrics;
-    this.watch = new WatchRecord(clock.nowMs(), assignment.camera.detect.fps);
+    const { resumeAfter, watchedUntilMs } = assignment;
+    const isContinued = resumeAfter !== undefined && watchedUntilMs !== undefined;
+    const continued = isContinued ? { wallMs: watchedUntilMs, capturedAtMs: resumeAfter.producerTimestampMs } : null;
+    this.watch = new WatchRecord(clock.nowMs(), assignment.camera.detect.fps, continued);
     this.#rate = new RateMeter(clock.monotonicMs());
     this.stopped = new Promise((resolve) => {
       this.#resolveStopped = resolve;

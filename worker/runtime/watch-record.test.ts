@@ -154,3 +154,15 @@ test('whatever happens, spans are in order within the claim, bounded, and what i
     }),
   );
 });
+
+test("a record that goes on from another worker's: what was made good is not blind, what was lost is", () => {
+  const from = { wallMs: 10_000, capturedAtMs: 9_800 };
+  const good = new WatchRecord(13_000, 5, from);
+  good.observe('starting', 13_500);
+  good.inferred(10_000, null, 13_600);
+  expect(good.report()).toEqual({ sinceMs: 10_000, throughMs: 13_600, blind: [] });
+  const late = new WatchRecord(13_000, 5, from);
+  late.inferred(13_400, null, 13_600);
+  expect(late.report().blind).toEqual([{ fromMs: 10_000, toMs: 13_400, cause: 'interrupted' }]);
+  expect(new WatchRecord(9_000, 5, from).report().sinceMs).toBe(9_000);
+});

@@ -39,13 +39,21 @@ export class WatchRecord {
   #leastLagMs = Number.POSITIVE_INFINITY;
   #nowMs: number;
 
-  /** @param fps wanted frames per second. */
-  constructor(nowMs: number, fps: number) {
+  /**
+   * @param fps wanted frames per second.
+   * @param continued where another worker's record ended that this one goes on from, in wall and in producer time.
+   */
+  constructor(nowMs: number, fps: number, continued: { wallMs: number; capturedAtMs: number } | null = null) {
     this.#frameMs = 1_000 / fps;
     this.#holeMs = Math.max(holeMinMs, holeFrames * this.#frameMs);
     this.#sinceMs = nowMs;
     this.#throughMs = nowMs;
     this.#nowMs = nowMs;
+    if (continued === null || continued.wallMs > nowMs) return;
+    this.#sinceMs = continued.wallMs;
+    this.#throughMs = continued.wallMs;
+    this.#lastCapturedAtMs = continued.capturedAtMs;
+    this.#isBlind = false;
   }
 
   /**
