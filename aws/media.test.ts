@@ -73,7 +73,7 @@ test('a host name that does not resolve is unreachable, not refused', async () =
   expect(error.hint).toContain('DNS');
 });
 
-test('an endpoint is asked for once, and anew after it refused the connection', async () => {
+test('an endpoint is asked for once, kept when calls are too many, and asked for anew after it refused the connection', async () => {
   let asked = 0;
   rig.faults.inject(
     ({ operation }) => {
@@ -89,6 +89,13 @@ test('an endpoint is asked for once, and anew after it refused the connection', 
   for (let call = 0; call < 3; call += 1) {
     (await media.open('dock-1', { at: 'now' }, new AbortController().signal)).close();
   }
+  // Too many calls or connections are no reason for yet another call.
+  for (const code of ['ClientLimitExceededException', 'ConnectionLimitExceededException']) {
+    const heal = injected(400, code);
+    await refusal();
+    heal();
+  }
+  (await media.open('dock-1', { at: 'now' }, new AbortController().signal)).close();
   expect(asked).toBe(1);
   rig.advertise(second.url);
   await first.close();

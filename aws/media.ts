@@ -1,7 +1,8 @@
 /**
  * Video out of Kinesis Video Streams: GetDataEndpoint (cached per stream) and GetMedia as a stream of bytes.
- * Invariant: an endpoint that failed for any reason is asked for anew before the next GetMedia, and a stream of bytes
- * that was opened is always closed by its reader, because a stream allows three connections only.
+ * Invariant: an endpoint that failed is asked for anew before the next GetMedia, unless it answered that there were too many
+ * calls or connections, when one more call would be one too many; and a stream of bytes that was opened is always closed by
+ * its reader, because a stream allows three connections only.
  */
 import type { Readable } from 'node:stream';
 import { GetDataEndpointCommand } from '@aws-sdk/client-kinesis-video';
@@ -55,7 +56,7 @@ export function kinesisVideoMedia(clients: AwsClients): MediaSource {
         body.on('error', () => {});
         return { chunks: body as AsyncIterable<Uint8Array>, close: () => body.destroy() };
       } catch (error) {
-        endpoints.delete(streamName);
+        if (awsErrorKind(error) !== 'throttled') endpoints.delete(streamName);
         throw mediaError(streamName, start, error);
       }
     },
