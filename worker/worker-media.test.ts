@@ -2,6 +2,7 @@
  * What a person sees of a worker whose cameras send what they should not, and whose GPU is not there: through the whole
  * worker, in its item, /healthz, /metrics and log. Other cameras are not disturbed, and nothing needs a restart.
  */
+import { existsSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openCluster, segmentHeader, simpleBlock } from '../local/kinesisvideo/matroska-writer.ts';
 import { RawProducer } from '../local/kinesisvideo/media-rig.test-factory.ts';
@@ -59,31 +60,35 @@ async function rawCamera(cameraId: string) {
   };
 }
 
-test('a worker that was promised a GPU and has none decodes on the CPU, and says so everywhere, once', async () => {
+const hasGpu = existsSync('/proc/driver/nvidia/version');
+const title = 'a worker that was promised a GPU and has none decodes on the CPU, and says so everywhere, once';
+test.skipIf(hasGpu)(hasGpu ? `${title} (skipped: there is one)` : title, async () => {
   await rig.stream('dock-1');
   await rig.stream('dock-2');
   const lines: string[] = [];
   const log = jsonLog((line) => void lines.push(line), rig.clock, 'INFO', {});
-  const worker = await watching(['dock-1', 'dock-2'], { variables: { WORKER_PROVIDERS: 'cuda,cpu' }, log });
+  const worker = await watching(['dock-1'], { variables: { WORKER_PROVIDERS: 'cuda,cpu' }, log });
+  const slow = rigCamera({ cameraId: 'dock-2', streamName: 'dock-2', detect: { fps: 1 } });
+  await rig.assign('worker-1', [rigAssignment(camera('dock-1')), rigAssignment(slow)]);
   await rig.until('frames are published', () => rig.recordCount() > 30);
   await rig.step(6_000);
-  const decode = {
-    codec: 'h264',
-    frames: 'all',
-    device: 'cpu',
-    fallback: expect.stringMatching(/^h264_cuvid could not/),
-  };
-  for (const cameraId of ['dock-1', 'dock-2']) {
+  const fallback = expect.stringMatching(/^h264_cuvid could not/);
+  for (const [cameraId, frames] of [
+    ['dock-1', 'all'],
+    // Key frames come every second.
+    ['dock-2', 'keyframes'],
+  ] as const) {
+    const decode = { codec: 'h264', frames, device: 'cpu', fallback };
     expect(await running(cameraId)).toMatchObject({
       state: 'running',
       reason: expect.stringMatching(/^media flows; decoded on the CPU: h264_cuvid could not be opened: /),
       decode,
     });
     expect(told(worker, cameraId)).toMatchObject({ decode, sessions: { opened: 1 }, mediaErrors: {} });
+    expect(await worker.registry.metrics()).toContain(
+      `kvs_infer_camera_decode_info{camera="${cameraId}",codec="h264",frames="${frames}",device="cpu"} 1`,
+    );
   }
-  expect(await worker.registry.metrics()).toContain(
-    'kvs_infer_camera_decode_info{camera="dock-1",codec="h264",frames="all",device="cpu"} 1',
-  );
   const warnings = lines
     .map((line) => JSON.parse(line))
     .filter(({ message }) => message === 'a camera is decoded on the CPU');
@@ -165,4 +170,46 @@ test.each([
   }
   const pictures = rig.cloud.s3.objects(rig.names.resultBucket, 'snapshots/').map(({ key }) => key);
   expect(pictures.filter((key) => key.startsWith(`snapshots/dock-2/${year}/`)).length).toBeGreaterThan(0);
+});
+
+test.each([
+  ['back from 2200', Date.UTC(2200, 0, 1)],
+  ['on from 1970', 0],
+  ['back by half a second', RIG_START_MS + 3_600_000],
+])('a camera whose clock is set %s as it runs is watched on, and tracks end and begin', async (_, wrongMs) => {
+  const lines: string[] = [];
+  const log = jsonLog((line) => void lines.push(line), rig.clock, 'WARN', {});
+  let set = await rawCamera('dock-2');
+  const worker = await watching(['dock-2'], { log });
+  set.begin();
+  for (let second = 0; second < 6; second += 1) {
+    set.second(wrongMs + second * 1_000);
+    await rig.step(1_000);
+  }
+  const inferred = () => told(worker, 'dock-2')?.frames?.inferred ?? 0;
+  await rig.until('it is watched', () => inferred() > 20);
+  const before = inferred();
+  // KVS takes no fragment that begins before the last one of its connection: the producer connects anew.
+  set.end();
+  await rig.step(200);
+  set = await rawCamera('dock-2');
+  set.begin();
+  const rightMs = wrongMs === RIG_START_MS + 3_600_000 ? wrongMs + 5_500 : RIG_START_MS + 10_000;
+  for (let second = 0; second < 8; second += 1) {
+    set.second(rightMs + second * 1_000);
+    await rig.step(1_000);
+  }
+  expect(told(worker, 'dock-2')).toMatchObject({ state: 'running', mediaErrors: {} });
+  // Frames whose moments were taken before the clock was set are left out.
+  expect(inferred() - before).toBeGreaterThanOrEqual(70);
+  const records = await rig.records();
+  expect(new Set(records.map(({ id }) => id)).size).toBe(records.length);
+  const tracks = records.filter(({ schema }) => schema === 'kvs-infer/track@1');
+  const after = tracks.filter(
+    ({ at }) => Date.parse(String(at)) >= rightMs && Date.parse(String(at)) < rightMs + 8_000,
+  );
+  const events = (event: string) => after.filter((track) => track.event === event).length;
+  expect(events('enter')).toBeGreaterThan(3);
+  expect(events('exit')).toBeGreaterThan(3);
+  expect(lines).toEqual([]);
 });
