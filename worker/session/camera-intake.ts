@@ -144,6 +144,10 @@ export class CameraIntake {
         return;
       }
       case 'fragment-end':
+        if (event.frames > 0 && !this.#track.isChosen) {
+          const message = `expected a video track, fragment ${event.fragment.number} has ${event.frames} frames of others`;
+          this.#ports.mediaFault('VIDEO_TRACK_MISSING', message);
+        }
         if (this.#fragment?.treatment === 'handle') {
           this.#complete = {
             fragmentNumber: event.fragment.number,

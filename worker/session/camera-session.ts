@@ -258,7 +258,7 @@ export class CameraSession {
   #event(event: FragmentEvent): void {
     const { clock } = this.#dependencies;
     let lateness: Lateness = 'in-time';
-    if (event.type === 'frame') {
+    if (event.type === 'frame' && event.track.kind === 'video') {
       this.#reconnect.succeeded();
       this.#health.mediaSeen(clock.monotonicMs(), clock.nowMs());
       this.#edge.frame(event.timestampMs, clock.nowMs());

@@ -4,6 +4,7 @@
  */
 import { afterEach, expect, test } from 'vitest';
 import { NetworkPath } from '../../local/http/network-path.test-factory.ts';
+import { openCluster, segmentHeader, simpleBlock } from '../../local/kinesisvideo/matroska-writer.ts';
 import { startWatchedCamera, type WatchedCamera } from './watched-camera.test-factory.ts';
 
 const minuteMs = 60_000;
@@ -112,4 +113,27 @@ test('a successor whose checkpoint has left the retention goes on at the live ed
   await camera.runs();
   expect(camera.report).toMatchObject({ state: 'running', mediaErrors: { STREAM_FRAGMENT_GONE: 1 } });
   expect(camera.ledger().blind['fragment-gone']).toBeGreaterThan(0.4);
+});
+
+test('a stream of sound alone is failing by name, not running, and runs when its video comes', async () => {
+  const camera = await start();
+  const sound = { number: 1, kind: 'audio', codecId: 'A_AAC', width: 0, height: 0, codecPrivate: null } as const;
+  const producer = camera.rig.putMedia('dock-1');
+  await producer.response;
+  producer.write(segmentHeader([sound]));
+  camera.watch();
+  for (let second = 0; second < 14; second += 1) {
+    const blocks = [0, 250, 500, 750].map((offsetMs) => simpleBlock(1, offsetMs, true, Buffer.alloc(60, second)));
+    producer.write(openCluster(camera.rig.clock.nowMs()), ...blocks);
+    await camera.step(1_000);
+  }
+  expect(`${camera.report?.state}: ${camera.report?.reason}`).toMatch(
+    /^failing: no frame for 1\d s: VIDEO_TRACK_MISSING: /,
+  );
+  expect(camera.report?.mediaErrors.VIDEO_TRACK_MISSING).toBeGreaterThan(8);
+  producer.request.end();
+  await producer.finished;
+  camera.produce();
+  await camera.runs();
+  expect(camera.ledger().blind['media-damaged']).toBeGreaterThan(8);
 });

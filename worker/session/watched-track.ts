@@ -21,6 +21,10 @@ export class WatchedTrack {
     return `expected one video track, found ${former.number} and ${track.number}; ${this.#track?.number} is watched`;
   }
 
+  get isChosen(): boolean {
+    return this.#track !== null;
+  }
+
   /** Also chooses, when nothing was declared. */
   covers(track: Track): boolean {
     if (track.kind !== 'video') return false;
