@@ -4,7 +4,7 @@
  * Invariant: a camera's state is written before any worker's list names it; the cameras of a worker that fell silent go
  * to somebody else only once its own list is empty; a task is given back before its instance is terminated.
  */
-import { assignmentsOf, sameAssignments } from '../core/control/assign.ts';
+import { assignmentsOf, sameAssignments } from '../core/control/assignment-list.ts';
 import type { CameraChange, ControlDecision } from '../core/control/decide.ts';
 import { drainOrder, isHandingOver, sameStandbys, standbysOf } from '../core/control/handover.ts';
 import type { LedgerEntry } from '../core/control/ledger.ts';

@@ -7,6 +7,7 @@
 import { GetCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { BudgetMemory } from '../core/control/budget.ts';
 import type { CapacityLadder } from '../core/control/capacity-ladder.ts';
+import type { MovesMade } from '../core/control/consolidation.ts';
 import type { LeadTimes } from '../core/control/lead-time.ts';
 import type { Meter } from '../core/control/meter.ts';
 import type { FleetItem } from '../core/fleet-state.ts';
@@ -27,6 +28,7 @@ export type FleetLearnings = {
   problemKinds?: string[] | null;
   meter?: Meter;
   budget?: BudgetMemory;
+  moves?: MovesMade | null;
 };
 
 export async function readFleet(clients: AwsClients, table: string, fleet: string): Promise<FleetItem> {
@@ -160,6 +162,7 @@ function learningExpressions(learnings: FleetLearnings): {
   put('lastDecisionAtMs', learnings.lastDecisionAtMs);
   put('capacityLadder', learnings.capacityLadder);
   put('leadTimesByType', learnings.leadTimes?.byType);
+  put('moves', learnings.moves);
   put('budget', learnings.budget);
   put('days', learnings.meter?.days);
   put('meteredThroughMs', learnings.meter?.meteredThroughMs);

@@ -3,7 +3,7 @@
  * group and streams that go with them. Invariant: the same fleet in every run.
  */
 import type { Camera } from '../core/camera.ts';
-import { assignmentsOf } from '../core/control/assign.ts';
+import { assignmentsOf } from '../core/control/assignment-list.ts';
 import { type ControlDecision, decide } from '../core/control/decide.ts';
 import type { FleetObservation } from '../core/control/observation.ts';
 import { camerasPerFleetMax, defaultPolicy, workersPerFleetMax } from '../core/control/policy.ts';

@@ -7,6 +7,7 @@
 import type { Camera, Issue } from './camera.ts';
 import type { BudgetMemory } from './control/budget.ts';
 import type { CapacityLadder } from './control/capacity-ladder.ts';
+import type { MovesMade } from './control/consolidation.ts';
 import type { FleetDay } from './control/meter.ts';
 
 /** Workers say that they live every 3 s (design: leases). Both sides count with these two. */
@@ -247,6 +248,8 @@ export type FleetItem = {
   meteredThroughMs?: number;
   /** What the day's budget allowed when it was last reckoned. Control. */
   budget?: BudgetMemory;
+  /** Moves by choice within the minute. Control. */
+  moves?: MovesMade;
   lock?: { holder: string; expiresAtMs: number; rerunRequested: boolean };
 };
 
@@ -260,6 +263,8 @@ export type FleetPolicy = {
   scaleInDelayMs: number;
   /** Workers beyond demand while a new revision rolls out, so that its first has a GPU before an old one is drained. */
   rolloutSurgeWorkers: number;
+  /** Cameras that may change their worker within a minute when nothing forces them to. */
+  movesPerMinuteMax: number;
   silentGraceMs: number;
   workerDeadAfterMs: number;
   /** Period of the Scheduler tick: what must be done before an instant is done one tick before it. */

@@ -113,6 +113,7 @@ async function runOnce(
   const meter = withPromises(decision.meter, applied.promises, decision.policy.dayTimeZone);
   const learnings: FleetLearnings = {
     meter,
+    moves: decision.moves.count === 0 ? null : decision.moves,
     ...(decision.budget.memory === undefined ? {} : { budget: decision.budget.memory }),
     problemKinds: kinds.length === 0 ? null : kinds,
     lowerDemandSinceMs: decision.plan.lowerDemandSinceMs,

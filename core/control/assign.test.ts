@@ -1,7 +1,7 @@
 /** From where and from when on a new owner watches a camera. */
 import { expect, it } from 'vitest';
 import type { CameraState } from '../fleet-state.ts';
-import { assignmentsOf, sameAssignments } from './assign.ts';
+import { assignmentsOf, sameAssignments } from './assignment-list.ts';
 import { decide } from './decide.ts';
 import { camera, noonMs, observation, policy, report, state, worker } from './fleet-factories.ts';
 

@@ -4,8 +4,8 @@
  * Invariants: a camera is given away only when it is free (no owner, released, or its owner dead); nobody who leaves
  * gets one; the same input gives the same answer; with its own answer as input nothing moves.
  */
-import type { Camera } from '../camera.ts';
-import type { Assignment, CameraState, FleetPolicy, WorkerItem } from '../fleet-state.ts';
+import type { CameraState, FleetPolicy, WorkerItem } from '../fleet-state.ts';
+import { sameWork } from './assignment-list.ts';
 import { workerBin } from './bins.ts';
 import type { CameraDemand } from './demand.ts';
 import { drainReleasesAtMs, isHandingOver, moveStep, standbysMax } from './handover.ts';
@@ -21,9 +21,9 @@ export type Lease = 'none' | 'held' | 'releasing' | 'released' | 'orphaned';
 
 export type OwnershipChange =
   | { kind: 'give'; cameraId: string; workerId: string; epoch: number; clean: boolean }
-  | { kind: 'prepare'; cameraId: string; workerId: string; reason: string }
+  | { kind: 'prepare'; cameraId: string; workerId: string; reason: string; isChoice?: boolean }
   | { kind: 'call-off'; cameraId: string; workerId: string }
-  | { kind: 'release'; cameraId: string; workerId: string; reason: string }
+  | { kind: 'release'; cameraId: string; workerId: string; reason: string; isChoice?: boolean }
   | { kind: 'disown'; cameraId: string; workerId: string; reason: string };
 
 export type AssignInput = {
@@ -59,14 +59,6 @@ export function leaseOf(
     return lost ? 'orphaned' : 'releasing';
   }
   return isLeaving(owner) ? 'releasing' : 'held';
-}
-
-/** What a worker has to do with a camera; a change in anything else of the row needs no restart. */
-export function sameWork(a: Camera, b: Camera): boolean {
-  if (a === b) return true;
-  const work = ({ streamName, detect, regions, smoothing, text, snapshots }: Camera) =>
-    canonical({ streamName, detect, regions, smoothing, text, snapshots });
-  return work(a) === work(b);
 }
 
 /** The changes of ownership, in order of camera id. */
@@ -201,7 +193,7 @@ function changeOf(one: Case, othersMove: boolean): OwnershipChange | null {
 function move(
   { state, nowMs, workers }: Case,
   target: string,
-  release: (reason: string) => OwnershipChange,
+  release: (reason: string) => OwnershipChange & { kind: 'release' },
 ): OwnershipChange | null {
   const { cameraId } = state;
   const owner = workers.get(state.ownerWorkerId ?? '');
@@ -211,12 +203,14 @@ function move(
   if (report?.epoch !== state.epoch) return null;
   const isWatched = report.state === 'running' || report.state === 'degraded';
   const { step, isPrepared } = moveStep(state, workers.get(target), isWatched, nowMs);
-  const reason = owner !== undefined && isLeaving(owner) ? 'its worker leaves' : `worker ${target} has more room`;
+  const choice = owner !== undefined && !isLeaving(owner) ? { isChoice: true } : {};
+  const reason = choice.isChoice ? `worker ${target} has more room` : 'its worker leaves';
   switch (step) {
     case 'prepare':
-      return { kind: 'prepare', cameraId, workerId: target, reason };
+      return { kind: 'prepare', cameraId, workerId: target, reason, ...choice };
     case 'release':
-      return release(isPrepared ? `worker ${target} stands by` : reason);
+      if (isPrepared) return release(`worker ${target} stands by`);
+      return state.successorWorkerId === undefined ? { ...release(reason), ...choice } : release(reason);
     case 'wait':
       return null;
   }
@@ -239,62 +233,4 @@ function neverBegins(owner: WorkerItem | undefined, { cameraId, epoch }: CameraS
 function cleanlyReleased(state: CameraState): boolean {
   if (state.ownerWorkerId === undefined) return false;
   return state.epoch > 0 && state.releasedEpoch === state.epoch && state.checkpoint !== undefined;
-}
-
-/**
- * The whole list of one worker, from the camera states as they are after the changes were written: whatever a crash
- * left unwritten is in it. What the worker already has under the same epoch stays as it is, but for the camera's hours.
- */
-export function assignmentsOf(
-  worker: WorkerItem,
-  cameras: readonly CameraState[],
-  cleanGives: ReadonlySet<string>,
-): Record<string, Assignment> {
-  const list: Record<string, Assignment> = {};
-  for (const state of cameras) {
-    if (state.ownerWorkerId !== worker.workerId || state.camera === null) continue;
-    if (state.releaseRequestedAtMs !== undefined || state.releasedEpoch === state.epoch) continue;
-    const known = worker.assignments?.[state.cameraId];
-    list[state.cameraId] =
-      known !== undefined && known.epoch === state.epoch
-        ? // The worker watches within the hours of the row as it is now; other work comes with the next epoch.
-          { ...known, camera: sameWork(known.camera, state.camera) ? state.camera : known.camera }
-        : {
-            epoch: state.epoch,
-            camera: state.camera,
-            assignedAtMs: state.ownedSinceMs ?? 0,
-            ...(cleanGives.has(state.cameraId) ? continuationOf(state) : {}),
-          };
-  }
-  return list;
-}
-
-/** Where the previous owner stopped, and until when nothing was missed. */
-function continuationOf({ checkpoint, watch }: CameraState): Pick<Assignment, 'resumeAfter' | 'watchedUntilMs'> {
-  if (checkpoint === undefined) return {};
-  if (watch === undefined || watch.blind.at(-1)?.toMs === watch.throughMs) return { resumeAfter: checkpoint };
-  return { resumeAfter: checkpoint, watchedUntilMs: watch.throughMs };
-}
-
-/** Do two lists name the same cameras under the same epochs, within the same hours? */
-export function sameAssignments(a: Record<string, Assignment>, b: Record<string, Assignment>): boolean {
-  const words = ({ epoch, camera: { enabled, schedule, override } }: Assignment) =>
-    canonical({ epoch, enabled, schedule, override });
-  const ids = Object.keys(a);
-  if (ids.length !== Object.keys(b).length) return false;
-  return Object.entries(a).every(([id, mine]) => {
-    const theirs = b[id];
-    if (theirs === undefined) return false;
-    const isSameRow = mine.epoch === theirs.epoch && mine.camera === theirs.camera;
-    return isSameRow || words(mine) === words(theirs);
-  });
-}
-
-/** JSON with sorted keys: a table gives maps back in any order. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) =>
-    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  );
 }

@@ -8,6 +8,7 @@ import { assignCameras, leaseOf, type OwnershipChange } from './assign.ts';
 import { newWorkerBin } from './bins.ts';
 import { type BudgetAnswer, withinBudget } from './budget.ts';
 import { climbLadder, type LadderStep } from './capacity-ladder.ts';
+import { type MovesMade, movesMade, withinMoves } from './consolidation.ts';
 import { type CameraDemand, cameraDemands, ownersWord, reportOf } from './demand.ts';
 import { isStandingBy, wasStandingBy } from './handover.ts';
 import { fleetLeadTimeMs } from './lead-time.ts';
@@ -52,6 +53,7 @@ export type ControlDecision = {
   /** What the fleet used up to now. */
   meter: Meter;
   budget: BudgetAnswer;
+  moves: MovesMade;
   /** What somebody should look at, one sentence each. */
   problems: Problem[];
 };
@@ -89,7 +91,12 @@ export function decide(given: FleetObservation, deployment: FleetPolicy, nowMs: 
   const drained = new Set(plan.drains.map((drain) => drain.workerId));
   const serving = live.filter((worker) => !drained.has(worker.workerId));
   const older = new Set(olderWorkers(serving, observation.service).map(({ workerId }) => workerId));
-  const ownership = assignCameras({ nowMs, policy, cameras, workers, serving, demands, shed: plan.shed, older });
+  const before = movesMade(observation.fleet, nowMs);
+  const { changes: ownership, made: moves } = withinMoves(
+    assignCameras({ nowMs, policy, cameras, workers, serving, demands, shed: plan.shed, older }),
+    { ...before, count: before.count + plan.moves },
+    policy.movesPerMinuteMax,
+  );
   const isPaused = orders.pause !== null;
   const { changes, departures } = cameraChanges(observation, {
     policy,
@@ -129,6 +136,7 @@ export function decide(given: FleetObservation, deployment: FleetPolicy, nowMs: 
     ladder,
     meter,
     budget,
+    moves,
     problems,
   };
 }

@@ -5,7 +5,7 @@
 import type { Camera } from '../camera.ts';
 import type { CameraState, FleetPolicy, RunningCamera, WorkerItem } from '../fleet-state.ts';
 import { parseCameraRow } from '../parse-camera-row.ts';
-import { assignmentsOf } from './assign.ts';
+import { assignmentsOf } from './assignment-list.ts';
 import type { CameraChange } from './decide.ts';
 import type { FleetObservation } from './observation.ts';
 import { defaultPolicy } from './policy.ts';

@@ -1,7 +1,7 @@
 /** A camera that moves: its next worker stands by before its owner is asked, and whatever goes wrong ends as it did before. */
 import { expect, it } from 'vitest';
 import type { CameraState, StandbyReport, WorkerItem } from '../fleet-state.ts';
-import { assignmentsOf } from './assign.ts';
+import { assignmentsOf } from './assignment-list.ts';
 import { decide } from './decide.ts';
 import { afterChanges, camera, noonMs, observation, policy, report, state, worker } from './fleet-factories.ts';
 import { spotDrain, standbysMax, standbysOf, standbyWaitMs } from './handover.ts';

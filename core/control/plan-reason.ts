@@ -2,7 +2,11 @@
  * The plan's reason in words: the sentence that the log, the decision, the terminal and the dashboard all show.
  * Invariant: it names what decided (demand, a coming window, a limit, an order, patience, or missing knowledge).
  */
+import { type Consolidation, consolidationWords } from './consolidation.ts';
 import type { PlanInput, WorkersNeeded } from './plan.ts';
+
+/** More of them say no more. */
+const stayingMax = 3;
 
 type ReasonInput = {
   input: PlanInput;
@@ -10,6 +14,8 @@ type ReasonInput = {
   serving: number;
   needs: WorkersNeeded;
   shrinking: boolean;
+  /** Workers that could go, and do not. */
+  staying: readonly Consolidation[];
   partial: boolean;
   lowerDemandSinceMs: number | null;
   minAllowed: number;
@@ -41,6 +47,8 @@ export function planReason(facts: ReasonInput): string {
   if (input.orders.pause !== null) parts.push(`paused until ${iso(input.orders.pause.untilMs)}`);
   if (facts.older > 0) parts.push(rolloutWords(facts));
   parts.push(actionWords(facts, goal, serving));
+  for (const one of facts.staying.slice(0, stayingMax))
+    parts.push(`worker ${one.workerId} stays, ${consolidationWords(one)}`);
   return parts.join('; ');
 }
 

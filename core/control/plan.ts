@@ -7,6 +7,7 @@
 import type { FleetPolicy } from '../fleet-state.ts';
 import { absentPrefix, newWorkerBin, renewingPrefix, sortWorkers, workerPrefix } from './bins.ts';
 import { chooseTerminations, isEmptied, tasksFor } from './capacity-steps.ts';
+import { type Consolidation, consolidationWords, movesMade, weighDrains } from './consolidation.ts';
 import type { CameraDemand } from './demand.ts';
 import type { FleetObservation } from './observation.ts';
 import { type Bin, type Load, placeCameras, workersMissing, workersToSpare } from './pack.ts';
@@ -34,6 +35,9 @@ export type Plan = {
   /** Cameras that cannot be served at the largest size allowed. */
   shed: ReadonlySet<string>;
   lowerDemandSinceMs: number | null;
+  /** Workers that were weighed for consolidation, and the cameras that those which go will move. */
+  consolidations: Consolidation[];
+  moves: number;
   inputs: Record<string, number>;
   reason: string;
 };
@@ -73,11 +77,26 @@ export function planFleet(input: PlanInput): Plan {
     lowerDemandSinceMs !== null &&
     (nowMs - lowerDemandSinceMs >= policy.scaleInDelayMs || orders.pause !== null || serving > maxAllowed);
   const shrinking = goal < serving && waitedLongEnough && !partial;
-  const going = shrinking ? binsToGo(serving - goal, needs.spareNow, fleet.bins, loadsNow) : [];
+  const chosen = shrinking ? binsToGo(serving - goal, needs.spareNow, fleet.bins, loadsNow) : [];
+  // What is beyond the maximum goes whatever it costs.
+  const spare = serving > maxAllowed ? [] : needs.spareNow;
+  const { weighed, moves } = weighDrains({
+    ...{ chosen, spare, loads: loadsNow, goal, policy, nowMs, demands },
+    ...{ made: movesMade(observation.fleet, nowMs), workerCapacity: newBin.capacity },
+    ...{ leadMs: input.leadTimeMs, cameras: observation.cameras },
+  });
+  const staying = weighed.filter(({ verdict }) => verdict !== 'drained');
+  const isStaying = new Set(staying.map(({ workerId }) => `${workerPrefix}${workerId}`));
+  // A worker that could take a camera which has none now is no spare one, wherever the packing would have put it.
+  const homes = new Set(fleet.bins.map(({ id }) => id));
+  if (loadsNow.some(({ binId }) => binId === null || !homes.has(binId))) {
+    for (const id of chosen) if (id.startsWith(workerPrefix) && spare.includes(id)) isStaying.add(id);
+  }
+  const going = chosen.filter((id) => !isStaying.has(id));
 
   const emptied = partial ? [] : fleet.leaving.filter((worker) => isEmptied(worker, input));
   const stillLeaving = fleet.leaving.length - emptied.length;
-  let instances = shrinking ? goal : clamp(Math.max(goal, serving), minAllowed, maxAllowed);
+  let instances = shrinking ? goal + isStaying.size : clamp(Math.max(goal, serving), minAllowed, maxAllowed);
   // Cameras on a worker that leaves need its replacement before it is gone.
   if (goal > serving) instances = Math.min(maxAllowed, goal + stillLeaving);
   if (partial) instances = Math.min(maxAllowed, Math.max(instances, previousInstances));
@@ -94,9 +113,7 @@ export function planFleet(input: PlanInput): Plan {
     .filter((id) => id.startsWith(workerPrefix))
     .map((id) => ({
       workerId: id.slice(workerPrefix.length),
-      reason: needs.spareNow.includes(id)
-        ? 'its cameras fit on fewer workers'
-        : `the fleet may have ${maxAllowed} workers`,
+      reason: drainReason(id, spare, weighed, maxAllowed),
     }));
   const surgeComes = surge > 0 && needs.needed + surge <= maxAllowed;
   const rolloutDrains = drainsOfRollout({
@@ -128,10 +145,11 @@ export function planFleet(input: PlanInput): Plan {
   };
   const reason = planReason({
     input,
-    goal,
+    goal: goal + isStaying.size,
     serving,
     needs,
-    shrinking,
+    shrinking: shrinking && going.length > 0,
+    staying,
     partial,
     lowerDemandSinceMs,
     minAllowed,
@@ -153,6 +171,8 @@ export function planFleet(input: PlanInput): Plan {
     terminations,
     shed,
     lowerDemandSinceMs,
+    consolidations: weighed,
+    moves,
     inputs,
     reason,
   };
@@ -210,6 +230,12 @@ function loadsAt(atMs: number, input: PlanInput): Load[] {
 
 function loadOf({ cameraId, priority, load, ownerWorkerId }: CameraDemand): Load {
   return { cameraId, priority, load, binId: ownerWorkerId === null ? null : `${workerPrefix}${ownerWorkerId}` };
+}
+
+function drainReason(id: string, spare: readonly string[], weighed: readonly Consolidation[], max: number): string {
+  if (!spare.includes(id)) return `the fleet may have ${max} workers`;
+  const one = weighed.find(({ workerId }) => id === `${workerPrefix}${workerId}`);
+  return one === undefined ? 'it has no cameras, and fewer workers suffice' : consolidationWords(one);
 }
 
 /** Emptiest first as far as cameras fit elsewhere; beyond that (the maximum was lowered) the least loaded. */

@@ -3,6 +3,7 @@
  * asked for. Invariant: bounded in size whatever the fleet's (a DynamoDB item holds 400 KB).
  */
 import type { CameraPhase, FleetItem } from '../fleet-state.ts';
+import type { Consolidation } from './consolidation.ts';
 import type { ControlDecision } from './decide.ts';
 
 /** Table `decisions`, key `fleet` / `at`. */
@@ -19,6 +20,8 @@ export type Decision = {
   reason: string;
   /** What somebody should look at: no capacity, a budget that is spent, input that cannot be true. */
   problems?: string[];
+  /** Workers whose cameras would fit on others: what letting them go saves, what it disturbs, and what was decided. */
+  consolidations?: Consolidation[];
   /** What was done or failed to be done, one sentence each. */
   actions: string[];
   /** Cameras that did not get what they asked for, with the reason. */
@@ -32,6 +35,7 @@ const keptDays = 30;
 const actionsMax = 100;
 const exceptionsMax = 200;
 const problemsMax = 20;
+const consolidationsMax = 20;
 
 const exceptionPhases: ReadonlySet<CameraPhase> = new Set([
   'invalid',
@@ -70,6 +74,7 @@ export function decisionRecord(
     previous: plan.previous,
     reason: plan.reason,
     ...(problems.length === 0 ? {} : { problems: bounded(problems, problemsMax, (count) => `and ${count} more`) }),
+    ...(plan.consolidations.length === 0 ? {} : { consolidations: plan.consolidations.slice(0, consolidationsMax) }),
     actions: bounded(actions, actionsMax, (count) => `and ${count} more`),
     exceptions: exceptions.slice(0, exceptionsMax),
     expiresAt: Math.floor(nowMs / 1000) + keptDays * 86_400,

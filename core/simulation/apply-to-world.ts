@@ -3,7 +3,7 @@
  * Invariant: a camera's state is written before a worker's list names it, and a silent worker's list is emptied before
  * its cameras go to somebody else, as in the real one.
  */
-import { assignmentsOf, sameAssignments } from '../control/assign.ts';
+import { assignmentsOf, sameAssignments } from '../control/assignment-list.ts';
 import type { CameraChange, ControlDecision } from '../control/decide.ts';
 import { drainOrder, isHandingOver, sameStandbys, standbysOf } from '../control/handover.ts';
 import { type FleetObservation, hasEnded, isDead, isLeaving } from '../control/observation.ts';

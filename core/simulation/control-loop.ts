@@ -139,7 +139,7 @@ export class ControlLoop {
     };
   }
 
-  #learn(observation: FleetObservation, { plan }: ControlDecision): void {
+  #learn(observation: FleetObservation, { plan, moves }: ControlDecision): void {
     const world = this.#world;
     const { workers, containerInstances } = observation;
     const candidates = instancesToSample(
@@ -152,6 +152,7 @@ export class ControlLoop {
     if (learned !== null) world.changed();
     world.fleetItem = {
       ...kept,
+      moves,
       ...(plan.lowerDemandSinceMs === null ? {} : { lowerDemandSinceMs: plan.lowerDemandSinceMs }),
       ...(learned === null ? {} : { leadTimeSamplesMs: learned.samplesMs, leadTimeInstanceIds: learned.instanceIds }),
     };

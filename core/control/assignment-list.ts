@@ -1,0 +1,72 @@
+/**
+ * The list of cameras that a worker is to run, and when two lists, or two versions of a camera, mean the same work.
+ * Invariant: a list is the whole of it, derived from the camera states, so that what a crash left unwritten heals.
+ */
+import type { Camera } from '../camera.ts';
+import type { Assignment, CameraState, WorkerItem } from '../fleet-state.ts';
+
+/** What a worker has to do with a camera; a change in anything else of the row needs no restart. */
+export function sameWork(a: Camera, b: Camera): boolean {
+  if (a === b) return true;
+  const work = ({ streamName, detect, regions, smoothing, text, snapshots }: Camera) =>
+    canonical({ streamName, detect, regions, smoothing, text, snapshots });
+  return work(a) === work(b);
+}
+
+/**
+ * The whole list of one worker, from the camera states as they are after the changes were written: whatever a crash
+ * left unwritten is in it. What the worker already has under the same epoch stays as it is, but for the camera's hours.
+ */
+export function assignmentsOf(
+  worker: WorkerItem,
+  cameras: readonly CameraState[],
+  cleanGives: ReadonlySet<string>,
+): Record<string, Assignment> {
+  const list: Record<string, Assignment> = {};
+  for (const state of cameras) {
+    if (state.ownerWorkerId !== worker.workerId || state.camera === null) continue;
+    if (state.releaseRequestedAtMs !== undefined || state.releasedEpoch === state.epoch) continue;
+    const known = worker.assignments?.[state.cameraId];
+    list[state.cameraId] =
+      known !== undefined && known.epoch === state.epoch
+        ? // The worker watches within the hours of the row as it is now; other work comes with the next epoch.
+          { ...known, camera: sameWork(known.camera, state.camera) ? state.camera : known.camera }
+        : {
+            epoch: state.epoch,
+            camera: state.camera,
+            assignedAtMs: state.ownedSinceMs ?? 0,
+            ...(cleanGives.has(state.cameraId) ? continuationOf(state) : {}),
+          };
+  }
+  return list;
+}
+
+/** Where the previous owner stopped, and until when nothing was missed. */
+function continuationOf({ checkpoint, watch }: CameraState): Pick<Assignment, 'resumeAfter' | 'watchedUntilMs'> {
+  if (checkpoint === undefined) return {};
+  if (watch === undefined || watch.blind.at(-1)?.toMs === watch.throughMs) return { resumeAfter: checkpoint };
+  return { resumeAfter: checkpoint, watchedUntilMs: watch.throughMs };
+}
+
+/** Do two lists name the same cameras under the same epochs, within the same hours? */
+export function sameAssignments(a: Record<string, Assignment>, b: Record<string, Assignment>): boolean {
+  const words = ({ epoch, camera: { enabled, schedule, override } }: Assignment) =>
+    canonical({ epoch, enabled, schedule, override });
+  const ids = Object.keys(a);
+  if (ids.length !== Object.keys(b).length) return false;
+  return Object.entries(a).every(([id, mine]) => {
+    const theirs = b[id];
+    if (theirs === undefined) return false;
+    const isSameRow = mine.epoch === theirs.epoch && mine.camera === theirs.camera;
+    return isSameRow || words(mine) === words(theirs);
+  });
+}
+
+/** JSON with sorted keys: a table gives maps back in any order. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}
