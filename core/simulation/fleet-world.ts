@@ -156,7 +156,7 @@ export class FleetWorld {
   #mediaChanges(model: ModelCamera, isSending: boolean): void {
     model.isSending = isSending;
     if (isSending && model.watchers.size === 0) model.cause = 'returning';
-    model.isNoticed = !isSending || model.watchers.size === 0;
+    model.noticedAtMs = !isSending || model.watchers.size === 0 ? this.nowMs : Number.POSITIVE_INFINITY;
     this.account.classify(model, this.nowMs);
     if (!isSending) {
       this.count('camera fell silent');
@@ -172,7 +172,7 @@ export class FleetWorld {
   }
 
   #mediaNoticed(model: ModelCamera): void {
-    model.isNoticed = true;
+    model.noticedAtMs = this.nowMs;
     this.account.classify(model, this.nowMs);
     for (const workerId of model.watchers) this.workers.get(workerId)?.mediaChanged(model.camera.cameraId);
   }
@@ -200,7 +200,7 @@ export class FleetWorld {
         releases: (cameraId, workerId, epoch) => this.#releases(cameraId, workerId, epoch),
         isReady: (workerId) => mark(workerId, 'readyAtMs'),
         isDrained: (workerId) => mark(workerId, 'drainedAtMs'),
-        lastMediaAtMs: (cameraId, atMs) => this.cameras.get(cameraId)?.lastSentAtMs(atMs) ?? null,
+        lastMediaAtMs: (cameraId, atMs) => this.cameras.get(cameraId)?.lastSeenAtMs(atMs) ?? null,
         reported: () => this.changed(),
       },
     });
@@ -226,7 +226,7 @@ export class FleetWorld {
     const model = this.cameras.get(cameraId);
     if (model === undefined) return;
     model.watchers.add(workerId);
-    model.isNoticed = true;
+    model.noticedAtMs = this.nowMs;
     this.witness?.publishes(cameraId, workerId, epoch, this);
     if (model.awaitedSinceMs !== null) {
       this.account.windowServed(model.awaitedSinceMs, this.nowMs - model.awaitedSinceMs);
@@ -247,7 +247,7 @@ export class FleetWorld {
   #releases(cameraId: string, workerId: string, epoch: number): void {
     const state = this.states.get(cameraId);
     if (state === undefined || state.ownerWorkerId !== workerId || state.epoch !== epoch) return;
-    const lastMediaAtMs = this.cameras.get(cameraId)?.lastSentAtMs(this.nowMs) ?? null;
+    const lastMediaAtMs = this.cameras.get(cameraId)?.lastSeenAtMs(this.nowMs) ?? null;
     const seen = lastMediaAtMs === null ? {} : { lastMediaAtMs, lastInferenceAtMs: lastMediaAtMs };
     const checkpoint = { fragmentNumber: String(this.nowMs), producerTimestampMs: this.nowMs };
     this.states.set(cameraId, { ...state, ...seen, releasedEpoch: epoch, checkpoint });

@@ -32,8 +32,11 @@ export class ModelCamera {
   readonly silences: readonly Interval[];
   isScheduled = false;
   isSending = true;
-  /** False for the seconds after its return in which a worker that listens waits to open its stream again. */
-  isNoticed = true;
+  /**
+   * When whoever listens opened its stream after its last return; infinity for the seconds after a return in which a
+   * worker that listens waits to open its stream again.
+   */
+  noticedAtMs = Number.NEGATIVE_INFINITY;
   /** Workers that have its stream open and may publish; more than one breaks the lease. */
   readonly watchers = new Set<string>();
   cause: BlindCause = 'late';
@@ -54,11 +57,18 @@ export class ModelCamera {
     return Number.isFinite(silence.startMs) ? silence.startMs : null;
   }
 
+  /** Last instant at or before `atMs` at which a worker that listens saw media; null when it never did. */
+  lastSeenAtMs(atMs: number): number | null {
+    const past = this.silences.findLast(({ startMs }) => startMs <= atMs);
+    if (atMs >= this.noticedAtMs || past === undefined) return this.lastSentAtMs(atMs);
+    return this.lastSentAtMs(past.startMs);
+  }
+
   get presentClass(): CameraClass {
     if (!this.isScheduled) return 'off';
     if (!this.isSending) return 'silent';
     if (this.watchers.size === 0) return this.cause;
-    return this.isNoticed ? 'inferred' : 'returning';
+    return this.noticedAtMs === Number.POSITIVE_INFINITY ? 'returning' : 'inferred';
   }
 }
 

@@ -69,6 +69,8 @@ export class ModelWorker {
   /** Released while it was cut off: said with the next heartbeat. */
   readonly #unsaidReleases = new Map<string, number>();
   readonly #input: WorkerInput;
+  /** Its clock minus the true one. */
+  readonly #skewMs: number;
   #reported: { running: Map<string, Run>; isReady: boolean; isDraining: boolean } = {
     running: new Map(),
     isReady: false,
@@ -84,6 +86,7 @@ export class ModelWorker {
     this.workerId = input.workerId;
     this.instanceId = input.instanceId;
     this.startedAtMs = clock.nowMs;
+    this.#skewMs = Math.round(random.between(-settings.clockSkewMs, settings.clockSkewMs));
     this.capacityInferencesPerSecond = settings.workerInferencesPerSecond * random.between(0.95, 1.05);
     queue.at(clock.nowMs + drawMs(random, settings.modelLoadMs), () => {
       if (this.endedAtMs !== null) return;
@@ -99,8 +102,12 @@ export class ModelWorker {
     return this.#cutFromMs <= nowMs && nowMs < this.#cutUntilMs;
   }
 
-  /** Time of the last heartbeat that got through, at or before now. */
+  /** What the last heartbeat that got through says, by the worker's own clock. */
   get heartbeatAtMs(): number {
+    return this.#lastBeatMs + this.#skewMs;
+  }
+
+  get #lastBeatMs(): number {
     const lastMs = Math.min(this.#input.clock.nowMs, this.endedAtMs ?? Number.POSITIVE_INFINITY);
     return this.#beatAtOrBefore(lastMs >= this.#cutFromMs && lastMs < this.#cutUntilMs ? this.#cutFromMs - 1 : lastMs);
   }
@@ -241,7 +248,7 @@ export class ModelWorker {
     const { heartbeatAtMs } = this;
     const { running: runs, isReady, isDraining } = this.#reported;
     const running: Record<string, RunningCamera> = {};
-    for (const [cameraId, run] of runs) running[cameraId] = this.#report(cameraId, run, heartbeatAtMs);
+    for (const [cameraId, run] of runs) running[cameraId] = this.#report(cameraId, run, this.#lastBeatMs);
     return {
       ...item,
       heartbeatAtMs,
@@ -252,14 +259,14 @@ export class ModelWorker {
     };
   }
 
-  #report(cameraId: string, run: Run, heartbeatAtMs: number): RunningCamera {
+  #report(cameraId: string, run: Run, beatMs: number): RunningCamera {
     const { watchingSinceMs, epoch, firstInferenceAtMs } = run;
-    const sentAtMs = this.#input.listener.lastMediaAtMs(cameraId, heartbeatAtMs);
+    const sentAtMs = this.#input.listener.lastMediaAtMs(cameraId, beatMs);
     const lastMediaAtMs =
       watchingSinceMs !== null && sentAtMs !== null && sentAtMs >= watchingSinceMs ? sentAtMs : null;
     return {
       epoch,
-      state: watchingSinceMs === null ? 'starting' : lastMediaAtMs === heartbeatAtMs ? 'running' : 'silent',
+      state: watchingSinceMs === null ? 'starting' : lastMediaAtMs === beatMs ? 'running' : 'silent',
       reason: '',
       fps: 0,
       framesInferred: 0,

@@ -44,6 +44,8 @@ export type SimulationSettings = {
   silenceMs: Spread;
   /** Crashes, hangs and network cuts, per worker and day. */
   workerFaultsPerDay: number;
+  /** How far a worker's clock is off, at most, either way. */
+  clockSkewMs: number;
   /** How long a network cut lasts. */
   cutMs: Spread;
   /** From an assignment seen to the first inference: GetDataEndpoint, GetMedia, the first keyframe. */
@@ -83,6 +85,8 @@ export const defaultSettings: SimulationSettings = {
   silentShare: 0.02,
   silenceMs: { minMs: 600_000, typicalMs: 3_600_000, maxMs: 28_800_000 },
   workerFaultsPerDay: 0.02,
+  // EC2's time service keeps clocks within a millisecond; a container that does not use it drifts.
+  clockSkewMs: 50,
   cutMs: { minMs: 5_000, typicalMs: 20_000, maxMs: 240_000 },
   streamOpenMs: { minMs: 800, typicalMs: 2_000, maxMs: 5_000 },
   // Full jitter up to the cap of 20 s, and the opening.
@@ -102,6 +106,7 @@ export const calmSettings: SimulationSettings = {
   eventRepeatRate: 0,
   silentShare: 0,
   workerFaultsPerDay: 0,
+  clockSkewMs: 0,
 };
 
 /** A duration of this spread, in whole milliseconds (inverse of the triangular distribution). */

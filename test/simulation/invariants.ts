@@ -25,7 +25,7 @@ export class InvariantWatch {
   readonly violations: string[] = [];
   /** Camera checks in which somebody had to be the owner. */
   ownersDue = 0;
-  readonly #unownedSinceMs = new Map<string, number>();
+  readonly #unowned = new Map<string, { sinceMs: number; roomy: ReadonlySet<string> }>();
   readonly #sendingSinceMs = new Map<string, number>();
   #faults = 0;
   #decisions = 0;
@@ -105,20 +105,23 @@ export class InvariantWatch {
     const { world } = this;
     // Throttled calls and failed steps excuse what they delay: the time counts anew from the last of them.
     const faults = Object.values(world.faults).reduce((sum, count) => sum + count, 0);
-    if (faults !== this.#faults) this.#unownedSinceMs.clear();
+    if (faults !== this.#faults) this.#unowned.clear();
     this.#faults = faults;
     for (const [cameraId, model] of world.cameras) {
       if (!model.isSending) this.#sendingSinceMs.delete(cameraId);
       else if (!this.#sendingSinceMs.has(cameraId)) this.#sendingSinceMs.set(cameraId, world.nowMs);
-      const isDue =
-        model.isScheduled && this.#isKnownToSend(cameraId) && !this.#hasOwner(cameraId) && this.#hasRoom(model);
-      if (!isDue) {
-        this.#unownedSinceMs.delete(cameraId);
+      const isDue = model.isScheduled && this.#isKnownToSend(cameraId) && !this.#hasOwner(cameraId);
+      const roomy = isDue ? this.#workersWithRoomFor(model) : [];
+      if (roomy.length === 0) {
+        this.#unowned.delete(cameraId);
         continue;
       }
       this.ownersDue += 1;
-      const sinceMs = this.#unownedSinceMs.get(cameraId) ?? world.nowMs;
-      this.#unownedSinceMs.set(cameraId, sinceMs);
+      // The same worker had room all the while: what had room before, and has none now, was used for somebody else.
+      const before = this.#unowned.get(cameraId);
+      const still = roomy.filter((workerId) => before?.roomy.has(workerId));
+      const sinceMs = before === undefined || still.length === 0 ? world.nowMs : before.sinceMs;
+      this.#unowned.set(cameraId, { sinceMs, roomy: new Set(still.length === 0 ? roomy : still) });
       const forMs = world.nowMs - sinceMs;
       if (forMs > ownedWithinMs && forMs <= ownedWithinMs + checkEveryMs) {
         this.#violated(`${cameraId} has no owner for ${forMs / 1_000} s though there is room`);
@@ -136,10 +139,10 @@ export class InvariantWatch {
     return owner !== undefined && !owner.isCut;
   }
 
-  #hasRoom({ camera }: ModelCamera): boolean {
+  #workersWithRoomFor({ camera }: ModelCamera): string[] {
     const { workers, items, states, input } = this.world;
     const loadOf = ({ detect }: typeof camera) => detect.fps * modelCostRatio(detect.model);
-    return [...workers.values()].some((worker) => {
+    const roomy = [...workers.values()].filter((worker) => {
       const item = items.get(worker.workerId);
       if (worker.readyAtMs === null || worker.isDraining || worker.isCut || item === undefined) return false;
       if (item.drain !== undefined) return false;
@@ -149,5 +152,6 @@ export class InvariantWatch {
       }
       return taken + loadOf(camera) <= worker.capacityInferencesPerSecond * input.policy.targetUtilization;
     });
+    return roomy.map(({ workerId }) => workerId);
   }
 }

@@ -81,5 +81,7 @@ function randomSettings(random: SeededRandom): SimulationSettings {
     silentShare: rate(0.05, 0.5),
     silenceMs: random.pick([defaultSettings.silenceMs, { minMs: 20_000, typicalMs: 120_000, maxMs: 900_000 }]),
     workerFaultsPerDay: rate(0.5, 20),
+    // Ten seconds lie between a worker's fence and its death, and a heartbeat may be three old.
+    clockSkewMs: random.pick([0, 50, 5_000]),
   };
 }
