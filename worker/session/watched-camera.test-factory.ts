@@ -7,7 +7,7 @@ import { CreateStreamCommand } from '@aws-sdk/client-kinesis-video';
 import { type AwsClients, awsClients } from '../../aws/clients.ts';
 import { kinesisVideoMedia } from '../../aws/media.ts';
 import { accountCamera } from '../../core/control/ledger.ts';
-import type { CameraState, RunningCamera } from '../../core/fleet-state.ts';
+import type { BlindSpan, CameraState, RunningCamera } from '../../core/fleet-state.ts';
 import { NetworkPath } from '../../local/http/network-path.test-factory.ts';
 import type { H264Clip } from '../../local/kinesisvideo/clip-timeline.ts';
 import { type MediaRig, RIG_START_MS, startMediaRig } from '../../local/kinesisvideo/media-rig.test-factory.ts';
@@ -36,6 +36,8 @@ export class WatchedCamera {
   readonly clients: AwsClients;
   /** Fragment number and index of every frame that reached the detector, in order. */
   readonly names: string[] = [];
+  /** Producer time of each. */
+  readonly seenAtMs: number[] = [];
   /** False: the detector keeps what it gets. */
   detects = true;
   report: IntakeReport | null = null;
@@ -99,6 +101,7 @@ export class WatchedCamera {
       if (!this.detects) return;
       const { fragmentNumber, frameIndex, capturedAtMs, stillUntilMs } = message.frame;
       this.names.push(`${fragmentNumber}/${frameIndex}`);
+      this.seenAtMs.push(capturedAtMs);
       this.#watch?.inferred(capturedAtMs, stillUntilMs, nowMs);
       setImmediate(() => this.answer());
     }
@@ -137,6 +140,10 @@ export class WatchedCamera {
   async runs(): Promise<void> {
     const before = this.names.length;
     await this.until('it runs', () => this.names.length > before + 10 && this.report?.state === 'running');
+  }
+
+  get blindSpans(): readonly BlindSpan[] {
+    return this.#watch?.report().blind ?? [];
   }
 
   /** Seconds since the assignment as control would account them now. */
