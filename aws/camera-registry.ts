@@ -2,7 +2,7 @@
  * Rows of the camera registry on behalf of a person at a command line; the system itself never writes them.
  * Invariant: a row is stored and read as it was typed: judging it is the system's work, and the verdict shows beside it.
  */
-import { GetCommand, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
+import { GetCommand, PutCommand, ScanCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { AwsClients } from './clients.ts';
 import { awsCall } from './error-codes.ts';
 
@@ -22,6 +22,27 @@ export async function readCameraRow(
     clients.documents.send(new GetCommand({ TableName: table, Key: { cameraId } })),
   );
   return answer.Item ?? null;
+}
+
+/** Of a row that is there; null takes the override away. */
+export async function setCameraOverride(
+  clients: AwsClients,
+  table: string,
+  cameraId: string,
+  override: { state: string; until: string } | null,
+): Promise<void> {
+  await awsCall(`override camera ${cameraId} in ${table}`, () =>
+    clients.documents.send(
+      new UpdateCommand({
+        TableName: table,
+        Key: { cameraId },
+        UpdateExpression: override === null ? 'REMOVE #override' : 'SET #override = :override',
+        ConditionExpression: 'attribute_exists(cameraId)',
+        ExpressionAttributeNames: { '#override': 'override' },
+        ...(override === null ? {} : { ExpressionAttributeValues: { ':override': override } }),
+      }),
+    ),
+  );
 }
 
 /** A registry of several full fleets: 2,000 rows of a few KB each are ten pages of 1 MB. */

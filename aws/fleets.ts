@@ -38,6 +38,40 @@ export async function readFleet(clients: AwsClients, table: string, fleet: strin
   return (answer.Item as FleetItem | undefined) ?? { fleet, schemaVersion: 1 };
 }
 
+/**
+ * A person's orders: null ends one, undefined leaves it. Only a fleet for which the control loop has run is changed, so
+ * that a mistyped name orders nothing.
+ * @returns the item, or null when there is no such fleet.
+ */
+export function orderFleet(
+  clients: AwsClients,
+  table: string,
+  fleet: string,
+  orders: { pause?: FleetItem['pause'] | null; override?: FleetItem['override'] | null },
+): Promise<FleetItem | null> {
+  const given = Object.entries(orders).filter(([, value]) => value !== undefined);
+  const names = Object.fromEntries(given.map(([name]) => [`#${name}`, name]));
+  const sets = given.filter(([, value]) => value !== null);
+  const removes = given.filter(([, value]) => value === null).map(([name]) => `#${name}`);
+  const values = Object.fromEntries(sets.map(([name, value]) => [`:${name}`, value]));
+  return orNullOnCondition(`order fleet ${fleet}`, () =>
+    clients.documents.send(
+      new UpdateCommand({
+        TableName: table,
+        Key: { fleet },
+        UpdateExpression: [
+          ...(sets.length > 0 ? [`SET ${sets.map(([name]) => `#${name} = :${name}`).join(', ')}`] : []),
+          ...(removes.length > 0 ? [`REMOVE ${removes.join(', ')}`] : []),
+        ].join(' '),
+        ConditionExpression: 'attribute_exists(schemaVersion)',
+        ExpressionAttributeNames: names,
+        ...(sets.length > 0 ? { ExpressionAttributeValues: values } : {}),
+        ReturnValues: 'ALL_NEW',
+      }),
+    ),
+  );
+}
+
 /** @returns the item when the lock is ours; null when somebody else holds it and has been asked to run again. */
 export async function lockFleet(
   clients: AwsClients,

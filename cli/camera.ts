@@ -6,13 +6,15 @@ import type { Command } from 'commander';
 import type { Camera, Issue } from '../core/camera.ts';
 import { parseCameraRow } from '../core/parse-camera-row.ts';
 import { readCameraFile } from './camera-file.ts';
+import { cameraOverrideCommand } from './camera-override.ts';
 import { cameraShowCommand } from './camera-show.ts';
 
 type Verdict = { cameraId: string; valid: boolean; issues: Issue[]; camera: Camera | null };
 
 export function cameraCommand(program: Command): void {
-  const camera = program.command('camera').description('check camera rows, show what cameras do');
+  const camera = program.command('camera').description('check camera rows, show what cameras do, hold them on or off');
   cameraShowCommand(camera);
+  cameraOverrideCommand(camera);
   camera
     .command('check')
     .description('parse camera rows and print every issue, as the system would')

@@ -8,6 +8,7 @@ import { cameraCommand } from './camera.ts';
 import { clipCommand } from './clip.ts';
 import { costCommand } from './cost.ts';
 import { demuxCommand } from './demux.ts';
+import { fleetCommand } from './fleet.ts';
 import { modelCommand } from './model.ts';
 import { preflightCommand } from './preflight.ts';
 import { scheduleCommand } from './schedule.ts';
@@ -33,6 +34,7 @@ export function buildProgram(): Command {
     });
   startCommand(program);
   cameraCommand(program);
+  fleetCommand(program);
   scheduleCommand(program);
   costCommand(program);
   simulateCommand(program);

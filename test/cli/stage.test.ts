@@ -1,9 +1,10 @@
 /** Commands about a deployed stage, as a person runs them, against the tables of a local cloud. */
 import { execFile } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { putCameraRow } from '../../aws/camera-registry.ts';
+import { putCameraRow, readCameraRow } from '../../aws/camera-registry.ts';
 import { saveVerdict } from '../../aws/camera-states.ts';
 import { type AwsClients, awsClients } from '../../aws/clients.ts';
+import { lockFleet } from '../../aws/fleets.ts';
 import { addToLedger, saveWindow } from '../../aws/ledger.ts';
 import { systemClock } from '../../core/clock.ts';
 import { camera } from '../../core/control/fleet-factories.ts';
@@ -69,5 +70,46 @@ describe('camera show', () => {
 
   it('names what it does not find', async () => {
     expectFailure(await onStage('camera', 'show', 'dock-9'), 1, 'CAMERA_NOT_FOUND', 'dock-9');
+  });
+});
+
+describe('orders', () => {
+  it('a fleet is paused, kept ready and resumed, each with an end', async () => {
+    await lockFleet(clients, tables.fleets, 'default', 'somebody', Date.now());
+    const paused = await onStage('fleet', 'pause', '--for', '4h', '--reason', 'maintenance', '--json');
+    const { pause } = documentOf(paused) as { pause: { until: string; reason: string } };
+    expect(Date.parse(pause.until) - Date.now()).toBeGreaterThan(4 * 3_600_000 - 60_000);
+    expect(pause.reason).toBe('maintenance');
+    const until = new Date(Date.now() + 3_600_000).toISOString();
+    const kept = await onStage('fleet', 'override', 'default', '--min-workers', '2', '--until', until);
+    expect(kept).toMatchObject({ exitCode: 0, stdout: `fleet default: at least 2 workers until ${until}\n` });
+    const shown = await onStage('fleet', 'show');
+    expect(shown.stdout).toMatch(
+      /^fleet default: 0 workers, 1 camera: 1 off-schedule\npaused until .* \(maintenance\)\n/,
+    );
+    expect(documentOf(await onStage('fleet', 'resume', '--json'))).toEqual({
+      ...{ fleet: 'default', pause: null, override: null },
+    });
+  });
+
+  it('without an end, with a past one or for an unknown fleet nothing is ordered', async () => {
+    expectFailure(await onStage('fleet', 'pause'), 2, 'WRONG_SPAN', 'expected one of --until and --for, got none');
+    expectFailure(await onStage('fleet', 'pause', '--until', '2020-01-01T00:00:00Z'), 2, 'WRONG_SPAN');
+    expectFailure(await onStage('fleet', 'pause', '--for', '90d'), 2, 'WRONG_SPAN', 'within the next 31 days');
+    expectFailure(await onStage('fleet', 'pause', '--for', 'long'), 2, 'WRONG_SPAN', '"long"');
+    expectFailure(await onStage('fleet', 'pause', 'docks', '--for', '1h'), 1, 'FLEET_NOT_FOUND', 'docks');
+    expectFailure(await onStage('fleet', 'show', 'docks'), 1, 'FLEET_NOT_FOUND', 'docks');
+  });
+
+  it('a camera is held off for a while, and follows its schedule again', async () => {
+    await putCameraRow(clients, tables.cameras, { cameraId: 'gate', streamName: 'gate', priority: 7 });
+    const held = documentOf(await onStage('camera', 'override', 'gate', 'off', '--for', '30m', '--json'));
+    expect(held).toMatchObject({ override: { state: 'off' } });
+    expect(await readCameraRow(clients, tables.cameras, 'gate')).toMatchObject({ priority: 7, ...(held as object) });
+    await onStage('camera', 'override', 'gate', 'none');
+    expect(await readCameraRow(clients, tables.cameras, 'gate')).toEqual({
+      ...{ cameraId: 'gate', streamName: 'gate', priority: 7 },
+    });
+    expectFailure(await onStage('camera', 'override', 'gate', 'on'), 2, 'WRONG_SPAN');
   });
 });

@@ -1,0 +1,39 @@
+/**
+ * `kvs-infer camera override`: holds one camera on or off for a while, whatever its schedule says, or ends that. It changes
+ * the attribute `override` of the row alone. Contract: on and off always have an end.
+ */
+import type { Command } from 'commander';
+import { KvsInferError } from '../core/errors.ts';
+import { type ExpiryOptions, parseExpiry, withExpiryOptions } from './expiry.ts';
+import { onStage, rowOf, type StageOptions, withStageOptions } from './stage.ts';
+
+const states = ['on', 'off', 'none'] as const;
+
+export function cameraOverrideCommand(camera: Command): void {
+  withExpiryOptions(
+    withStageOptions(
+      camera
+        .command('override')
+        .description('hold a camera on or off until an instant, or end that with none')
+        .argument('<cameraId>', 'id of a registered camera')
+        .argument('<state>', 'on, off or none'),
+    ),
+  )
+    .addHelpText('after', '\nExample:\n  $ kvs-infer camera override dock-1 off --for 4h --stage production')
+    .action((cameraId: string, given: string, options: StageOptions & ExpiryOptions) => {
+      const state = states.find((one) => one === given);
+      if (state === undefined) {
+        throw new KvsInferError('WRONG_SPAN', `expected on, off or none, got "${given}"`, {
+          hint: 'write: camera override dock-1 off --for 4h',
+        });
+      }
+      const override = state === 'none' ? null : { state, until: parseExpiry(options, Date.now()) };
+      return onStage(options, async (stage) => {
+        await rowOf(stage, cameraId);
+        const { setCameraOverride } = await import('../aws/camera-registry.ts');
+        await setCameraOverride(stage.clients, stage.tables.cameras, cameraId, override);
+        const words = override === null ? 'follows its schedule' : `held ${override.state} until ${override.until}`;
+        console.log(options.json ? JSON.stringify({ cameraId, override }, null, 2) : `${cameraId}: ${words}`);
+      });
+    });
+}
