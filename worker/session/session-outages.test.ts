@@ -52,6 +52,21 @@ test('a data endpoint that has moved is asked for anew, and reading goes on afte
   expect(camera.ledger().blind).toEqual({});
 });
 
+test('sessions that KVS ends in order, and connections that are cut in mid-fragment, cost no frame and repeat none', async () => {
+  const camera = await start();
+  const producer = camera.produce({ fragmentDurationMs: 2_000 });
+  camera.watch({ fps: 10 });
+  await camera.runs();
+  for (const fault of ['endSessions', 'cutSessions', 'cutSessions', 'endSessions'] as const) {
+    expect(camera.rig.service.mediaFaults[fault]('dock-1')).toBe(1);
+    await camera.runs();
+    await camera.step(700);
+  }
+  expectEachOnce(camera, producer.stats().framesSent);
+  expect(camera.report).toMatchObject({ state: 'running', sessions: { opened: 5, ended: 4, skippedToNow: 0 } });
+  expect(camera.ledger().blind).toEqual({});
+});
+
 test('a host that takes the connection and says nothing is unreachable, and is tried again', async () => {
   const camera = await start();
   camera.produce();
