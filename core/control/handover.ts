@@ -38,6 +38,14 @@ export function spotDrain(noticedAtMs: number | null, nowMs: number): NonNullabl
   return { sinceMs: nowMs, reason: 'EC2 takes its Spot instance back', handover: { untilMs } };
 }
 
+/** The drain of a worker with an end that nobody can put off: it replaces one without, or with a later one. */
+export function soonerDrain(present: WorkerItem['drain'], doom: NonNullable<WorkerItem['drain']>) {
+  if (present === undefined) return doom;
+  const endsMs = (drain: NonNullable<WorkerItem['drain']>) =>
+    drain.handover === undefined ? 0 : (drain.handover.untilMs ?? Number.POSITIVE_INFINITY);
+  return endsMs(doom) < endsMs(present) ? doom : present;
+}
+
 /** Does it leave, and watch its cameras until they are taken off its list? Older workers give up everything at once. */
 export function isHandingOver({ drain, standingBy }: WorkerItem, nowMs: number): boolean {
   if (drain?.handover === undefined || standingBy === undefined) return false;

@@ -174,7 +174,7 @@ export class ControlLoop {
  * Did the decision change nothing, and will it be as empty a minute later when nothing happens? Whatever waits for time
  * to pass (a boot, a grace, a dead worker's item, a camera that does not run yet) answers no.
  */
-function isSettled({ workers, fleet, missing, group }: FleetObservation, decision: ControlDecision): boolean {
+function isSettled({ cameras, workers, fleet, missing, group }: FleetObservation, decision: ControlDecision): boolean {
   const { plan, changes, departures, buried, nowMs, policy } = decision;
   if (missing.length > 0 || departures.length > 0 || buried.length > 0) return false;
   if (plan.setInstances !== null || plan.setTasks !== null || plan.terminations.length > 0) return false;
@@ -187,6 +187,7 @@ function isSettled({ workers, fleet, missing, group }: FleetObservation, decisio
   if (!workers.every(isServing)) return false;
   const byId = new Map(workers.map((worker) => [worker.workerId, worker]));
   const next = new Map(changes.map((change) => [change.cameraId, change]));
+  if (cameras.some(({ successorWorkerId }) => successorWorkerId !== undefined)) return false;
   return decision.demands.every((demand) => {
     const change = next.get(demand.cameraId);
     if (change !== undefined && !isAccountingOnly(change)) return false;

@@ -3,6 +3,7 @@
  * The control loop (control-loop.ts) reads it through observations and changes it through applied decisions alone.
  * Invariant: the tables' items are replaced, never changed, so that an observation stays what it was.
  */
+import { soonerDrain, spotDrain } from '../control/handover.ts';
 import { defaultPolicy } from '../control/policy.ts';
 import type { CameraState, FleetItem, WorkerItem } from '../fleet-state.ts';
 import { SeededRandom } from '../seeded-random.ts';
@@ -163,6 +164,7 @@ export class FleetWorld {
       for (const workerId of model.watchers) this.workers.get(workerId)?.mediaChanged(model.camera.cameraId);
       return;
     }
+    for (const workerId of model.watchers) this.workers.get(workerId)?.look();
     this.queue.at(this.nowMs + drawMs(this.#events, this.input.settings.noticeMs), () => this.#mediaNoticed(model));
     // The metric shows this period, and the next one for certain, some minutes later.
     const periodEndMs = (Math.floor(this.nowMs / activityPeriodMs) + 1) * activityPeriodMs;
@@ -181,8 +183,11 @@ export class FleetWorld {
     this.count('Spot notice');
     const { taskId } = instance;
     if (taskId === null) return;
-    const drain = { sinceMs: this.nowMs, reason: 'EC2 takes its Spot instance back' };
-    this.deliver(() => this.changeItem(taskId, (item) => ({ ...item, drain: item.drain ?? drain })));
+    const saidAtMs = this.nowMs;
+    this.deliver(() => {
+      const doom = spotDrain(saidAtMs, this.nowMs);
+      this.changeItem(taskId, (item) => ({ ...item, drain: soonerDrain(item.drain, doom) }));
+    });
   }
 
   #workerStarts({ instanceId }: ModelInstance, taskId: string, random: SeededRandom): void {
@@ -200,6 +205,7 @@ export class FleetWorld {
         releases: (cameraId, workerId, epoch) => this.#releases(cameraId, workerId, epoch),
         isReady: (workerId) => mark(workerId, 'readyAtMs'),
         isDrained: (workerId) => mark(workerId, 'drainedAtMs'),
+        standsBy: () => this.deliver(() => {}),
         lastMediaAtMs: (cameraId, atMs) => this.cameras.get(cameraId)?.lastSeenAtMs(atMs) ?? null,
         reported: () => this.changed(),
       },
@@ -263,7 +269,8 @@ export class FleetWorld {
       before.phase === after.phase &&
       before.phaseReason === after.phaseReason &&
       before.silentSinceMs === after.silentSinceMs &&
-      before.releaseRequestedAtMs === after.releaseRequestedAtMs;
+      before.releaseRequestedAtMs === after.releaseRequestedAtMs &&
+      before.successorSinceMs === after.successorSinceMs;
     if (isSame || model === undefined) return;
     this.changed();
     if (after.phase === 'shed') model.cause = 'shed';

@@ -5,41 +5,19 @@
  * Invariant: between its end or fence and its next start of a camera a worker publishes nothing of it.
  */
 import {
-  type Assignment,
   heartbeatIntervalMs,
   type RunningCamera,
+  type StandbyReport,
   type WorkerItem,
   workerFencesAfterMs,
 } from '../fleet-state.ts';
 import type { SeededRandom } from '../seeded-random.ts';
 import type { EventQueue } from './event-queue.ts';
 import type { BlindCause } from './model-camera.ts';
+import { type ModelRun, reportOfRun } from './model-run.ts';
+import { ModelStandbys } from './model-standbys.ts';
 import { drawMs, type SimulationSettings } from './settings.ts';
-
-type Run = {
-  epoch: number;
-  /** Since when it has the stream open and publishes; null before, and once it was told to stop. */
-  watchingSinceMs: number | null;
-  isStopping: boolean;
-  firstInferenceAtMs: number | null;
-};
-
-/** What a worker does to the world. */
-export type WorkerListener = {
-  /** Its item of the table `workers` as it is now: null when control has removed it. */
-  itemOf(workerId: string): WorkerItem | null;
-  /** It publishes this camera from now on. */
-  watches(cameraId: string, workerId: string, epoch: number): void;
-  stopsWatching(cameraId: string, workerId: string, cause: BlindCause): void;
-  /** Writes the release, under the condition that it is still the owner. */
-  releases(cameraId: string, workerId: string, epoch: number): void;
-  isReady(workerId: string): void;
-  isDrained(workerId: string): void;
-  /** Instant of the newest media of this camera at or before `atMs`; null when there was none. */
-  lastMediaAtMs(cameraId: string, atMs: number): number | null;
-  /** A heartbeat brought something new: the next observation differs. */
-  reported(): void;
-};
+import type { WorkerListener } from './worker-listener.ts';
 
 export type WorkerInput = {
   workerId: string;
@@ -56,7 +34,7 @@ export class ModelWorker {
   readonly instanceId: string;
   readonly startedAtMs: number;
   readonly capacityInferencesPerSecond: number;
-  readonly running = new Map<string, Run>();
+  readonly running = new Map<string, ModelRun>();
   readyAtMs: number | null = null;
   firstInferenceAtMs: number | null = null;
   isDraining = false;
@@ -71,8 +49,17 @@ export class ModelWorker {
   readonly #input: WorkerInput;
   /** Its clock minus the true one. */
   readonly #skewMs: number;
-  #reported: { running: Map<string, Run>; isReady: boolean; isDraining: boolean } = {
+  readonly #standbys: ModelStandbys;
+  /** When it gives up what it still has, by the drain it has seen. */
+  #drainEndsAtMs = Number.POSITIVE_INFINITY;
+  #reported: {
+    running: Map<string, ModelRun>;
+    standingBy: Record<string, StandbyReport>;
+    isReady: boolean;
+    isDraining: boolean;
+  } = {
     running: new Map(),
+    standingBy: {},
     isReady: false,
     isDraining: false,
   };
@@ -81,8 +68,18 @@ export class ModelWorker {
   #hasSaidDrained = false;
 
   constructor(input: WorkerInput) {
-    const { random, settings, queue, clock } = input;
+    const { random, settings, queue, clock, listener } = input;
     this.#input = input;
+    this.#standbys = new ModelStandbys({
+      openMs: () => drawMs(random, settings.streamOpenMs),
+      after: (waitMs, happen) => queue.at(clock.nowMs + waitMs, happen),
+      isSending: (cameraId) => listener.lastMediaAtMs(cameraId, clock.nowMs) === clock.nowMs,
+      becameReady: () => {
+        if (this.endedAtMs !== null || this.isCut) return;
+        this.#heartbeat();
+        listener.standsBy(this.workerId);
+      },
+    });
     this.workerId = input.workerId;
     this.instanceId = input.instanceId;
     this.startedAtMs = clock.nowMs;
@@ -112,9 +109,9 @@ export class ModelWorker {
     return this.#beatAtOrBefore(lastMs >= this.#cutFromMs && lastMs < this.#cutUntilMs ? this.#cutFromMs - 1 : lastMs);
   }
 
-  #beatAtOrBefore(atMs: number): number {
-    const beats = Math.floor((atMs - this.startedAtMs) / heartbeatIntervalMs);
-    return this.startedAtMs + Math.max(0, beats) * heartbeatIntervalMs;
+  #beatAtOrBefore(atMs: number, intervalMs = heartbeatIntervalMs): number {
+    const beats = Math.floor((atMs - this.startedAtMs) / intervalMs);
+    return this.startedAtMs + Math.max(0, beats) * intervalMs;
   }
 
   /** Its item changed, or what it has to say: that goes with the next heartbeat. */
@@ -122,7 +119,9 @@ export class ModelWorker {
     if (this.endedAtMs !== null || this.#isLooking) return;
     this.#isLooking = true;
     const { queue, clock } = this.#input;
-    queue.at(this.#beatAtOrBefore(clock.nowMs) + heartbeatIntervalMs, () => {
+    // Closely while it stands by (worker/runtime/heartbeats.ts).
+    const intervalMs = this.#standbys.isAnyReady ? 1_000 : heartbeatIntervalMs;
+    queue.at(this.#beatAtOrBefore(clock.nowMs, intervalMs) + intervalMs, () => {
       this.#isLooking = false;
       this.#heartbeat();
     });
@@ -134,6 +133,7 @@ export class ModelWorker {
     // Sends first, then reads its list from the answer.
     this.#reported = {
       running: new Map([...this.running].map(([cameraId, run]) => [cameraId, { ...run }])),
+      standingBy: this.#standbys.report(),
       isReady: this.readyAtMs !== null,
       isDraining: this.isDraining,
     };
@@ -146,28 +146,53 @@ export class ModelWorker {
       this.#hasSaidReady = true;
       listener.isReady(this.workerId);
     }
-    if (item.drain !== undefined && !this.isDraining) {
-      this.isDraining = true;
-      this.look();
-    }
-    const list = this.isDraining ? {} : (item.assignments ?? {});
+    if (item.drain !== undefined) this.#drain(item.drain);
+    const given = item.assignments ?? {};
+    const kept = this.isDraining && this.#input.clock.nowMs >= this.#drainEndsAtMs ? {} : given;
     for (const [cameraId, run] of this.running) {
-      const given = list[cameraId];
-      if (given === undefined || given.epoch > run.epoch) this.#stop(cameraId, run);
+      const epoch = kept[cameraId]?.epoch;
+      if (epoch === undefined || epoch > run.epoch) this.#stop(cameraId, run);
     }
-    for (const [cameraId, given] of Object.entries(list)) this.#start(cameraId, given);
+    for (const [cameraId, { epoch }] of Object.entries(given)) {
+      if (this.isDraining) this.#decline(cameraId, epoch);
+      else this.#start(cameraId, epoch);
+    }
+    this.#standbys.follow(this.isDraining ? {} : (item.standbys ?? {}), (cameraId) => this.running.has(cameraId));
     if (!this.isDraining || this.running.size > 0 || this.#hasSaidDrained) return;
     this.#hasSaidDrained = true;
     listener.isDrained(this.workerId);
   }
 
-  #start(cameraId: string, { epoch }: Assignment): void {
+  #drain({ handover }: NonNullable<WorkerItem['drain']>): void {
+    const { queue, clock } = this.#input;
+    const endsAtMs =
+      handover === undefined ? clock.nowMs : (handover.untilMs ?? Number.POSITIVE_INFINITY) - this.#skewMs;
+    if (!this.isDraining) this.look();
+    this.isDraining = true;
+    if (endsAtMs >= this.#drainEndsAtMs) return;
+    this.#drainEndsAtMs = endsAtMs;
+    if (endsAtMs <= clock.nowMs) return;
+    queue.at(endsAtMs, () => {
+      if (this.endedAtMs !== null || this.#drainEndsAtMs !== endsAtMs) return;
+      for (const [cameraId, run] of this.running) this.#stop(cameraId, run);
+    });
+  }
+
+  /** Given to it while it drains: it never starts the camera, and says so. */
+  #decline(cameraId: string, epoch: number): void {
+    if (this.running.has(cameraId) || epoch <= (this.#over.get(cameraId) ?? 0)) return;
+    this.#over.set(cameraId, epoch);
+    this.#input.listener.releases(cameraId, this.workerId, epoch);
+  }
+
+  #start(cameraId: string, epoch: number): void {
     const { random, settings, queue, clock, listener } = this.#input;
     if (this.running.has(cameraId) || epoch <= (this.#over.get(cameraId) ?? 0)) return;
-    const run: Run = { epoch, watchingSinceMs: null, isStopping: false, firstInferenceAtMs: null };
+    const run: ModelRun = { epoch, watchingSinceMs: null, isStopping: false, firstInferenceAtMs: null };
     this.running.set(cameraId, run);
+    const isPrepared = this.#standbys.take(cameraId);
     this.look();
-    queue.at(clock.nowMs + drawMs(random, settings.streamOpenMs), () => {
+    queue.at(clock.nowMs + (isPrepared ? 0 : drawMs(random, settings.streamOpenMs)), () => {
       if (this.endedAtMs !== null || this.running.get(cameraId) !== run || run.isStopping) return;
       run.watchingSinceMs = clock.nowMs;
       listener.watches(cameraId, this.workerId, epoch);
@@ -187,7 +212,7 @@ export class ModelWorker {
     this.firstInferenceAtMs ??= clock.nowMs;
   }
 
-  #stop(cameraId: string, run: Run): void {
+  #stop(cameraId: string, run: ModelRun): void {
     const { random, settings, queue, clock, listener } = this.#input;
     if (run.isStopping) return;
     run.isStopping = true;
@@ -246,9 +271,12 @@ export class ModelWorker {
   /** Its item as its last heartbeat left it, under what control wrote. */
   described(item: WorkerItem): WorkerItem {
     const { heartbeatAtMs } = this;
-    const { running: runs, isReady, isDraining } = this.#reported;
+    const { running: runs, standingBy, isReady, isDraining } = this.#reported;
     const running: Record<string, RunningCamera> = {};
-    for (const [cameraId, run] of runs) running[cameraId] = this.#report(cameraId, run, this.#lastBeatMs);
+    const { lastMediaAtMs } = this.#input.listener;
+    for (const [cameraId, run] of runs) {
+      running[cameraId] = reportOfRun(run, lastMediaAtMs(cameraId, this.#lastBeatMs), this.#lastBeatMs);
+    }
     return {
       ...item,
       heartbeatAtMs,
@@ -256,25 +284,7 @@ export class ModelWorker {
       ...(isReady ? { capacityInferencesPerSecond: this.capacityInferencesPerSecond } : {}),
       ...(this.firstInferenceAtMs === null ? {} : { firstInferenceAtMs: this.firstInferenceAtMs }),
       running,
-    };
-  }
-
-  #report(cameraId: string, run: Run, beatMs: number): RunningCamera {
-    const { watchingSinceMs, epoch, firstInferenceAtMs } = run;
-    const sentAtMs = this.#input.listener.lastMediaAtMs(cameraId, beatMs);
-    const lastMediaAtMs =
-      watchingSinceMs !== null && sentAtMs !== null && sentAtMs >= watchingSinceMs ? sentAtMs : null;
-    return {
-      epoch,
-      state: watchingSinceMs === null ? 'starting' : lastMediaAtMs === beatMs ? 'running' : 'silent',
-      reason: '',
-      fps: 0,
-      framesInferred: 0,
-      detections: 0,
-      tracks: 0,
-      dropped: {},
-      ...(lastMediaAtMs === null ? {} : { lastMediaAtMs, lastInferenceAtMs: lastMediaAtMs }),
-      ...(firstInferenceAtMs === null ? {} : { firstInferenceAtMs }),
+      standingBy,
     };
   }
 }

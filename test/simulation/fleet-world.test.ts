@@ -3,6 +3,7 @@
  * no two workers ever publish one camera at once.
  */
 import { expect, it } from 'vitest';
+import type { ControlDecision } from '../../core/control/decide.ts';
 import { defaultPolicy } from '../../core/control/policy.ts';
 import { parseCameraRow } from '../../core/parse-camera-row.ts';
 import { ControlLoop } from '../../core/simulation/control-loop.ts';
@@ -32,11 +33,20 @@ function play(seed: string, skipQuietRuns: boolean) {
     },
     terminates: () => {},
   };
-  const loop = new ControlLoop(world, { skipQuietRuns });
+  const moves = { prepared: 0, released: 0, inVain: 0 };
+  const onDecision = ({ changes }: ControlDecision) => {
+    for (const { ownership, observed } of changes) {
+      if (ownership?.kind === 'prepare') moves.prepared += 1;
+      if (ownership?.kind !== 'release' || observed.successorWorkerId === undefined) continue;
+      if (ownership.reason.endsWith('stands by')) moves.released += 1;
+      else moves.inVain += 1;
+    }
+  };
+  const loop = new ControlLoop(world, { skipQuietRuns, onDecision });
   world.playUntil(toMs);
   world.account.integrate(toMs);
   const { time, windows } = world.account;
-  return { result: { time, windows, leadTimes: world.fleetItem.leadTimeSamplesMs }, overlaps, loop, world };
+  return { result: { time, windows, leadTimes: world.fleetItem.leadTimeSamplesMs }, overlaps, moves, loop, world };
 }
 
 it.each(['1', '2', '3', '4'])(
@@ -52,6 +62,19 @@ it.each(['1', '2', '3', '4'])(
     expect(time.inferred + blindCauses.reduce((sum, cause) => sum + time[cause], 0)).toBe(scheduledMs);
   },
 );
+
+it('cameras move make-before-break', () => {
+  const sums = { prepared: 0, released: 0, inVain: 0 };
+  for (let seed = 1; seed <= 12; seed += 1) {
+    const { moves } = play(String(seed), true);
+    for (const key of Object.keys(sums) as (keyof typeof sums)[]) sums[key] += moves[key];
+  }
+  console.info(
+    `of ${sums.prepared} moves prepared, ${sums.released} were made, ${sums.inVain} were waited for in vain`,
+  );
+  expect(sums.released).toBeGreaterThan(20);
+  expect(sums.inVain).toBeLessThan(sums.released / 10);
+});
 
 it('the same seed replays exactly, and another one does not', () => {
   expect(play('5', true).result).toEqual(play('5', true).result);

@@ -142,11 +142,16 @@ export class InvariantWatch {
   #workersWithRoomFor({ camera }: ModelCamera): string[] {
     const { workers, items, states, input } = this.world;
     const loadOf = ({ detect }: typeof camera) => detect.fps * modelCostRatio(detect.model);
+    // What a leaving worker watches until it has moved has a claim to the room that is left.
+    let claimed = 0;
+    for (const { ownerWorkerId, camera: owned } of states.values()) {
+      if (owned !== null && items.get(ownerWorkerId ?? '')?.drain !== undefined) claimed += loadOf(owned);
+    }
     const roomy = [...workers.values()].filter((worker) => {
       const item = items.get(worker.workerId);
       if (worker.readyAtMs === null || worker.isDraining || worker.isCut || item === undefined) return false;
       if (item.drain !== undefined) return false;
-      let taken = 0;
+      let taken = claimed;
       for (const { ownerWorkerId, camera: owned } of states.values()) {
         if (ownerWorkerId === worker.workerId && owned !== null) taken += loadOf(owned);
       }
