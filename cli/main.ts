@@ -10,6 +10,7 @@ import { costCommand } from './cost.ts';
 import { demuxCommand } from './demux.ts';
 import { fleetCommand } from './fleet.ts';
 import { modelCommand } from './model.ts';
+import { planCommand } from './plan.ts';
 import { preflightCommand } from './preflight.ts';
 import { scheduleCommand } from './schedule.ts';
 import { simulateCommand } from './simulate.ts';
@@ -40,6 +41,7 @@ export function buildProgram(): Command {
   simulateCommand(program);
   preflightCommand(program);
   validateCommand(program);
+  planCommand(program);
   modelCommand(program);
   clipCommand(program);
   demuxCommand(program);

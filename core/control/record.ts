@@ -2,7 +2,7 @@
  * The stored decision: inputs in numbers, sizes before and after, the reason, what was done, and who did not get what it
  * asked for. Invariant: bounded in size whatever the fleet's (a DynamoDB item holds 400 KB).
  */
-import type { CameraPhase, FleetItem } from '../fleet-state.ts';
+import type { CameraPhase, FleetItem, FleetPolicy } from '../fleet-state.ts';
 import type { Consolidation } from './consolidation.ts';
 import type { ControlDecision } from './decide.ts';
 
@@ -15,6 +15,8 @@ export type Decision = {
   trigger: string;
   /** What was known, in numbers. */
   inputs: Record<string, number>;
+  /** The policy that held: defaults, deployment and fleet item together. Absent in decisions of older versions. */
+  policy?: FleetPolicy;
   desired: { instances: number; tasks: number };
   previous: { instances: number; tasks: number };
   reason: string;
@@ -70,6 +72,7 @@ export function decisionRecord(
     schemaVersion: 1,
     trigger,
     inputs: plan.inputs,
+    policy: decision.policy,
     desired: plan.desired,
     previous: plan.previous,
     reason: plan.reason,

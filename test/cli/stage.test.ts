@@ -4,10 +4,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { putCameraRow, readCameraRow } from '../../aws/camera-registry.ts';
 import { saveVerdict } from '../../aws/camera-states.ts';
 import { type AwsClients, awsClients } from '../../aws/clients.ts';
+import { readDecisions, saveDecision } from '../../aws/decisions.ts';
 import { lockFleet } from '../../aws/fleets.ts';
 import { addToLedger, saveWindow } from '../../aws/ledger.ts';
 import { systemClock } from '../../core/clock.ts';
 import { camera } from '../../core/control/fleet-factories.ts';
+import type { Decision } from '../../core/control/record.ts';
 import { resourceNames } from '../../core/names.ts';
 import { type LocalCloud, startLocalCloud } from '../../local/cloud.ts';
 import { inProcessRunner } from '../../local/compute/in-process-runner.ts';
@@ -111,5 +113,49 @@ describe('orders', () => {
       ...{ cameraId: 'gate', streamName: 'gate', priority: 7 },
     });
     expectFailure(await onStage('camera', 'override', 'gate', 'on'), 2, 'WRONG_SPAN');
+  });
+});
+
+describe('plan explain', () => {
+  const decision = (at: string, reason: string): Decision => ({
+    ...{ fleet: 'default', at, schemaVersion: 1, trigger: 'schedule', reason, expiresAt: 4_000_000_000 },
+    ...{ inputs: { cameras: 1, workersNeeded: 2 }, previous: { instances: 0, tasks: 0 } },
+    ...{ desired: { instances: 2, tasks: 0 }, actions: ['set the Auto Scaling group from 0 to 2'] },
+    exceptions: [{ cameraId: 'dock-1', phase: 'waiting-capacity', reason: 'waits for a worker that is starting' }],
+    problems: ['no capacity: 2 instances are missing'],
+  });
+
+  it('gives the stored decision at or before an instant', async () => {
+    await saveDecision(clients, tables.decisions, decision('2026-01-05T08:00:00.000Z', 'first'));
+    await saveDecision(clients, tables.decisions, decision('2026-01-05T09:00:00.000Z', 'second'));
+    const at = (instant: string) => onStage('plan', 'explain', '--at', instant);
+    const { stdout } = await at('2026-01-05T08:59:59Z');
+    expect(stdout).toMatch(/^fleet default: stored decision of 2026-01-05T08:00:00.000Z \(schedule\)/);
+    for (const words of [
+      'workersNeeded 2',
+      'instances 0 -> 2',
+      'because: first',
+      'no capacity',
+      'dock-1 waiting-capacity',
+    ]) {
+      expect(stdout).toContain(words);
+    }
+    const document = documentOf(await onStage('plan', 'explain', '--at', '2026-01-05T09:00:00Z', '--json'));
+    expect(document).toMatchObject({ kind: 'stored', decision: { reason: 'second' } });
+    expectFailure(await at('2026-01-05T07:59:59Z'), 1, 'DECISION_NOT_FOUND', 'default');
+    expectFailure(await at('tomorrow'), 2, 'WRONG_INSTANT', 'tomorrow');
+  });
+
+  it('decides on what is observed now for an instant to come, and says that it is hypothetical', async () => {
+    await saveDecision(clients, tables.decisions, decision(new Date().toISOString(), 'now'));
+    const inAnHour = new Date(Date.now() + 3_600_000).toISOString();
+    const document = documentOf(await onStage('plan', 'explain', '--at', inAnHour, '--json'));
+    expect(document).toMatchObject({
+      ...{ kind: 'hypothetical', at: inAnHour },
+      decision: { trigger: 'hypothetical', inputs: { cameras: 1, camerasWantedNow: 0, workersNeeded: 0 } },
+    });
+    const { stdout } = await onStage('plan', 'explain', '--at', inAnHour);
+    expect(stdout).toMatch(/^fleet default: HYPOTHETICAL decision at .*; nothing is stored or done\n/);
+    expect(await readDecisions(clients, tables.decisions, 'default', { limit: 100 })).toHaveLength(3);
   });
 });
