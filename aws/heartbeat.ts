@@ -9,8 +9,7 @@ import { KvsInferError } from '../core/errors.ts';
 import type { Assignment, Checkpoint, StandbyOrder, WatchReport, WorkerItem } from '../core/fleet-state.ts';
 import type { AwsClients } from './clients.ts';
 import { awsCall, conditionHeld } from './error-codes.ts';
-import { packed } from './packed-attributes.ts';
-import { listsOf } from './workers.ts';
+import { listsOf, packed } from './packed-attributes.ts';
 
 /** A heartbeat that takes longer is given up: the next one is due after 3 s. */
 const heartbeatTimeoutMs = 2_500;

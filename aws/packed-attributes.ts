@@ -7,6 +7,7 @@
  */
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { KvsInferError } from '../core/errors.ts';
+import type { Assignment, StandbyOrder, WorkerItem } from '../core/fleet-state.ts';
 
 /** Below this the item stays small anyway, and readable in the console. */
 const packedFromBytes = 700;
@@ -36,4 +37,15 @@ export function unpacked(value: unknown, attribute: string): Record<string, unkn
       { hint: 'remove the item: a worker that lives writes it anew with its next heartbeat', cause },
     );
   }
+}
+
+/** What control wrote for the worker; absent where it has written nothing yet. */
+export function listsOf(item: Record<string, unknown>): Pick<WorkerItem, 'assignments' | 'standbys'> {
+  const { assignments, standbys } = item;
+  return {
+    ...(assignments === undefined
+      ? {}
+      : { assignments: unpacked(assignments, 'assignments') as Record<string, Assignment> }),
+    ...(standbys === undefined ? {} : { standbys: unpacked(standbys, 'standbys') as Record<string, StandbyOrder> }),
+  };
 }

@@ -6,7 +6,7 @@ import { DeleteCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { Assignment, StandbyOrder, WorkerItem } from '../core/fleet-state.ts';
 import type { AwsClients } from './clients.ts';
 import { conditionHeld } from './error-codes.ts';
-import { packed, unpacked } from './packed-attributes.ts';
+import { listsOf, packed, unpacked } from './packed-attributes.ts';
 import { queryAll } from './query-pages.ts';
 
 export async function readWorkers(clients: AwsClients, table: string, fleet: string): Promise<WorkerItem[]> {
@@ -29,17 +29,6 @@ function readable(item: Record<string, unknown>): Pick<WorkerItem, 'running' | '
   const running = orNothing(() => unpacked(item.running, 'running')) ?? {};
   const lists = orNothing(() => listsOf(item)) ?? { assignments: {}, standbys: {} };
   return { ...lists, running: running as WorkerItem['running'] };
-}
-
-/** What control wrote for the worker; absent where it has written nothing yet. */
-export function listsOf(item: Record<string, unknown>): Pick<WorkerItem, 'assignments' | 'standbys'> {
-  const { assignments, standbys } = item;
-  return {
-    ...(assignments === undefined
-      ? {}
-      : { assignments: unpacked(assignments, 'assignments') as Record<string, Assignment> }),
-    ...(standbys === undefined ? {} : { standbys: unpacked(standbys, 'standbys') as Record<string, StandbyOrder> }),
-  };
 }
 
 export type WorkerKey = { fleet: string; workerId: string };
