@@ -104,14 +104,15 @@ export class VideoDecoder<Context = undefined> {
 
   /**
    * Tells the decoder the stream's current codec and parameter sets; call it for every track event. The same again costs
-   * nothing; others end the old stream (its last pictures come out) and begin anew at the next key frame.
+   * nothing, unless `isAnew`; others end the old stream (its last pictures come out) and begin anew at the next key frame.
    */
   useParameters(
     codec: DecodableCodec,
     codecPrivate: Uint8Array | null,
     onPicture: (picture: Picture<Context>) => void,
+    isAnew = false,
   ): void {
-    if (codec === this.#codec && sameBytes(codecPrivate, this.#codecPrivate)) return;
+    if (!isAnew && codec === this.#codec && sameBytes(codecPrivate, this.#codecPrivate)) return;
     this.flush(onPicture);
     this.#codec = codec;
     this.#codecPrivate = codecPrivate;
@@ -160,11 +161,10 @@ export class VideoDecoder<Context = undefined> {
     this.#context?.freeContext();
     this.#context = null;
     this.#awaitingKeyframe = true;
-    this.#layout =
-      this.#codec === 'h264' || this.#codec === 'hevc' ? bitstreamLayout(this.#codec, this.#codecPrivate) : null;
+    const [codec, codecPrivate] = [this.#codec, this.#codecPrivate];
+    this.#layout = codec === 'h264' || codec === 'hevc' ? bitstreamLayout(codec, codecPrivate) : null;
     const { threads = 1, skipLoopFilter = false } = this.#options;
-    const stream = { codec: this.#codec, codecPrivate: this.#codecPrivate };
-    this.#context = this.#device.open({ ...stream, threads, skipLoopFilter });
+    this.#context = this.#device.open({ codec, codecPrivate, threads, skipLoopFilter });
   }
 
   /** Where it decodes, and why not on the GPU when it should. */

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type BitstreamLayout, bitstreamLayout, eachNalUnit } from './bitstream-layout.ts';
 import { encodeClip, FRAME_MS } from './encoded-clip.test-factory.ts';
-import { isDroppable, isRandomAccess } from './reference-frames.ts';
+import { lengthPrefixed as prefixed } from './length-prefixed.test-factory.ts';
+import { hasParameterSets, isDroppable, isRandomAccess } from './reference-frames.ts';
 
 const marks = (codec: 'h264' | 'hevc', annexB: boolean) => {
   const clip = encodeClip({ codec, bFrames: 2, annexB });
@@ -14,6 +15,22 @@ const marks = (codec: 'h264' | 'hevc', annexB: boolean) => {
 
 const avcC = Buffer.from([1, 0x64, 0, 0x1f, 0xff, 0xe1, 0, 0]);
 const lengthPrefixed = (...units: number[][]) => Buffer.from(units.flatMap((unit) => [0, 0, 0, unit.length, ...unit]));
+
+describe('parameter sets of a packet', () => {
+  it.each(['h264', 'hevc'] as const)(
+    '%s: found before the first slice, in both layouts, where the packets bring them',
+    (codec) => {
+      for (const annexB of [true, false]) {
+        const startCodes = encodeClip({ codec, annexB });
+        for (const clip of [startCodes, prefixed(startCodes)]) {
+          const layout = bitstreamLayout(codec, clip.codecPrivate);
+          const bringers = clip.packets.filter(({ data }) => hasParameterSets(data, layout));
+          expect(bringers).toEqual(annexB ? clip.packets.filter(({ keyframe }) => keyframe) : []);
+        }
+      }
+    },
+  );
+});
 
 describe('which packets can be left out', () => {
   it('finds the B pictures of H.264 and where decoding may begin', () => {

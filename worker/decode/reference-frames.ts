@@ -8,8 +8,10 @@ import { type BitstreamLayout, eachNalUnit } from './bitstream-layout.ts';
 /** H.264 slices: nal_unit_type 1 (non-IDR), 2 to 4 (partitions), 5 (IDR). ITU-T H.264 table 7-1. */
 const H264_SLICE_FIRST = 1;
 const H264_IDR = 5;
+const H264_SPS = 7;
 /** H.265: types below 32 are slices; even types up to 14 are sub-layer non-reference; 16 to 23 random access. Table 7-1. */
 const HEVC_SLICE_LAST = 31;
+const HEVC_SPS = 33;
 const HEVC_NON_REFERENCE_LAST = 14;
 const HEVC_RANDOM_ACCESS_FIRST = 16;
 const HEVC_RANDOM_ACCESS_LAST = 23;
@@ -48,6 +50,19 @@ export function isRandomAccess(data: Uint8Array, layout: BitstreamLayout): boole
     found =
       layout.codec === 'h264' ? type === H264_IDR : type >= HEVC_RANDOM_ACCESS_FIRST && type <= HEVC_RANDOM_ACCESS_LAST;
     return !found;
+  });
+  return found;
+}
+
+/** True when the packet brings a sequence parameter set of its own before its first slice. */
+export function hasParameterSets(data: Uint8Array, layout: BitstreamLayout): boolean {
+  let found = false;
+  eachNalUnit(data, layout, (from) => {
+    const header = data[from] as number;
+    const type = layout.codec === 'h264' ? header & 0x1f : (header >> 1) & 0x3f;
+    found = type === (layout.codec === 'h264' ? H264_SPS : HEVC_SPS);
+    const isSlice = layout.codec === 'h264' ? type >= H264_SLICE_FIRST && type <= H264_IDR : type <= HEVC_SLICE_LAST;
+    return !found && !isSlice;
   });
   return found;
 }

@@ -8,7 +8,7 @@ import type { DecodeReport } from '../../core/fleet-state.ts';
 import { type BitstreamLayout, bitstreamLayout } from '../decode/bitstream-layout.ts';
 import type { HardwareDecoders } from '../decode/codec-device.ts';
 import { type Picture, VideoDecoder } from '../decode/decoder.ts';
-import { isDroppable } from '../decode/reference-frames.ts';
+import { hasParameterSets, isDroppable } from '../decode/reference-frames.ts';
 import type { FragmentEvent } from '../demux/fragment-reader.ts';
 import type { FrameName } from './messages.ts';
 
@@ -40,6 +40,8 @@ export class DecodeChain {
   /** Since the last key frame but one, a picture that no other refers to was left out. */
   #hasLeftOut = false;
   #hasJustLeftOut = false;
+  /** The last key frame brought parameter sets of its own. */
+  #broughtOwn = false;
 
   /** @param hardware decoders of the GPU to be tried first; null: the CPU decodes. */
   constructor(ports: DecodeChainPorts, hardware: HardwareDecoders | null = null) {
@@ -83,6 +85,7 @@ export class DecodeChain {
     const decoder = this.#decoder;
     this.#isKeyframesOnly = keyframesOnly;
     if (packet.keyframe) {
+      this.#followParameters(packet);
       this.#hasLeftOut = this.#hasJustLeftOut;
       this.#hasJustLeftOut = false;
     }
@@ -117,6 +120,14 @@ export class DecodeChain {
     this.#track = null;
     for (const _ of this.#owed) settle();
     this.#owed.clear();
+  }
+
+  /** Parameter sets inside packets stay in force in the decoder; without them those that the track declares do again. */
+  #followParameters({ data, track }: FramePacket): void {
+    if (this.#layout === null || track.codec === 'other' || track.codecPrivate === null) return;
+    const bringsOwn = hasParameterSets(data, this.#layout);
+    if (this.#broughtOwn && !bringsOwn) this.#decoder?.useParameters(track.codec, track.codecPrivate, this.#take, true);
+    this.#broughtOwn = bringsOwn;
   }
 
   /** To FFmpeg a packet of no bytes means the end of the stream. */
