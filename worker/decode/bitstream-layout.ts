@@ -46,8 +46,19 @@ export function eachNalUnit(
   layout: BitstreamLayout,
   visit: (from: number, to: number) => boolean,
 ): void {
-  if (layout.nalLengthBytes === null || isAnnexB(data)) eachStartCodeUnit(data, visit);
-  else eachLengthPrefixedUnit(data, layout.nalLengthBytes, visit);
+  const { nalLengthBytes } = layout;
+  if (nalLengthBytes === null || (isAnnexB(data) && !lengthsFit(data, nalLengthBytes))) eachStartCodeUnit(data, visit);
+  else eachLengthPrefixedUnit(data, nalLengthBytes, visit);
+}
+
+/** A unit of 256 to 511 bytes has a length that looks like a start code; only lengths lead exactly to the end. */
+function lengthsFit(data: Uint8Array, lengthBytes: number): boolean {
+  let end = 0;
+  eachLengthPrefixedUnit(data, lengthBytes, (_from, to) => {
+    end = to;
+    return true;
+  });
+  return end === data.length;
 }
 
 function eachLengthPrefixedUnit(

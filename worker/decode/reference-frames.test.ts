@@ -79,6 +79,20 @@ describe('which packets can be left out', () => {
     expect(isRandomAccess(Buffer.from([0, 0, 0, 1, 0x65, 0x88]), layout)).toBe(true);
   });
 
+  it('takes a length that looks like a start code for a length', () => {
+    const layout = bitstreamLayout('h264', avcC);
+    // A reference picture of 257 bytes, whose length ends in the byte that would make it a picture without references.
+    for (const bytes of [1, 256, 257, 261, 511, 65_793]) {
+      const unit = Buffer.alloc(4 + bytes, 0x41);
+      unit.writeUInt32BE(bytes);
+      const bounds: number[][] = [];
+      eachNalUnit(unit, layout, (from, to) => bounds.push([from, to]) > 0);
+      expect([bytes, bounds]).toEqual([bytes, [[4, 4 + bytes]]]);
+      expect(isDroppable(unit, layout)).toBe(false);
+      expect(isRandomAccess(unit, layout)).toBe(false);
+    }
+  });
+
   it('reads the number of sub-layers from hvcC', () => {
     const hvcC = Buffer.alloc(23);
     hvcC[0] = 1;
