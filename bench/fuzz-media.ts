@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { seededRandom } from '../core/seeded-random.ts';
 import { openCluster, segmentHeader, simpleBlock, tagsElement } from '../local/kinesisvideo/matroska-writer.ts';
 import { type ClipOptions, encodeClip } from '../worker/decode/encoded-clip.test-factory.ts';
+import { lengthPrefixed } from '../worker/decode/length-prefixed.test-factory.ts';
 import { fragmentsOf, fuzzOnce, type MediaCorpus } from '../worker/demux/mutated-media.test-factory.ts';
 import type { Bench, Benchmark } from './benchmark.ts';
 
@@ -61,8 +62,8 @@ export const fuzzMedia: Benchmark = {
 };
 
 function drawn(): MediaCorpus {
-  const fragments = CLIPS.map((options, index) => {
-    const clip = encodeClip({ width: 64, height: 48, frames: 6, ...options });
+  const startCodes = CLIPS.map((options) => encodeClip({ width: 64, height: 48, frames: 6, ...options }));
+  const fragments = [...startCodes, ...startCodes.map(lengthPrefixed)].map((clip, index) => {
     const { codec, codecPrivate } = clip;
     const codecId = codec === 'h264' ? 'V_MPEG4/ISO/AVC' : 'V_MPEGH/ISO/HEVC';
     return Buffer.concat([

@@ -1,14 +1,22 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type BitstreamLayout, bitstreamLayout, eachNalUnit } from './bitstream-layout.ts';
-import { encodeClip, FRAME_MS } from './encoded-clip.test-factory.ts';
+import { type EncodedClip, encodeClip, FRAME_MS } from './encoded-clip.test-factory.ts';
 import { lengthPrefixed as prefixed } from './length-prefixed.test-factory.ts';
 import { hasParameterSets, isDroppable, isRandomAccess } from './reference-frames.ts';
 
 const marks = (codec: 'h264' | 'hevc', annexB: boolean) => {
   const clip = encodeClip({ codec, bFrames: 2, annexB });
-  const layout = bitstreamLayout(codec, clip.codecPrivate);
-  return clip.packets.map(({ data, timestampMs }) => {
+  const lengths = prefixed(clip);
+  const marked = marksOf(clip);
+  // Without a header beside the packets nobody knows of sub-layers.
+  if (!annexB) expect(marksOf(lengths)).toEqual(marked);
+  return marked;
+};
+
+const marksOf = ({ codec, codecPrivate, packets }: EncodedClip) => {
+  const layout = bitstreamLayout(codec, codecPrivate);
+  return packets.map(({ data, timestampMs }) => {
     return `${timestampMs / FRAME_MS}${isRandomAccess(data, layout) ? ' begins' : ''}${isDroppable(data, layout) ? ' drop' : ''}`;
   });
 };

@@ -1,12 +1,19 @@
 /** A few hundred damaged inputs by seed; `npm run bench -- fuzz` reads a hundred thousand. */
 import { expect, test } from 'vitest';
 import { seededRandom } from '../../core/seeded-random.ts';
+import { encodeClip } from '../decode/encoded-clip.test-factory.ts';
+import { lengthPrefixed } from '../decode/length-prefixed.test-factory.ts';
+import { clipBlocks, fragmentOf, videoTrack } from '../session/media-reading.test-factory.ts';
 import { fragmentBytes } from '../session/scripted-media.test-factory.ts';
 import { fuzzOnce, type MediaCorpus } from './mutated-media.test-factory.ts';
 
+const lengths = lengthPrefixed(encodeClip({ frames: 5, keyframeEvery: 5, width: 64, height: 48 }));
 const corpus: MediaCorpus = {
   name: 'drawn clips',
-  fragments: [0, 1, 2, 3].map((index) => fragmentBytes(index)),
+  fragments: [
+    ...[0, 1].map((index) => fragmentBytes(index)),
+    ...[2, 3].map((index) => fragmentOf(index, [videoTrack(lengths)], clipBlocks(lengths))),
+  ],
 };
 
 test('damage costs at most its own fragment, and never the reader or the decoder', () => {
