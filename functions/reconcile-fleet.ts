@@ -92,8 +92,8 @@ async function runOnce(
     }),
   ]);
   const failures = [...observation.missing.map((what) => `could not read ${what}`), ...applied.failures];
-  const { policyProblem } = decision;
-  if (policyProblem !== null) failures.push(`${policyProblem}; the deployment's policy holds`);
+  // Capacity and budget have metrics and alarms of their own.
+  for (const { kind, words } of decision.problems) if (kind !== 'capacity' && kind !== 'budget') failures.push(words);
   for (const failure of failures) telemetry.logger.warn(failure, { fleet: item.fleet });
   report.failures.push(...failures);
   report.handedTo.push(...new Set(decision.departures.flatMap((departure) => departure.toFleet ?? [])));
@@ -122,7 +122,13 @@ async function runOnce(
   };
   const hasFailedSteps = applied.failures.length > 0;
   if (record === null) return { learnings, hasFailedSteps };
-  const stored = await saveDecision(clients, names.tables.decisions, record);
+  const stored = await saveDecision(clients, names.tables.decisions, record).catch((error: unknown) => {
+    // What was done is done, and what was learned of it must not be lost with its record.
+    report.failures.push(`the decision could not be stored: ${String(error)}`);
+    telemetry.logger.error('the decision could not be stored', { fleet: item.fleet, record, failure: String(error) });
+    return null;
+  });
+  if (stored === null) return { learnings, hasFailedSteps };
   logDecision(telemetry.logger, stored);
   deps.onDecision?.(stored);
   report.decisions.push(stored);

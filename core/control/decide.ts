@@ -5,6 +5,7 @@
  */
 import type { CameraState, FleetPolicy, WorkerItem } from '../fleet-state.ts';
 import { assignCameras, leaseOf, type OwnershipChange } from './assign.ts';
+import { believable } from './believable.ts';
 import { newWorkerBin } from './bins.ts';
 import { type BudgetAnswer, withinBudget } from './budget.ts';
 import { climbLadder, type LadderStep } from './capacity-ladder.ts';
@@ -35,14 +36,12 @@ export type CameraChange = {
 };
 
 /** `kind` tells whether it is the one of the last run; the words may carry numbers that change. */
-export type Problem = { kind: 'capacity' | 'budget'; words: string };
+export type Problem = { kind: 'capacity' | 'budget' | 'input' | 'policy' | 'fleet-size'; words: string };
 
 export type ControlDecision = {
   nowMs: number;
   plan: Plan;
   policy: FleetPolicy;
-  /** What is wrong with the fleet item's own policy, or null. */
-  policyProblem: string | null;
   demands: CameraDemand[];
   changes: CameraChange[];
   /** States whose row is gone or moved and that nobody owns: to be deleted, or moved to the named fleet. */
@@ -62,8 +61,9 @@ export type ControlDecision = {
 const hungAfterMs = 120_000;
 
 export function decide(given: FleetObservation, deployment: FleetPolicy, nowMs: number): ControlDecision {
-  const observation = inOrderOfIds(given);
-  const { policy, problem } = fleetPolicy(deployment, observation.fleet);
+  const { policy, problem } = fleetPolicy(deployment, given.fleet);
+  const { observation, problems } = believable(inOrderOfIds(given), policy, nowMs);
+  if (problem !== null) problems.push({ kind: 'policy', words: `${problem}; the deployment's policy holds` });
   const orders = activeOrders(observation.fleet, nowMs);
   const leadMs = fleetLeadTimeMs(observation.fleet, policy, observation.group?.launch?.instanceTypes ?? []);
   const { cameras, workers, streams } = observation;
@@ -121,14 +121,12 @@ export function decide(given: FleetObservation, deployment: FleetPolicy, nowMs: 
       !owners.has(worker.workerId) &&
       !isAwaited(worker, plan),
   );
-  const problems: Problem[] = [];
   if (ladder.isExhausted && ladder.words !== null) problems.push({ kind: 'capacity', words: ladder.words });
   if (budget.words !== null) problems.push({ kind: 'budget', words: budget.words });
   return {
     nowMs,
     plan,
     policy,
-    policyProblem: problem,
     demands,
     changes,
     departures,

@@ -6,7 +6,8 @@
 import { type Interval, isScheduled, scheduledIntervals } from '../calendar.ts';
 import type { CameraPhase, CameraState, FleetPolicy, RunningCamera, WorkerItem } from '../fleet-state.ts';
 import { isDead, type StreamsObservation } from './observation.ts';
-import { handoverMs, orderToLaunchMs } from './policy.ts';
+import { byPriority } from './pack.ts';
+import { camerasPerFleetMax, handoverMs, orderToLaunchMs } from './policy.ts';
 import { looksAtIdleStreams } from './watch-gaps.ts';
 
 /**
@@ -98,10 +99,31 @@ export function reportOf(...asked: Parameters<typeof ownersWord>): RunningCamera
 /** One demand per camera state, in the order of `cameras`. */
 export function cameraDemands(input: DemandInput): CameraDemand[] {
   const workers = new Map(input.workers.map((worker) => [worker.workerId, worker]));
-  return input.cameras.map((state) => {
+  const demands = input.cameras.map((state) => {
     const report = reportOf(state, workers, input.nowMs, input.policy.workerDeadAfterMs);
     const reportedAtMs = workers.get(state.ownerWorkerId ?? '')?.heartbeatAtMs ?? 0;
     return cameraDemand(state, report === null ? null : { ...report, reportedAtMs }, input);
+  });
+  return demands.length <= camerasPerFleetMax ? demands : withinFleet(demands, input.cameras);
+}
+
+/** A fleet is one cell: of more cameras than it holds, those of the highest priority are watched, the first ids among equals. */
+function withinFleet(demands: readonly CameraDemand[], cameras: readonly CameraState[]): CameraDemand[] {
+  const usable = demands.filter((_, index) => cameras[index]?.camera?.enabled === true);
+  const held = new Set(usable.toSorted(byPriority).slice(0, camerasPerFleetMax));
+  const reason = `the fleet has ${cameras.length} cameras and holds ${camerasPerFleetMax}: move it to another fleet`;
+  return demands.map((demand, index) => {
+    if (held.has(demand) || cameras[index]?.camera?.enabled !== true) return demand;
+    const idle = demand.wantedNow ? { phase: 'shed' as const, reason } : demand.idle;
+    return {
+      ...demand,
+      intervals: [],
+      wantedNow: false,
+      assignNow: false,
+      isListenedTo: false,
+      nextStartMs: null,
+      idle,
+    };
   });
 }
 

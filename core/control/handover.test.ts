@@ -147,3 +147,14 @@ it('a Spot notice leaves 95 s from the time that EC2 said it, however late it co
   expect(spotDrain(noonMs + 5_000, noonMs).handover).toEqual({ untilMs: noonMs + 95_000 });
   expect(spotDrain(null, noonMs).handover).toEqual({});
 });
+
+it('a row that is deleted while its next worker stands by: it is released, nobody stands by, and then it is gone', () => {
+  const gone = { leaving: { toFleet: null, sinceMs: noonMs } };
+  const [release] = changesOf([owned({ ...prepared, ...gone })], [leaving(), next({})]);
+  expect(release?.ownership).toMatchObject({ kind: 'release', reason: 'its row was removed' });
+  const asked = owned({ ...prepared, ...gone, releaseRequestedAtMs: noonMs, releasedEpoch: 1 });
+  const end = decide(observation([asked], [leaving({ running: {} }), next({})]), policy(), noonMs);
+  expect(end.departures.map(({ state: departed }) => departed.cameraId)).toEqual(['gate']);
+  expect(end.changes.filter(({ ownership }) => ownership?.kind === 'give')).toEqual([]);
+  expect(standbysOf(next({}), [])).toEqual({});
+});

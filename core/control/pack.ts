@@ -30,7 +30,7 @@ const roundsMax = 8;
 export type Placement = { binOf: Map<string, string>; unplaced: Load[] };
 
 /** Higher priority first; among equals by id, so that the order of the input does not matter. */
-export function byPriority(a: Load, b: Load): number {
+export function byPriority(a: Pick<Load, 'cameraId' | 'priority'>, b: Pick<Load, 'cameraId' | 'priority'>): number {
   return b.priority - a.priority || (a.cameraId < b.cameraId ? -1 : a.cameraId > b.cameraId ? 1 : 0);
 }
 

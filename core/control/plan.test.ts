@@ -114,7 +114,7 @@ describe('a plan', () => {
   it('ignores a wrong policy in the fleet item and says so', () => {
     const seen = observation([owned('a', 'w1')], [running('w1', 'a')]);
     const wrong = decide({ ...seen, fleet: { ...seen.fleet, policy: { minWorkers: 20 } } }, policy(), noonMs);
-    expect(wrong.policyProblem).toContain('minWorkers 20 is more than maxWorkers 10');
+    expect(wrong.problems[0]?.words).toContain('minWorkers 20 is more than maxWorkers 10');
     expect(wrong.plan.desired.instances).toBe(1);
   });
 });
