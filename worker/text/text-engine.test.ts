@@ -88,11 +88,25 @@ test('several cut-outs in one call are answered in their order', async () => {
   expect(read.map(([first]) => first?.value)).toEqual(['AB12CDE', '7XKD842', 'RJ14']);
 });
 
-test('text that belongs to what stands in front is left out', async () => {
+test('text that goes on beyond the edge of the cut-out is marked', async () => {
+  const pictures = [placed(50), placed(-60), sign('AB12CDE')];
+  const read = await engine.read(pictures.map((picture) => ({ picture, charset: 'A-Z0-9-', foreign: [] })));
+  expect(read.map(([first]) => first?.isCutOff)).toEqual([false, true, false]);
+});
+
+/** @param left of the sign in a larger cut-out; what would lie outside is cut off. */
+function placed(left: number): GreyPicture {
   const picture = { width: 320, height: 320, data: new Uint8Array(320 * 320).fill(90) };
   const plate = sign('AB12CDE');
-  for (let y = 0; y < plate.height; y += 1)
-    picture.data.set(plate.data.subarray(y * 220, (y + 1) * 220), (y + 200) * 320 + 50);
+  const [hidden, shown] = [Math.max(0, -left), Math.max(0, left)];
+  for (let y = 0; y < plate.height; y += 1) {
+    picture.data.set(plate.data.subarray(y * 220 + hidden, (y + 1) * 220), (y + 200) * 320 + shown);
+  }
+  return picture;
+}
+
+test('text that belongs to what stands in front is left out', async () => {
+  const picture = placed(50);
   expect(await firstValue(picture)).toBe('AB12CDE');
   expect(await firstValue(picture, 'A-Z0-9-', [[0, 0.5, 1, 1]])).toBeNull();
 });

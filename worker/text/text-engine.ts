@@ -9,6 +9,7 @@ import { KvsInferError } from '../../core/errors.ts';
 import { parseCharset } from '../../core/text-rules.ts';
 import type { Box } from '../decode/letterbox.ts';
 import { messageOf } from '../detect/model-file.ts';
+import type { Alternative } from './ctc-beam.ts';
 import { type GreyPicture, type Point, wholeQuad } from './grey-picture.ts';
 import { findLines, type TextLine } from './text-finder.ts';
 import { type Charset, charsetOf, loadAlphabet, type RecognizerLine, TextRecognizer } from './text-recognizer.ts';
@@ -22,19 +23,27 @@ export type TextCutOut = {
 };
 
 export type LineReading = {
+  /** The most probable of the alternatives. */
   value: string;
-  /** Per character, 0..1. */
-  scores: number[];
-  /** Mean of them. */
+  /** Its probability per character, 0..1: the geometric mean. */
   score: number;
+  alternatives: Alternative[];
+  /** The line reaches the cut-out's edge: letters may be missing. */
+  isCutOff: boolean;
   /** Of the line, in pixels of the picture. */
   widthPx: number;
   heightPx: number;
 };
 
+type Line = Pick<TextLine, 'quad' | 'width' | 'height'>;
+
 /** A cut-out of this shape is a line by itself (a detector of plates gives such): looking for lines would cost time. */
 const LINE_ASPECT_MIN = 2;
 const LINE_HEIGHT_MAX_PX = 80;
+/** Share of a line's height: its box ends so near the edge when letters are cut off by it, and further in when none are. */
+const EDGE_MARGIN = 0.1;
+/** Of the cut-out's width: a line as long is what was cut out. */
+const FILLING_SHARE = 0.6;
 /** One character is more often a bolt than a text. */
 const CHARACTERS_MIN = 2;
 
@@ -70,21 +79,25 @@ export class TextEngine {
   /** @returns per cut-out the lines that were read, most telling first. @throws KvsInferError TEXT_FAILED */
   async read(cutOuts: readonly TextCutOut[]): Promise<LineReading[][]> {
     try {
-      const lines: RecognizerLine[] = [];
+      const lines: (RecognizerLine & { isCutOff: boolean })[] = [];
       const owners: number[] = [];
       for (const [index, cutOut] of cutOuts.entries()) {
         const charset = this.#charset(cutOut.charset);
-        for (const { quad, width, height } of await this.#lines(cutOut)) {
-          lines.push({ picture: cutOut.picture, quad, width, height, charset });
+        const { picture } = cutOut;
+        for (const line of await this.#lines(cutOut)) {
+          lines.push({ ...line, picture, charset, isCutOff: reachesEdge(line, picture) });
           owners.push(index);
         }
       }
       const answers: LineReading[][] = cutOuts.map(() => []);
-      for (const [index, { value, scores }] of (await this.#recognizer.recognize(lines)).entries()) {
-        if (scores.length < CHARACTERS_MIN) continue;
-        const score = scores.reduce((sum, one) => sum + one, 0) / scores.length;
-        const { width, height } = lines[index] as RecognizerLine;
-        answers[owners[index] as number]?.push({ value, scores, score, widthPx: width, heightPx: height });
+      for (const [index, read] of (await this.#recognizer.recognize(lines)).entries()) {
+        const alternatives = read.filter(({ value }) => [...value].length >= CHARACTERS_MIN);
+        const [first] = alternatives;
+        if (first === undefined || first !== read[0]) continue;
+        const { width, height, isCutOff } = lines[index] as (typeof lines)[number];
+        const score = first.probability ** (1 / [...first.value].length);
+        const line = { value: first.value, score, alternatives, isCutOff, widthPx: width, heightPx: height };
+        answers[owners[index] as number]?.push(line);
       }
       for (const readings of answers) readings.sort((a, b) => b.score * b.widthPx - a.score * a.widthPx);
       return answers;
@@ -101,17 +114,18 @@ export class TextEngine {
     await Promise.all([this.#finder.release(), this.#recognizer.close()]);
   }
 
-  async #lines({ picture, foreign }: TextCutOut): Promise<Pick<TextLine, 'quad' | 'width' | 'height'>[]> {
+  async #lines({ picture, foreign }: TextCutOut): Promise<Line[]> {
     const { width, height } = picture;
     if (width >= LINE_ASPECT_MIN * height && height <= LINE_HEIGHT_MAX_PX) {
       return [{ quad: wholeQuad(picture), width, height }];
     }
     const lines = await findLines(this.#finder, picture);
-    return lines.filter(({ quad }) => {
-      const [x, y] = centre(quad);
-      return !foreign.some(
+    return lines.filter((line) => {
+      const [x, y] = centre(line.quad);
+      const isForeign = foreign.some(
         ([x1, y1, x2, y2]) => x >= x1 * width && x <= x2 * width && y >= y1 * height && y <= y2 * height,
       );
+      return !isForeign;
     });
   }
 
@@ -134,6 +148,13 @@ function openSession(path: string): Promise<ort.InferenceSession> {
     interOpNumThreads: 1,
     logSeverityLevel: 4,
   });
+}
+
+/** A cut-out that is one plate has its line from edge to edge, and all of it. */
+function reachesEdge({ quad, width, height }: Line, picture: GreyPicture): boolean {
+  if (width >= FILLING_SHARE * picture.width) return false;
+  const margin = height * EDGE_MARGIN;
+  return quad.some(([x, y]) => x <= margin || x >= picture.width - margin || y <= 0 || y >= picture.height);
 }
 
 function centre(points: readonly Point[]): Point {

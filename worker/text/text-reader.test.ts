@@ -63,7 +63,7 @@ function rig(start?: () => Promise<TextClient>) {
   };
 }
 function line(value: string): LineReading {
-  return { value, scores: [1], score: 1, widthPx: 10, heightPx: 10 };
+  return { value, score: 1, alternatives: [{ value, probability: 1 }], isCutOff: false, widthPx: 10, heightPx: 10 };
 }
 const died = new KvsInferError('TEXT_THREAD_DIED', 'gone', { hint: '' });
 

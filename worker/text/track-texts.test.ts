@@ -7,14 +7,18 @@ import { readsText, type TrackTextPorts, TrackTexts } from './track-texts.ts';
 type Asked = Parameters<TrackTextPorts['read']>[0];
 
 /** @param answer the value that a reading gives, or null for nothing. */
-function rig(row: Record<string, unknown>, answer: (asked: Asked, count: number) => string | null = () => 'SGX1234') {
+function rig(
+  row: Record<string, unknown>,
+  answer: (asked: Asked, count: number) => string | LineReading | null = () => 'SGX1234',
+) {
   const asked: Asked[] = [];
   const told: string[] = [];
   const texts = new TrackTexts(rigCamera(row), {
     async read(request) {
       asked.push(request);
       const value = answer(request, asked.length);
-      return value === null ? [] : [line(value)];
+      if (value === null) return [];
+      return [typeof value === 'string' ? line(value) : value];
     },
     settled: (trackId, { value }) => told.push(`${trackId} ${value}`),
   });
@@ -26,8 +30,8 @@ function rig(row: Record<string, unknown>, answer: (asked: Asked, count: number)
   };
   return { texts, asked, told, frame };
 }
-function line(value: string, score = 0.95): LineReading {
-  return { value, scores: [...value].map(() => score), score, widthPx: 80, heightPx: 24 };
+function line(value: string, widthPx = 80, probability = 0.95): LineReading {
+  return { value, score: probability, alternatives: [{ value, probability }], isCutOff: false, widthPx, heightPx: 24 };
 }
 function car(trackId: string | undefined, size = 0.2, more: Partial<Detection> = {}): Detection {
   const box: Detection['box'] = [0.5 - size / 2, 0.5 - size / 2, 0.5 + size / 2, 0.5 + size / 2];
@@ -98,7 +102,32 @@ test('what is too small is not read, and what cannot be read is tried again when
   await frame([car('t', 0.25)], 2_500);
   expect(asked).toHaveLength(3);
   for (let index = 0; index < 40; index += 1) await frame([car('t', 0.25)], 2_500);
-  expect(asked).toHaveLength(12);
+  expect(asked).toHaveLength(8);
+  await frame([car('t', 0.4)]);
+  expect(asked).toHaveLength(9);
+});
+
+test('small letters take no more than half of the readings; large ones are read in every frame until they settle', async () => {
+  let [widthPx, probability] = [25, 0.2];
+  const { asked, told, frame } = rig(enabled, () => line('SGX1234', widthPx, probability));
+  for (let index = 0; index < 100; index += 1) await frame([car('t', 0.2 * 1.004 ** index)], 500);
+  expect([asked.length, told]).toEqual([8, []]);
+  widthPx = 70;
+  await frame([car('t', 0.6)], 200);
+  expect(asked).toHaveLength(9);
+  await frame([car('t', 0.64)], 200);
+  expect(asked).toHaveLength(10);
+  probability = 0.9;
+  await frame([car('t', 0.68)], 200);
+  await frame([car('t', 0.72)], 200);
+  await frame([car('t', 0.76)], 200);
+  expect([asked.length, told]).toEqual([12, ['t SGX1234']]);
+});
+
+test('a text that the edge cuts off is never told', async () => {
+  const { texts, told, frame } = rig(enabled, () => ({ ...line('X1234'), isCutOff: true }));
+  for (let index = 0; index < 8; index += 1) await frame([car('t', 0.2 * 1.15 ** index)]);
+  expect([await texts.ended('t'), told]).toEqual([null, []]);
 });
 
 test('one reading of a track at a time, and the end waits for the last', async () => {

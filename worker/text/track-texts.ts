@@ -12,19 +12,27 @@ import type { LineReading, TextCutOut } from './text-engine.ts';
 import { TextVote, type VotedText } from './text-vote.ts';
 
 /** Enough for a vote, and few enough that a parked car costs a second of one core in all. */
-const readingsMax = 12;
-/** Two frames nearer than this show the same blur. */
-const readAgainAfterMs = 300;
-/** A track whose text could not be read is tried again when it has come this much nearer, or after a while. */
-const nearerByArea = 1.25;
+const readingsMax = 16;
+/** Of these, while letters are small or none were found: a car that comes from far away is read when it is near. */
+const smallReadingsMax = 8;
+const smallPitchPx = 5.5;
+/** Faster than ten frames a second the next one shows the same blur. */
+const readAgainAfterMs = 150;
+/** A track whose text is too small is tried again when it has come this much nearer, or after a while. */
+const nearerByArea = 1.5;
 const tryAgainAfterMs = 2_000;
-/** A settled text is looked at again only from much nearer: a better view may correct it. */
-const correctionByArea = 1.6;
+/** The last of its small readings are gone: from so much nearer only. */
+const muchNearerByArea = 2.5;
+/** A settled text is looked at again from nearer, from much nearer when it is sure: a better view may correct it. */
+const correctionByArea = { unsure: 1.25, sure: 2 };
+const sureScore = 0.98;
 /** Nothing on an object this small can be read: a plate is a fifth of a car's width, letters want 5 px each. */
 const boxWidthMinPx = 48;
 const boxHeightMinPx = 12;
-/** A reading below this says nothing. */
-const readingScoreMin = 0.5;
+/** Share of its width that an object moves or grows by before another view of it counts as one. */
+const movedMin = 0.05;
+/** A reading whose best text is less probable than this says nothing. */
+const probabilityMin = 0.15;
 /** Share of the box that is cut out around it: boxes may cut off an edge of the text. */
 export const cutOutMargin = 0.02;
 
@@ -46,9 +54,12 @@ export type TrackTextPorts = {
 type Reading = {
   vote: TextVote;
   readings: number;
+  smallReadings: number;
   lastReadAtMs: number;
   /** In pixels, of the largest view that was read. */
   areaRead: number;
+  /** Of the last reading that had text. */
+  boxRead: Box | null;
   hadText: boolean;
   pending: Promise<void> | null;
   told: VotedText | null;
@@ -119,8 +130,10 @@ export class TrackTexts {
       track = {
         vote: new TextVote(),
         readings: 0,
+        smallReadings: 0,
         lastReadAtMs: Number.NEGATIVE_INFINITY,
         areaRead: 0,
+        boxRead: null,
         hadText: false,
         pending: null,
         told: null,
@@ -139,6 +152,7 @@ export class TrackTexts {
     const { box } = detection;
     const trackId = detection.trackId as string;
     track.readings += 1;
+    if (track.told === null && !hasLargeText(track)) track.smallReadings += 1;
     track.lastReadAtMs = frame.capturedAtMs;
     track.areaRead = Math.max(track.areaRead, area);
     const others = wanted.filter((other) => other.trackId !== trackId);
@@ -149,10 +163,15 @@ export class TrackTexts {
     const { charset } = this.#text;
     track.pending = this.#ports.read({ frame, trackId, box, charset, foreign }).then((lines) => {
       track.pending = null;
-      const best = lines.find(({ value, score }) => score >= readingScoreMin && this.#pattern.matches(value));
+      const best = lines.find(
+        ({ value, isCutOff, alternatives: [first] }) =>
+          !isCutOff && (first?.probability ?? 0) >= probabilityMin && this.#pattern.matches(value),
+      );
       track.hadText = best !== undefined;
       if (best === undefined) return;
-      track.vote.add(best);
+      const isRepeat = track.boxRead !== null && !hasMoved(track.boxRead, box);
+      track.boxRead = box;
+      track.vote.add({ ...best, isRepeat });
       if (this.#tracks.get(trackId) === track) {
         this.#tell(trackId, track, track.vote.settled(false), frame.capturedAtMs);
       }
@@ -160,7 +179,8 @@ export class TrackTexts {
   }
 
   #tell(trackId: string, track: Reading, text: VotedText | null, atMs: number): void {
-    if (text === null) return;
+    // Alternatives that the pattern rejects stay in the vote: it refuses a text, and never chooses letters.
+    if (text === null || !this.#pattern.matches(text.value)) return;
     track.told = text;
     if (track.toldValues.has(text.value)) return;
     track.toldValues.add(text.value);
@@ -172,8 +192,21 @@ function isWorthReading(track: Reading, area: number, atMs: number): boolean {
   if (track.pending !== null || track.readings >= readingsMax) return false;
   const elapsedMs = atMs - track.lastReadAtMs;
   if (elapsedMs < readAgainAfterMs) return false;
-  if (track.told !== null) return area >= track.areaRead * correctionByArea;
-  return track.hadText || area >= track.areaRead * nearerByArea || elapsedMs >= tryAgainAfterMs;
+  const { unsure, sure } = correctionByArea;
+  if (track.told !== null) return area >= track.areaRead * (track.told.score >= sureScore ? sure : unsure);
+  if (hasLargeText(track)) return true;
+  if (track.smallReadings >= smallReadingsMax) return area >= track.areaRead * muchNearerByArea;
+  return area >= track.areaRead * nearerByArea || elapsedMs >= tryAgainAfterMs;
+}
+
+function hasMoved(from: Box, to: Box): boolean {
+  const [widthFrom, widthTo] = [from[2] - from[0], to[2] - to[0]];
+  const moved = Math.abs(to[0] + to[2] - from[0] - from[2]) / 2;
+  return moved + Math.abs(widthTo - widthFrom) >= movedMin * widthFrom;
+}
+
+function hasLargeText({ hadText, vote }: Reading): boolean {
+  return hadText && vote.lastPitchPx >= smallPitchPx;
 }
 
 /**
