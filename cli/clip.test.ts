@@ -53,7 +53,7 @@ function redBlockJpeg(): Buffer {
     data.fill(85, blue + (y * width) / 2 + 8, blue + (y * width) / 2 + 16);
     data.fill(255, red + (y * width) / 2 + 8, red + (y * width) / 2 + 16);
   }
-  return encodeJpeg({ width, height, data }, { quality: 100 });
+  return encodeJpeg({ width, height, data }, { quality: 100 }).jpeg;
 }
 
 async function command(...words: string[]): Promise<void> {

@@ -76,6 +76,10 @@ export const snapshotRecordSchema = z.strictObject({
   label: z.string(),
   score: unit,
   box: boxSchema,
+  /** Of the object in this picture: v / (v + 100), square root, of the variance v of its Laplacian. */
+  sharpness: unit,
+  /** What the track's readings settled on, also when that was after the picture. */
+  text: z.strictObject({ value: z.string(), score: unit }).optional(),
   /** Everything that was found in the frame. */
   detections: z.array(detectionSchema),
 });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { VideoDecoder } from './decoder.ts';
 import { colorOfLabel, drawBoxes } from './draw-boxes.ts';
-import { encodeJpeg } from './jpeg.ts';
+import { type EncodedJpeg, encodeJpeg } from './jpeg.ts';
 import type { Box } from './letterbox.ts';
 import type { I420 } from './picture-scaler.ts';
 
@@ -15,7 +15,11 @@ function grey(width: number, height: number): I420 {
 }
 
 /** What a viewer sees: the JPEG decoded again. */
-function seen(jpeg: Buffer): { picture: I420; red(x: number, y: number): number; blue(x: number, y: number): number } {
+function seen({ jpeg }: EncodedJpeg): {
+  picture: I420;
+  red(x: number, y: number): number;
+  blue(x: number, y: number): number;
+} {
   let picture: I420 | null = null;
   const decoder = new VideoDecoder({ codec: 'mjpeg', codecPrivate: null });
   const onPicture: Parameters<typeof decoder.decode>[1] = (decoded) => {
@@ -95,11 +99,43 @@ describe('encodeJpeg', () => {
   it('lowers the quality until the file fits, and says when none does', () => {
     const picture = grey(320, 192);
     for (let index = 0; index < 320 * 192; index += 1) picture.data[index] = (index * 2_654_435_761) >>> 24;
-    const free = encodeJpeg(picture, { quality: 100 });
+    const { jpeg: free } = encodeJpeg(picture, { quality: 100 });
     const bytesMax = Math.floor(free.length / 2);
-    expect(encodeJpeg(picture, { quality: 100, bytesMax }).length).toBeLessThanOrEqual(bytesMax);
+    const fitting = encodeJpeg(picture, { quality: 100, bytesMax });
+    expect(fitting.jpeg.length).toBeLessThanOrEqual(bytesMax);
+    expect([fitting.width, fitting.height]).toEqual([320, 192]);
     expect(() => encodeJpeg(picture, { bytesMax: 100 })).toThrowError(expect.objectContaining({ code: 'JPEG_FAILED' }));
-    expect(encodeJpeg(picture, { quality: 20 }).length).toBeLessThan(free.length);
+    expect(encodeJpeg(picture, { quality: 20 }).jpeg.length).toBeLessThan(free.length);
+  });
+
+  it('makes the picture smaller where quality alone would ruin it: same view, boxes in place, given pixels untouched', () => {
+    const picture = grey(640, 384);
+    // Noise on the left half, light on the right: what is where must still be seen.
+    for (let y = 0; y < 384; y += 1) {
+      for (let x = 0; x < 640; x += 1) {
+        picture.data[y * 640 + x] = x < 320 ? Math.imul(y * 640 + x, 2_654_435_761) >>> 24 : 230;
+      }
+    }
+    const before = picture.data.slice();
+    const full = encodeJpeg(picture, { quality: 50 });
+    const bytesMax = Math.floor(full.jpeg.length / 4);
+    const boxes = [{ box: [0.55, 0.3, 0.95, 0.9] as Box, label: 'car', score: 0.5, color: [255, 0, 0] as const }];
+    const small = encodeJpeg(picture, {
+      quality: 85,
+      bytesMax,
+      boxes: boxes.map((one) => ({ ...one, color: [255, 0, 0] })),
+    });
+    expect(small.jpeg.length).toBeLessThanOrEqual(bytesMax);
+    expect(small.jpeg.length).toBeGreaterThan(bytesMax / 4);
+    expect(small.width).toBeLessThan(640);
+    expect(Math.abs(small.width / small.height - 640 / 384)).toBeLessThan(0.02);
+    const { picture: decoded, red, blue } = seen(small);
+    expect([decoded.width, decoded.height]).toEqual([small.width, small.height]);
+    const [x, y] = [Math.floor(small.width * 0.75), Math.floor(small.height * 0.6)];
+    expect(Math.abs((decoded.data[y * small.width + x] as number) - 230)).toBeLessThan(12);
+    const edge = Math.floor(small.width * 0.55) + 1;
+    expect(red(edge, y) - blue(edge, y)).toBeGreaterThan(100);
+    expect(picture.data).toEqual(before);
   });
 
   it('refuses pixels that do not fill the picture', () => {

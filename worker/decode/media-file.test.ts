@@ -25,7 +25,7 @@ beforeAll(() => {
   writeFileSync(file('two.mkv'), Buffer.concat([fragment('1'), fragment('2')]));
   writeMp4(file('clip.mp4'), clip, 320, 192);
   const picture = { width: 64, height: 48, data: new Uint8Array(64 * 48 * 1.5).fill(90) };
-  writeFileSync(file('still.jpg'), encodeJpeg(picture));
+  writeFileSync(file('still.jpg'), encodeJpeg(picture).jpeg);
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -54,8 +54,8 @@ export class PictureScaler {
     }
   }
 
-  toI420(frame: Frame): I420 {
-    const { width, height } = frame;
+  /** In the frame's own size, or another. */
+  toI420(frame: Frame, { width, height }: { width: number; height: number } = frame): I420 {
     this.#planar = scalerFor(this.#planar, frame, width, height, AV_PIX_FMT_YUVJ420P as PixelFormat);
     const chromaWidth = (width + 1) >> 1;
     const chromaHeight = (height + 1) >> 1;

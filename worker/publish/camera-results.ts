@@ -3,20 +3,22 @@
  * records, track items and pictures. Invariant: everything is handed to bounded queues and nothing here waits for a network; each
  * record's id depends on the frame alone.
  */
-import type { DetectionItem, ResultStore } from '../../aws/results.ts';
+import type { ResultStore } from '../../aws/results.ts';
 import type { Camera } from '../../core/camera.ts';
 import { KvsInferError } from '../../core/errors.ts';
-import { type Detection, frameRecordId, type TrackRecord, trackRecordId } from '../../core/records.ts';
+import { type Detection, frameRecordId } from '../../core/records.ts';
 import type { Candidate } from '../detect/nms.ts';
 import { modelReference, type PreparedModel } from '../detect/prepare-model.ts';
 import type { IntakeFrame } from '../session/messages.ts';
 import type { VotedText } from '../text/text-vote.ts';
 import { readsText, type TrackTextPorts, TrackTexts } from '../text/track-texts.ts';
-import { CameraTracks, type TrackRegionEvent } from '../track/camera-tracks.ts';
+import { CameraTracks } from '../track/camera-tracks.ts';
 import type { Track } from '../track/tracker.ts';
 import type { DeliveryQueue } from './delivery-queue.ts';
 import type { RecordPublisher } from './record-publisher.ts';
-import { type CapturedPicture, type SnapshotPorts, TrackSnapshots } from './track-snapshots.ts';
+import { SnapshotDeliveries } from './snapshot-deliveries.ts';
+import { isoOf, type TrackExtras, TrackRecords } from './track-records.ts';
+import { type SnapshotPorts, TrackSnapshots } from './track-snapshots.ts';
 
 export type PublishFrames = 'all' | 'detections' | 'none';
 
@@ -40,23 +42,19 @@ export type ResultsContext = {
   snapshotMissed(reason: string): void;
 };
 
-/** What a track has come to beside its boxes. */
-type TrackExtras = { snapshotKey?: string | null; text?: VotedText | null };
-type BestSighting = { score: number; box: Detection['box'] };
-
 export class CameraResults {
   readonly #camera: Camera;
   readonly #epoch: number;
   readonly #model: PreparedModel;
   readonly #context: ResultsContext;
   readonly #tracks: CameraTracks;
+  readonly #records: TrackRecords;
   readonly #snapshots: TrackSnapshots;
+  /** Null when there is no bucket. */
+  readonly #pictures: SnapshotDeliveries | null;
   /** Null when the row asks for no text. */
   readonly #texts: TrackTexts | null;
   #charsetProblem: KvsInferError | null = null;
-  readonly #best = new Map<string, BestSighting>();
-  /** Milliseconds in each area that a track has been in, by track; what has not ended counts 0. */
-  readonly #dwellMs = new Map<string, Record<string, number>>();
   /** Tracks whose last records wait for their picture and text. */
   readonly #ended = new Map<string, Track>();
   readonly #ending = new Set<Promise<void>>();
@@ -70,10 +68,15 @@ export class CameraResults {
     this.#model = model;
     this.#context = context;
     this.#tracks = new CameraTracks(camera, model.labels);
+    const { cameraId } = camera;
+    this.#records = new TrackRecords({ cameraId, epoch, workerId: context.workerId, model: modelReference(model) });
+    const { putObject } = context.store;
+    this.#pictures =
+      putObject === undefined ? null : new SnapshotDeliveries({ cameraId, epoch }, context.deliveries, putObject);
     this.#snapshots = new TrackSnapshots(camera.snapshots, {
-      capture: async (frame, boxes): Promise<CapturedPicture | null> =>
-        context.store.putObject === undefined ? null : context.capture(frame, boxes),
-      store: ({ key, jpeg, about }) => this.#storeSnapshot(key, jpeg, about),
+      capture: async (frame, wish) => (this.#pictures === null ? { found: 'gone' } : context.capture(frame, wish)),
+      store: (trackId, snapshot, text) =>
+        this.#pictures?.store(trackId, snapshot, text ?? this.#texts?.textOf(trackId) ?? null),
       missed: (reason) => context.snapshotMissed(reason),
       about: { cameraId: camera.cameraId, model: modelReference(model) },
       keyPrefix: context.snapshotPrefix,
@@ -107,7 +110,7 @@ export class CameraResults {
     const detections = this.#withTexts(frame, tracked);
     const enteredIds = new Set(entered.map((track) => track.trackId));
     for (const detection of detections) {
-      this.#rememberBest(detection);
+      this.#records.seen(detection);
       this.#snapshots.seen(detection, frame, detections, enteredIds.has(detection.trackId ?? ''));
     }
     this.detections += detections.length;
@@ -117,14 +120,14 @@ export class CameraResults {
     }
     this.#publishFrame(frame, detections, inferredAtMs);
     for (const track of entered) this.#enter(track, frame.capturedAtMs);
-    for (const event of regionEvents) this.#tellRegion(event);
+    for (const event of regionEvents) this.#context.publisher.add(this.#records.ofRegion(event));
     for (const track of exited) this.#end(track);
   }
 
   /** Ends every track. Resolves when their records are handed over. */
   async close(): Promise<void> {
     const { exited, regionEvents } = this.#tracks.close();
-    for (const event of regionEvents) this.#tellRegion(event);
+    for (const event of regionEvents) this.#context.publisher.add(this.#records.ofRegion(event));
     for (const track of exited) this.#end(track);
     await Promise.all(this.#ending);
   }
@@ -143,8 +146,10 @@ export class CameraResults {
   #textSettled(trackId: string, text: VotedText, atMs: number): void {
     const track = this.#ended.get(trackId) ?? this.#tracks.track(trackId);
     if (track === undefined) return;
-    this.#context.publisher.add(this.#trackRecord(track, 'text', atMs, { text }, text.value));
-    if (!this.#ended.has(trackId)) this.#putItem(track, false, { text });
+    this.#context.publisher.add(this.#records.of(track, 'text', atMs, { text }, text.value));
+    this.#pictures?.textSettled(trackId, text);
+    if (this.#ended.has(trackId)) return;
+    this.#putItem(track, false, { text, snapshotKey: this.#snapshots.storedKey(trackId) });
   }
 
   #publishFrame(frame: IntakeFrame, detections: Detection[], inferredAtMs: number): void {
@@ -170,130 +175,42 @@ export class CameraResults {
 
   #enter(track: Track, atMs: number): void {
     this.tracks += 1;
-    this.#context.publisher.add(this.#trackRecord(track, 'enter', atMs));
+    this.#context.publisher.add(this.#records.of(track, 'enter', atMs));
     this.#putItem(track, false);
-  }
-
-  #tellRegion({ track, event, region, atMs, ordinal, dwellMs, direction }: TrackRegionEvent): void {
-    if (event !== 'line-cross') {
-      const dwell = this.#dwellMs.get(track.trackId) ?? {};
-      dwell[region] = (dwell[region] ?? 0) + (dwellMs ?? 0);
-      this.#dwellMs.set(track.trackId, dwell);
-    }
-    const about = {
-      region,
-      ...(dwellMs === undefined ? {} : { dwellMs }),
-      ...(direction === undefined ? {} : { direction }),
-    };
-    this.#context.publisher.add({ ...this.#trackRecord(track, event, atMs, {}, `${region}/${ordinal}`), ...about });
   }
 
   #end(track: Track): void {
     const { trackId } = track;
     this.#ended.set(trackId, track);
-    const ending = Promise.all([this.#snapshots.ended(trackId), this.#texts?.ended(trackId) ?? null]).then((parts) => {
-      const [snapshotKey, text] = parts;
-      this.#context.publisher.add(this.#trackRecord(track, 'exit', track.lastSeenAtMs, { snapshotKey, text }));
-      this.#putItem(track, true, { snapshotKey, text });
-      this.#best.delete(trackId);
-      this.#dwellMs.delete(trackId);
+    const ending = this.#lastWords(track).finally(() => {
+      this.#records.forget(trackId);
+      this.#pictures?.forget(trackId);
       this.#ended.delete(trackId);
     });
     this.#ending.add(ending);
     void ending.finally(() => this.#ending.delete(ending));
   }
 
-  #trackRecord(
-    track: Track,
-    event: TrackRecord['event'],
-    atMs: number,
-    more: TrackExtras = {},
-    detail?: string,
-  ): TrackRecord {
-    const { snapshotKey = null, text = null } = more;
-    const { cameraId } = this.#camera;
-    return {
-      schema: 'kvs-infer/track@1',
-      id: trackRecordId(cameraId, track.trackId, event, detail),
-      event,
-      cameraId,
-      epoch: this.#epoch,
-      workerId: this.#context.workerId,
-      model: modelReference(this.#model),
-      trackId: track.trackId,
-      label: track.label,
-      classId: track.classId,
-      score: track.score,
-      box: track.box,
-      at: isoOf(atMs),
-      firstSeenAt: isoOf(track.firstSeenAtMs),
-      lastSeenAt: isoOf(track.lastSeenAtMs),
-      ...(text === null ? {} : { text }),
-      ...(snapshotKey === null ? {} : { snapshotKey }),
-    };
+  /** The text first: the JSON beside a picture that is stored now holds it from the start. */
+  async #lastWords(track: Track): Promise<void> {
+    const text = (await this.#texts?.ended(track.trackId)) ?? null;
+    const snapshotKey = await this.#snapshots.ended(track.trackId, text);
+    this.#context.publisher.add(this.#records.of(track, 'exit', track.lastSeenAtMs, { snapshotKey, text }));
+    this.#putItem(track, true, { snapshotKey, text });
   }
 
-  #putItem(track: Track, ended: boolean, { snapshotKey = null, text = null }: TrackExtras = {}): void {
+  #putItem(track: Track, ended: boolean, more: TrackExtras = {}): void {
     const { putDetection } = this.#context.store;
     if (putDetection === undefined) return;
     const { cameraId } = this.#camera;
-    const best = this.#best.get(track.trackId);
-    const dwell = this.#dwellMs.get(track.trackId);
-    const firstSeenAt = isoOf(track.firstSeenAtMs);
-    const item: DetectionItem = {
-      cameraId,
-      'at#trackId': `${firstSeenAt}#${track.trackId}`,
-      trackId: track.trackId,
-      epoch: this.#epoch,
-      workerId: this.#context.workerId,
-      model: modelReference(this.#model),
-      label: track.label,
-      classId: track.classId,
-      score: track.bestScore,
-      box: best?.box ?? track.box,
-      firstSeenAt,
-      lastSeenAt: isoOf(track.lastSeenAtMs),
-      ended,
-      ...(dwell === undefined ? {} : { regions: Object.keys(dwell), regionDwellMs: { ...dwell } }),
-      ...(text === null ? {} : { text }),
-      ...(snapshotKey === null ? {} : { snapshotKey }),
-      expiresAt: Math.floor(this.#context.nowMs() / 1000) + this.#context.resultDays * 86_400,
-    };
+    const expiresAtMs = this.#context.nowMs() + this.#context.resultDays * 86_400_000;
+    const item = this.#records.item(track, ended, expiresAtMs, more);
     const send = () => putDetection(item);
     const lane = `item/${cameraId}/${track.trackId}`;
     this.#context.deliveries.add({ kind: 'track-item', cameraId, epoch: this.#epoch, lane, send });
-  }
-
-  #storeSnapshot(key: string, jpeg: Uint8Array, about: Record<string, unknown>): void {
-    const { putObject } = this.#context.store;
-    if (putObject === undefined) return;
-    const { cameraId } = this.#camera;
-    this.#context.deliveries.add({
-      kind: 'snapshot',
-      cameraId,
-      epoch: this.#epoch,
-      lane: key,
-      async send() {
-        await putObject(key, jpeg, 'image/jpeg');
-        const text = JSON.stringify({ ...about, key });
-        await putObject(key.replace(/\.jpg$/, '.json'), Buffer.from(text), 'application/json');
-      },
-    });
-  }
-
-  #rememberBest(detection: Detection): void {
-    if (detection.trackId === undefined) return;
-    const best = this.#best.get(detection.trackId);
-    if (best === undefined || detection.score > best.score) {
-      this.#best.set(detection.trackId, { score: detection.score, box: detection.box });
-    }
   }
 }
 
 function inWords(error: unknown): string {
   return error instanceof KvsInferError ? `${error.code}: ${error.message}` : String(error);
-}
-
-function isoOf(timeMs: number): string {
-  return new Date(timeMs).toISOString();
 }

@@ -8,13 +8,13 @@ import { ConditionWaiters } from './condition-waiters.ts';
 import type { DiscardReason, PublishGate } from './record-publisher.ts';
 
 /** Pictures are some hundred kilobytes each, items under one: this bounds the memory at about 60 MB. */
-const queuedMax: Record<Delivery['kind'], number> = { snapshot: 200, 'track-item': 5_000 };
+const queuedMax: Record<Delivery['kind'], number> = { snapshot: 200, 'snapshot-text': 1_000, 'track-item': 5_000 };
 const concurrency = 4;
 const attemptsMax = 4;
 const retryBaseMs = 500;
 
 export type Delivery = {
-  kind: 'snapshot' | 'track-item';
+  kind: 'snapshot' | 'snapshot-text' | 'track-item';
   cameraId: string;
   epoch: number;
   /** Deliveries of one lane go one after the other: a later state of an item never loses to an earlier one. */
@@ -36,7 +36,7 @@ export type DeliveryOptions = {
 export class DeliveryQueue {
   readonly #options: DeliveryOptions;
   readonly #queue: Delivery[] = [];
-  readonly #queued: Record<Delivery['kind'], number> = { snapshot: 0, 'track-item': 0 };
+  readonly #queued: Record<Delivery['kind'], number> = { snapshot: 0, 'snapshot-text': 0, 'track-item': 0 };
   readonly #active = new Set<Delivery>();
   readonly #waiters: ConditionWaiters;
   /** The newest failure of a kind; gone with its next success. */

@@ -23,28 +23,38 @@ function frameAt(milliseconds: number): IntakeFrame {
 function sighting(trackId: string, score: number): Detection {
   return { trackId, label: 'car', classId: 2, score, box: [0.2, 0.2, 0.6, 0.6] };
 }
-function rig(settings: Partial<Camera['snapshots']> = {}, hasPictures = true) {
+/** @param sharpnessOf what the decode thread sees in a frame, by its index; null: the picture is gone. */
+function rig(
+  settings: Partial<Camera['snapshots']> = {},
+  sharpnessOf: (frameIndex: number) => number | null = () => 1,
+) {
   const stored: StoredSnapshot[] = [];
   const missed: string[] = [];
-  const captured: number[] = [];
+  const looked: number[] = [];
+  const encoded: number[] = [];
   const subject = new TrackSnapshots(
     { on: 'best', annotate: true, maxPerMinute: 12, ...settings },
     {
-      async capture(frame) {
-        captured.push(frame.frameIndex);
-        return hasPictures ? { jpeg: Buffer.from([frame.frameIndex & 255]), width: 4, height: 2 } : null;
+      async capture({ frameIndex }, { sharpnessMin }) {
+        looked.push(frameIndex);
+        const sharpness = sharpnessOf(frameIndex);
+        if (sharpness === null) return { found: 'gone' };
+        if (sharpness < sharpnessMin) return { found: 'blurred' };
+        encoded.push(frameIndex);
+        return { found: 'picture', jpeg: Buffer.from([frameIndex & 255]), width: 4, height: 2, sharpness };
       },
-      store: (snapshot) => stored.push(snapshot),
+      store: (_trackId, snapshot) => stored.push(snapshot),
       missed: (reason) => missed.push(reason),
       about: { cameraId: 'dock-1', model: 'm' },
       keyPrefix: 'snapshots',
     },
   );
-  const see = (trackId: string, score: number, atMs: number, isNew = false) => {
-    const detection = sighting(trackId, score);
+  const see = async (trackId: string, score: number, atMs: number, isNew = false, box?: Detection['box']) => {
+    const detection = { ...sighting(trackId, score), ...(box === undefined ? {} : { box }) };
     subject.seen(detection, frameAt(atMs), [detection], isNew);
+    await new Promise((resolve) => setImmediate(resolve));
   };
-  return { subject, stored, missed, captured, see };
+  return { subject, stored, missed, looked, encoded, see };
 }
 
 test('keys are in UTC and sort by time', () => {
@@ -56,12 +66,12 @@ test('keys are in UTC and sort by time', () => {
 });
 
 test('best: the clearly better views are captured, the last of them is stored once, when the track ends', async () => {
-  const { subject, stored, captured, see } = rig();
-  see('t', 0.5, 0, true);
-  see('t', 0.52, 500);
-  see('t', 0.9, 600);
-  see('t', 0.99, 700);
-  expect(captured).toEqual([0, 600]);
+  const { subject, stored, encoded, see } = rig();
+  await see('t', 0.5, 0, true);
+  await see('t', 0.52, 500);
+  await see('t', 0.9, 600);
+  await see('t', 0.99, 700);
+  expect(encoded).toEqual([0, 600]);
   expect(stored).toEqual([]);
   const key = await subject.ended('t');
   expect(key).toBe(snapshotKey('snapshots', 'dock-1', 't', startMs + 600));
@@ -71,37 +81,64 @@ test('best: the clearly better views are captured, the last of them is stored on
 });
 
 test('enter: one picture at once, however good the later views are', async () => {
-  const { subject, stored, captured, see } = rig({ on: 'enter' });
-  see('t', 0.5, 0, true);
+  const { subject, stored, encoded, see } = rig({ on: 'enter' });
+  await see('t', 0.5, 0, true);
   await Promise.resolve();
-  see('t', 0.99, 1_000);
+  await see('t', 0.99, 1_000);
   const key = await subject.ended('t');
-  expect(captured).toEqual([0]);
+  expect(encoded).toEqual([0]);
   expect(stored.map((snapshot) => snapshot.key)).toEqual([key]);
 });
 
 test('a track that never leaves has its picture stored after half a minute', async () => {
   const { stored, see } = rig();
-  see('t', 0.5, 0, true);
+  await see('t', 0.5, 0, true);
   await new Promise((resolve) => setImmediate(resolve));
-  see('t', 0.5, 31_000);
+  await see('t', 0.5, 31_000);
   expect(stored).toHaveLength(1);
 });
 
 test('no more tracks a minute get one than the row allows; never and a lost picture give none', async () => {
   const limited = rig({ maxPerMinute: 2 });
-  for (const [index, track] of ['a', 'b', 'c'].entries()) limited.see(track, 0.5, index * 1_000, true);
-  limited.see('d', 0.5, 60_500, true);
-  expect(limited.captured).toEqual([0, 1_000, 60_500]);
+  for (const [index, track] of ['a', 'b', 'c'].entries()) await limited.see(track, 0.5, index * 1_000, true);
+  await limited.see('d', 0.5, 60_500, true);
+  expect(limited.encoded).toEqual([0, 1_000, 60_500]);
   expect(limited.missed).toEqual(['rate-limited']);
   expect(await limited.subject.ended('c')).toBeNull();
 
   const never = rig({ on: 'never' });
-  never.see('a', 0.9, 0, true);
-  expect(never.captured).toEqual([]);
+  await never.see('a', 0.9, 0, true);
+  expect(never.encoded).toEqual([]);
 
-  const gone = rig({}, false);
-  gone.see('a', 0.9, 0, true);
+  const gone = rig({}, () => null);
+  await gone.see('a', 0.9, 0, true);
   expect(await gone.subject.ended('a')).toBeNull();
   expect(gone.missed).toEqual(['picture-gone']);
+});
+
+test('best: sharpness counts beside score and size, and what is blurred is looked at and not encoded', async () => {
+  const sharpness: Record<number, number> = { 0: 0.3, 500: 0.35, 1000: 0.9, 1500: 0.95 };
+  const { subject, stored, looked, encoded, see } = rig({}, (index) => sharpness[index] ?? 0.2);
+  await see('t', 0.9, 0, true);
+  for (const atMs of [500, 1_000, 1_500, 2_000]) await see('t', 0.9, atMs);
+  expect(encoded).toEqual([0, 1_000]);
+  // From 1,000 on no view of this size can be clearly better: nobody looks.
+  expect(looked).toEqual([0, 500, 1_000]);
+  await subject.ended('t');
+  expect(stored.map(({ about }) => [about.frameIndex, about.sharpness])).toEqual([[1_000, 0.9]]);
+});
+
+test('best: a whole object wins over a larger one that the frame cuts off', async () => {
+  const { subject, stored, see } = rig();
+  await see('t', 0.9, 0, true, [0.3, 0.3, 0.6, 0.6]);
+  await see('t', 0.9, 500, false, [0.55, 0.3, 1, 0.7]);
+  await subject.ended('t');
+  expect(stored[0]?.about.frameIndex).toBe(0);
+});
+
+test('a blurred track is looked at a bounded number of times', async () => {
+  const { looked, see } = rig({}, (index) => (index === 0 ? 0.5 : 0.1));
+  await see('t', 0.9, 0, true);
+  for (let second = 1; second < 60; second += 1) await see('t', 0.9, second * 450);
+  expect(looked).toHaveLength(30);
 });

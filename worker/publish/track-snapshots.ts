@@ -1,27 +1,31 @@
 /**
- * At least one picture per track: taken when it enters, or the best one while it lasts, as the camera's row says.
+ * At least one picture per track: taken when it enters, or the best one while it lasts, as the camera's row says. The
+ * best is large, certain, whole and sharp; sharpness is seen by the decode thread, which has the pixels.
  * Invariant: pictures are stored under one key per track; no more than `maxPerMinute` tracks a minute get one, the rest
  * are counted; at most `heldMax` encoded pictures wait for the end of their track.
  */
 import type { Camera } from '../../core/camera.ts';
 import type { Detection } from '../../core/records.ts';
-import type { IntakeFrame, SnapshotBox } from '../session/messages.ts';
+import type { IntakeFrame, SnapshotAnswer, SnapshotBox, SnapshotWish } from '../session/messages.ts';
+import type { VotedText } from '../text/text-vote.ts';
 
 /** A clearly better view only: each one costs an encoding of the full picture. */
 const betterByFactor = 1.2;
 const captureAgainAfterMs = 400;
 const capturesPerTrackMax = 6;
+/** Looks at the pixels that found them blurred cost little, and are bounded all the same. */
+const looksPerTrackMax = 30;
 /** A parked car never leaves: its picture is stored after this long. */
 const holdMaxMs = 30_000;
 const heldMax = 64;
 const minuteMs = 60_000;
 
-export type CapturedPicture = { jpeg: Uint8Array; width: number; height: number };
 export type StoredSnapshot = { key: string; jpeg: Uint8Array; about: Record<string, unknown> };
 
 export type SnapshotPorts = {
-  capture(frame: IntakeFrame, boxes: SnapshotBox[]): Promise<CapturedPicture | null>;
-  store(snapshot: StoredSnapshot): void;
+  capture(frame: IntakeFrame, wish: SnapshotWish): Promise<SnapshotAnswer>;
+  /** @param text of the track, when its end is why the picture is stored. */
+  store(trackId: string, snapshot: StoredSnapshot, text: VotedText | null): void;
   /** A track got no picture: `rate-limited` by the row, or `picture-gone` from the ring. */
   missed(reason: 'rate-limited' | 'picture-gone'): void;
   about: { cameraId: string; model: string };
@@ -32,9 +36,12 @@ export type SnapshotPorts = {
 type Held = {
   enteredAtMs: number;
   captures: number;
-  lastCaptureAtMs: number;
+  looks: number;
+  lastLookAtMs: number;
+  /** View × sharpness of the picture that is held, 0 without one. */
   quality: number;
-  /** Settles when the newest capture is done. */
+  isLooking: boolean;
+  /** Settles when the newest look is done. */
   pending: Promise<void>;
   snapshot: StoredSnapshot | null;
   isStored: boolean;
@@ -56,7 +63,7 @@ export class TrackSnapshots {
   seen(detection: Detection, frame: IntakeFrame, all: readonly Detection[], isNew: boolean): void {
     const trackId = detection.trackId;
     if (trackId === undefined || this.#settings.on === 'never') return;
-    const quality = qualityOf(detection);
+    const view = viewOf(detection);
     let held = this.#tracks.get(trackId);
     if (held === undefined) {
       if (!isNew) return;
@@ -67,38 +74,48 @@ export class TrackSnapshots {
       held = {
         enteredAtMs: frame.capturedAtMs,
         captures: 0,
-        lastCaptureAtMs: Number.NEGATIVE_INFINITY,
+        looks: 0,
+        lastLookAtMs: Number.NEGATIVE_INFINITY,
         quality: 0,
+        isLooking: false,
         pending: Promise.resolve(),
         snapshot: null,
         isStored: false,
       };
       this.#tracks.set(trackId, held);
-    } else if (!this.#isWorthAnother(held, quality, frame.capturedAtMs)) {
-      if (!held.isStored && frame.capturedAtMs - held.enteredAtMs > holdMaxMs) this.#store(held);
+    } else if (!this.#isWorthAnother(held, view, frame.capturedAtMs)) {
+      if (!held.isStored && frame.capturedAtMs - held.enteredAtMs > holdMaxMs) this.#store(trackId, held);
       return;
     }
-    this.#capture(held, trackId, detection, frame, all, quality);
+    this.#capture(held, trackId, detection, frame, all, view);
     this.#storeExcess();
   }
 
   /** @returns the key of the track's picture, or null when it has none. */
-  async ended(trackId: string): Promise<string | null> {
+  async ended(trackId: string, text: VotedText | null = null): Promise<string | null> {
     const held = this.#tracks.get(trackId);
     if (held === undefined) return null;
     await held.pending;
     this.#tracks.delete(trackId);
-    this.#store(held);
+    this.#store(trackId, held, text);
     return held.snapshot?.key ?? null;
   }
 
-  #isWorthAnother(held: Held, quality: number, atMs: number): boolean {
+  /** The key of a picture that is stored while its track lasts. */
+  storedKey(trackId: string): string | null {
+    const held = this.#tracks.get(trackId);
+    return held?.isStored === true ? (held.snapshot?.key ?? null) : null;
+  }
+
+  #isWorthAnother(held: Held, view: number, atMs: number): boolean {
     return (
       this.#settings.on === 'best' &&
       !held.isStored &&
+      !held.isLooking &&
       held.captures < capturesPerTrackMax &&
-      atMs - held.lastCaptureAtMs >= captureAgainAfterMs &&
-      quality > held.quality * betterByFactor
+      held.looks < looksPerTrackMax &&
+      atMs - held.lastLookAtMs >= captureAgainAfterMs &&
+      view > held.quality * betterByFactor
     );
   }
 
@@ -108,24 +125,23 @@ export class TrackSnapshots {
     detection: Detection,
     frame: IntakeFrame,
     all: readonly Detection[],
-    quality: number,
+    view: number,
   ): void {
-    held.captures += 1;
-    held.lastCaptureAtMs = frame.capturedAtMs;
-    held.quality = quality;
+    held.looks += 1;
+    held.lastLookAtMs = frame.capturedAtMs;
+    held.isLooking = true;
     const boxes = this.#settings.annotate ? all.map(labelledBox) : [];
-    const before = held.pending;
-    const captured = this.#ports.capture(frame, boxes);
-    held.pending = before.then(async () => {
-      const picture = await captured;
-      if (picture === null) {
-        if (held.snapshot === null) this.#ports.missed('picture-gone');
-        return;
-      }
-      if (held.isStored) return;
+    // At most 1, because the view alone was found to be better by that factor, or nothing is held yet.
+    const sharpnessMin = (held.quality * betterByFactor) / view;
+    held.pending = this.#ports.capture(frame, { subject: detection.box, sharpnessMin, boxes }).then((answer) => {
+      held.isLooking = false;
+      if (answer.found === 'gone' && held.snapshot === null) this.#ports.missed('picture-gone');
+      if (answer.found !== 'picture' || held.isStored) return;
+      held.captures += 1;
+      held.quality = view * answer.sharpness;
       held.snapshot = {
         key: snapshotKey(this.#ports.keyPrefix, this.#ports.about.cameraId, trackId, frame.capturedAtMs),
-        jpeg: picture.jpeg,
+        jpeg: answer.jpeg,
         about: {
           schema: 'kvs-infer/snapshot@1',
           ...this.#ports.about,
@@ -133,22 +149,23 @@ export class TrackSnapshots {
           fragmentNumber: frame.fragmentNumber,
           frameIndex: frame.frameIndex,
           capturedAt: new Date(frame.capturedAtMs).toISOString(),
-          width: picture.width,
-          height: picture.height,
+          width: answer.width,
+          height: answer.height,
           label: detection.label,
           score: detection.score,
           box: detection.box,
+          sharpness: Math.round(answer.sharpness * 1e3) / 1e3,
           detections: all,
         },
       };
-      if (this.#settings.on === 'enter') this.#store(held);
+      if (this.#settings.on === 'enter') this.#store(trackId, held);
     });
   }
 
-  #store(held: Held): void {
+  #store(trackId: string, held: Held, text: VotedText | null = null): void {
     if (held.isStored || held.snapshot === null) return;
     held.isStored = true;
-    this.#ports.store(held.snapshot);
+    this.#ports.store(trackId, held.snapshot, text);
     // The picture itself belongs to the delivery now.
     held.snapshot = { ...held.snapshot, jpeg: new Uint8Array(0) };
   }
@@ -156,10 +173,10 @@ export class TrackSnapshots {
   #storeExcess(): void {
     let waiting = 0;
     for (const held of this.#tracks.values()) if (!held.isStored) waiting += 1;
-    for (const held of this.#tracks.values()) {
+    for (const [trackId, held] of this.#tracks) {
       if (waiting <= heldMax) return;
       if (held.isStored || held.snapshot === null) continue;
-      this.#store(held);
+      this.#store(trackId, held);
       waiting -= 1;
     }
   }
@@ -173,7 +190,7 @@ export class TrackSnapshots {
 }
 
 /** Large and certain is good; a box cut off at the frame's edge shows half an object. */
-function qualityOf({ score, box: [x1, y1, x2, y2] }: Detection): number {
+function viewOf({ score, box: [x1, y1, x2, y2] }: Detection): number {
   const isCut = x1 <= 0.005 || y1 <= 0.005 || x2 >= 0.995 || y2 >= 0.995;
   return score * Math.sqrt((x2 - x1) * (y2 - y1)) * (isCut ? 0.5 : 1);
 }

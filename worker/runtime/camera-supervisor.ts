@@ -210,7 +210,7 @@ export class CameraSupervisor {
       ...results,
       publisher,
       deliveries,
-      capture: (frame, boxes) => this.#pictures.snapshot({ link: run.link, run: run.name, frame }, boxes),
+      capture: (frame, wish) => this.#pictures.snapshot({ link: run.link, run: run.name, frame }, wish),
       text: {
         read: ({ frame, box, ...request }) =>
           text.read({

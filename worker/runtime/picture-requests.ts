@@ -1,15 +1,21 @@
 /**
  * What main asks of the full-resolution pictures that a decode host still holds: a JPEG, or a cut-out for reading text.
- * Invariant: every request is answered once, with null when the picture is gone or the host does not answer in time.
+ * Invariant: every request is answered once, saying so when the picture is gone or the host does not answer in time.
  */
 import type { Clock } from '../../core/clock.ts';
 import type { DecodeLink } from '../session/decode-link.ts';
-import type { CameraRun, FrameName, FromDecodeHost, SnapshotBox } from '../session/messages.ts';
+import type {
+  CameraRun,
+  FrameName,
+  FromDecodeHost,
+  SnapshotAnswer,
+  SnapshotBox,
+  SnapshotWish,
+} from '../session/messages.ts';
 import type { GreyPicture } from '../text/grey-picture.ts';
 
 const answerTimeoutMs = 5_000;
 
-export type EncodedPicture = { jpeg: Uint8Array; width: number; height: number };
 type Answer = Extract<FromDecodeHost, { type: 'snapshot' | 'cut-out' }>;
 /** Where the picture is. */
 export type PicturePlace = { link: DecodeLink; run: CameraRun; frame: FrameName };
@@ -23,13 +29,12 @@ export class PictureRequests {
     this.#clock = clock;
   }
 
-  async snapshot(place: PicturePlace, boxes: SnapshotBox[]): Promise<EncodedPicture | null> {
+  async snapshot(place: PicturePlace, wish: SnapshotWish): Promise<SnapshotAnswer> {
     const { link, run, frame } = place;
     const answer = await this.#ask((request) =>
-      link.send({ type: 'snapshot', request, run, frame: nameOf(frame), boxes }),
+      link.send({ type: 'snapshot', request, run, frame: nameOf(frame), ...wish }),
     );
-    if (answer?.type !== 'snapshot' || answer.jpeg === null) return null;
-    return { jpeg: answer.jpeg, width: answer.width, height: answer.height };
+    return answer?.type === 'snapshot' ? answer.answer : { found: 'gone' };
   }
 
   /** @param box fractions of the frame. @param margin share of its sides that is added around it. */

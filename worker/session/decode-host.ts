@@ -7,10 +7,19 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { MessagePort } from 'node:worker_threads';
 import { encodeJpeg } from '../decode/jpeg.ts';
 import type { I420 } from '../decode/picture-scaler.ts';
+import { laplacianVariance, sharpnessOf } from '../decode/sharpness.ts';
 import { DecodePace } from '../pace/decode-pace.ts';
 import { cutOut } from '../text/grey-picture.ts';
 import { CameraSession, type SessionDependencies } from './camera-session.ts';
-import type { CameraRun, FromDecodeHost, IntakeReport, SnapshotBox, StandbyState, ToDecodeHost } from './messages.ts';
+import type {
+  CameraRun,
+  FromDecodeHost,
+  IntakeReport,
+  SnapshotAnswer,
+  SnapshotWish,
+  StandbyState,
+  ToDecodeHost,
+} from './messages.ts';
 import { StandbyMedia } from './standby-media.ts';
 import { Turns } from './turns.ts';
 
@@ -107,14 +116,7 @@ export function runDecodeHost(port: HostPort, options: DecodeHostOptions, onClos
       }
       case 'snapshot': {
         const picture = cameras.get(message.run)?.session.picture(message.frame) ?? null;
-        const jpeg = picture === null ? null : jpegOrNull(picture, message.boxes);
-        post({
-          type: 'snapshot',
-          request: message.request,
-          jpeg,
-          width: picture?.width ?? 0,
-          height: picture?.height ?? 0,
-        });
+        post({ type: 'snapshot', request: message.request, answer: snapshotOf(picture, message) });
         return;
       }
       case 'cut-out': {
@@ -144,10 +146,13 @@ export function runDecodeHost(port: HostPort, options: DecodeHostOptions, onClos
 }
 
 /** A picture that JPEG cannot hold is answered like one that is gone: it must not take the thread and its cameras along. */
-function jpegOrNull(picture: I420, boxes: SnapshotBox[]): Uint8Array | null {
+function snapshotOf(picture: I420 | null, { subject, sharpnessMin, boxes }: SnapshotWish): SnapshotAnswer {
+  if (picture === null) return { found: 'gone' };
+  const sharpness = sharpnessOf(laplacianVariance(picture, subject));
+  if (sharpness < sharpnessMin) return { found: 'blurred' };
   try {
-    return encodeJpeg(picture, { quality: jpegQuality, boxes });
+    return { found: 'picture', sharpness, ...encodeJpeg(picture, { quality: jpegQuality, boxes }) };
   } catch {
-    return null;
+    return { found: 'gone' };
   }
 }

@@ -99,6 +99,22 @@ export type StandbyState = Omit<StandbyReport, 'sinceMs'>;
 
 export type SnapshotBox = { box: [number, number, number, number]; label: string; score: number };
 
+export type SnapshotWish = {
+  /** The object that the picture is for, fractions of the frame. */
+  subject: SnapshotBox['box'];
+  /** 0..1: a picture in which the subject is less sharp is not encoded. */
+  sharpnessMin: number;
+  /** To be drawn. */
+  boxes: SnapshotBox[];
+};
+
+/** What came of a wish. */
+export type SnapshotAnswer =
+  | { found: 'picture'; jpeg: Uint8Array; width: number; height: number; sharpness: number }
+  | { found: 'blurred' }
+  /** No longer in the ring, or one that JPEG cannot hold. */
+  | { found: 'gone' };
+
 export type ToDecodeHost =
   /** @param standby the run that opened the stream ahead of time, and ends here. */
   | { type: 'start'; run: CameraRun; settings: CameraIntakeSettings; standby?: CameraRun }
@@ -109,7 +125,7 @@ export type ToDecodeHost =
   /** Frames per second that overload leaves the camera; its own rate when there is none. */
   | { type: 'pace'; run: CameraRun; fps: number }
   | { type: 'frame-settled'; run: CameraRun; outcome: 'inferred' | DropReason; buffer: ArrayBuffer | null }
-  | { type: 'snapshot'; request: number; run: CameraRun; frame: FrameName; boxes: SnapshotBox[] }
+  | ({ type: 'snapshot'; request: number; run: CameraRun; frame: FrameName } & SnapshotWish)
   /** The pixels under a box, to read text from. */
   | {
       type: 'cut-out';
@@ -130,6 +146,6 @@ export type FromDecodeHost =
       eventLoopDelayP99Ms: number;
     }
   | { type: 'stopped'; run: CameraRun; report: IntakeReport }
-  | { type: 'snapshot'; request: number; jpeg: Uint8Array | null; width: number; height: number }
+  | { type: 'snapshot'; request: number; answer: SnapshotAnswer }
   | { type: 'cut-out'; request: number; picture: GreyPicture | null }
   | { type: 'closed' };
