@@ -237,7 +237,8 @@ function cameraChanges(
   return { changes, departures };
 }
 
-function afterOwnership(
+/** The state once the change is written. */
+export function afterOwnership(
   state: CameraState,
   change: OwnershipChange | null,
   { wantedNow, nextStartMs }: CameraDemand,
