@@ -176,7 +176,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
   const loopDelay = new LoopDelay(clock);
   let main: LoadedModel | null = null;
   let gpu: GpuWatch | null = null;
-  const health = () => workerHealth({ environment, workerId, member, main, models, supervisor });
+  const health = () => workerHealth({ environment, workerId, member, main, models, supervisor, publisher });
   const gauges = () =>
     workerGauges({
       ...{ supervisor, models, publisher, deliveries, overload, text },

@@ -1,9 +1,10 @@
 /**
- * Records on their way to the result stream: a bounded buffer, one PutRecords at a time, only what failed sent again.
- * Invariant: adding never waits; per camera the order of sending is the order of adding; a record is sent only while its
- * camera's epoch may publish, and is discarded with a count otherwise; when the buffer is full the oldest goes, counted.
- * PutRecords may store the later part of a call whose earlier part failed: after such a call one record a camera goes at
- * a time, and more only after calls that succeeded whole, so that order breaks rarely; consumers order by fragment and frame.
+ * Records on their way to the result stream: a bounded queue per camera, one PutRecords at a time, only what failed sent again.
+ * Invariant: adding never waits; a camera's records are stored in the order of adding; a record is sent only while its
+ * camera's epoch may publish, and is discarded with a count otherwise; when there is no more room, the oldest record of the
+ * camera with the most goes, counted for that camera: one that floods does not push out the others.
+ * PutRecords may store the later part of a call whose earlier part it refused, and promises no order among its records. So
+ * a call holds one record a camera, and the next of a camera goes when the one before is stored.
  */
 import type { OutgoingRecord, RefusedRecord } from '../../aws/results.ts';
 import type { Clock } from '../../core/clock.ts';
@@ -18,8 +19,6 @@ const bytesPerRecordMax = 1024 * 1024;
 /** Minutes of a busy worker's records: an outage of Kinesis that lasts longer costs the oldest. */
 const bufferedRecordsMax = 20_000;
 const bufferedBytesMax = 64 * 1024 * 1024;
-/** So many calls must succeed whole before twice as many records of a camera go in one. */
-const wholeCallsBeforeMore = 8;
 const retryBaseMs = 200;
 const retryCapMs = 5_000;
 
@@ -43,7 +42,9 @@ type Buffered = { cameraId: string; epoch: number; capturedAtMs: number; data: U
 
 export class RecordPublisher {
   readonly #options: PublisherOptions;
-  #buffer: Buffered[] = [];
+  /** By camera, oldest first; no camera without records. Whoever was sent goes to the end: all get their turn. */
+  readonly #queues = new Map<string, Buffered[]>();
+  #buffered = 0;
   #bufferedBytes = 0;
   #isSending = false;
   #failures = 0;
@@ -51,13 +52,11 @@ export class RecordPublisher {
   readonly #waiters: ConditionWaiters;
   /** The records of the call under way; they are still to be settled. */
   #sending: Buffered[] = [];
-  /** Records of one camera in a call, and calls that succeeded whole since it last changed. */
-  #perCameraMax = Number.POSITIVE_INFINITY;
-  #wholeCalls = 0;
   /** Why records wait; null when the last call succeeded. */
   fault: KvsInferError | null = null;
   published = 0;
   readonly discarded: Partial<Record<DiscardReason, number>> = {};
+  readonly #lost = new Map<string, number>();
 
   constructor(options: PublisherOptions) {
     this.#options = options;
@@ -65,13 +64,18 @@ export class RecordPublisher {
   }
 
   get size(): number {
-    return this.#buffer.length + this.#sending.length;
+    return this.#buffered + this.#sending.length;
   }
 
   /** Records of a camera that are not stored yet. */
   waiting(cameraId: string): number {
-    const isOf = (record: Buffered) => record.cameraId === cameraId;
-    return this.#buffer.filter(isOf).length + this.#sending.filter(isOf).length;
+    const isSending = this.#sending.some((record) => record.cameraId === cameraId);
+    return (this.#queues.get(cameraId)?.length ?? 0) + (isSending ? 1 : 0);
+  }
+
+  /** Records of a camera that were dropped for want of room or time, or were too large. */
+  lost(cameraId: string): number {
+    return this.#lost.get(cameraId) ?? 0;
   }
 
   /** A call is under way or about to begin; waiting for a retry does not count. */
@@ -83,36 +87,36 @@ export class RecordPublisher {
     const data = Buffer.from(JSON.stringify(record));
     const bytes = data.length + Buffer.byteLength(record.cameraId);
     if (bytes > bytesPerRecordMax) {
-      this.#discard('too-large', 1);
+      this.#discard('too-large', record.cameraId, 1);
       return;
     }
     const capturedAtMs = Date.parse(record.schema === 'kvs-infer/frame@1' ? record.capturedAt : record.at);
-    this.#buffer.push({ cameraId: record.cameraId, epoch: record.epoch, capturedAtMs, data, bytes });
+    const { cameraId, epoch } = record;
+    const queue = this.#queues.get(cameraId) ?? [];
+    this.#queues.set(cameraId, queue);
+    queue.push({ cameraId, epoch, capturedAtMs, data, bytes });
+    this.#buffered += 1;
     this.#bufferedBytes += bytes;
-    while (this.#buffer.length > bufferedRecordsMax || this.#bufferedBytes > bufferedBytesMax) {
-      const oldest = this.#buffer.shift();
-      if (oldest === undefined) break;
-      this.#bufferedBytes -= oldest.bytes;
-      this.#discard('buffer-full', 1);
-    }
+    while (this.#buffered > bufferedRecordsMax || this.#bufferedBytes > bufferedBytesMax) this.#dropOldest();
     this.#kick();
   }
 
   /** The gate has changed: whatever may not be published any more is discarded now. */
   gateChanged(): void {
-    this.#buffer = this.#buffer.filter((record) => this.#mayGo(record));
+    for (const cameraId of [...this.#queues.keys()]) {
+      const queue = this.#queues.get(cameraId) ?? [];
+      this.#replace(
+        cameraId,
+        queue.filter((record) => this.#mayGo(record)),
+      );
+    }
     this.#waiters.changed();
   }
 
   /** Resolves when every record of this camera has been stored or discarded, or after `timeoutMs`: then they are discarded. */
   async flush(cameraId: string, timeoutMs: number): Promise<void> {
-    const isOf = (record: Buffered) => record.cameraId === cameraId;
-    await this.#waiters.until(() => !this.#buffer.some(isOf) && !this.#sending.some(isOf), timeoutMs);
-    const left = this.#buffer.filter(isOf);
-    if (left.length === 0) return;
-    this.#buffer = this.#buffer.filter((record) => !isOf(record));
-    for (const record of left) this.#bufferedBytes -= record.bytes;
-    this.#discard('given-up', left.length);
+    await this.#waiters.until(() => this.waiting(cameraId) === 0, timeoutMs);
+    this.#giveUp(cameraId);
   }
 
   /** Resolves when nothing is buffered or under way. */
@@ -122,13 +126,43 @@ export class RecordPublisher {
 
   close(): void {
     this.#cancelRetry?.();
-    if (this.#buffer.length > 0) this.#discard('given-up', this.#buffer.length);
-    this.#buffer = [];
+    for (const cameraId of [...this.#queues.keys()]) this.#giveUp(cameraId);
     this.#waiters.changed();
   }
 
+  /** A camera's queue is now this one, less its first `taken`; the books follow. */
+  #replace(cameraId: string, queue: Buffered[], taken = 0): void {
+    const before = this.#queues.get(cameraId) ?? [];
+    const bytesOf = (records: Buffered[]) => records.reduce((sum, { bytes }) => sum + bytes, 0);
+    if (queue === before) {
+      this.#bufferedBytes -= bytesOf(queue.splice(0, taken));
+      this.#buffered -= taken;
+    } else {
+      this.#bufferedBytes -= bytesOf(before) - bytesOf(queue);
+      this.#buffered -= before.length - queue.length;
+      this.#queues.set(cameraId, queue);
+    }
+    if (queue.length === 0) this.#queues.delete(cameraId);
+  }
+
+  #giveUp(cameraId: string): void {
+    const left = this.#queues.get(cameraId)?.length ?? 0;
+    if (left === 0) return;
+    this.#replace(cameraId, []);
+    this.#discard('given-up', cameraId, left);
+  }
+
+  #dropOldest(): void {
+    let fullest: Buffered[] = [];
+    for (const queue of this.#queues.values()) if (queue.length > fullest.length) fullest = queue;
+    const [oldest] = fullest;
+    if (oldest === undefined) return;
+    this.#replace(oldest.cameraId, fullest, 1);
+    this.#discard('buffer-full', oldest.cameraId, 1);
+  }
+
   #kick(): void {
-    if (this.#isSending || this.#cancelRetry !== null || this.#buffer.length === 0) return;
+    if (this.#isSending || this.#cancelRetry !== null || this.#buffered === 0) return;
     this.#isSending = true;
     // A turn of the event loop later, so that the records of one frame travel together.
     setImmediate(() => void this.#send());
@@ -158,10 +192,14 @@ export class RecordPublisher {
       const failedOnes = new Set(failed);
       this.#options.onPublished?.(batch.filter((record) => !failedOnes.has(record)));
     }
-    // Back to the front in their order, so that nothing of their camera overtakes them from here on.
-    this.#buffer.unshift(...failed);
-    for (const record of failed) this.#bufferedBytes += record.bytes;
-    this.#usePace(failed.length === 0, stored > 0);
+    // Back to the front of their cameras' queues: nothing overtakes them.
+    for (const record of failed) {
+      const queue = this.#queues.get(record.cameraId) ?? [];
+      queue.unshift(record);
+      this.#queues.set(record.cameraId, queue);
+      this.#buffered += 1;
+      this.#bufferedBytes += record.bytes;
+    }
     this.#sending = [];
     this.#isSending = false;
     this.#waiters.changed();
@@ -170,15 +208,6 @@ export class RecordPublisher {
       this.#failures = 0;
       this.#kick();
     }
-  }
-
-  /** A refused record among stored ones has been overtaken: fewer at a time, until the stream takes whole calls again. */
-  #usePace(isWhole: boolean, isSomeStored: boolean): void {
-    if (!isWhole && isSomeStored) this.#perCameraMax = 1;
-    this.#wholeCalls = isWhole ? this.#wholeCalls + 1 : 0;
-    if (this.#wholeCalls < wholeCallsBeforeMore) return;
-    this.#wholeCalls = 0;
-    this.#perCameraMax *= 2;
   }
 
   #note(fault: KvsInferError | null): void {
@@ -197,40 +226,39 @@ export class RecordPublisher {
     });
   }
 
+  /** The oldest record of each camera. */
   #takeBatch(): Buffered[] {
     const batch: Buffered[] = [];
-    const left: Buffered[] = [];
-    const taken = new Map<string, number>();
     let bytes = 0;
-    let at = 0;
-    for (; at < this.#buffer.length && batch.length < recordsPerCallMax; at += 1) {
-      const next = this.#buffer[at] as Buffered;
-      if (bytes + next.bytes > bytesPerCallMax) break;
-      if (!this.#mayGo(next)) continue;
-      const ofCamera = taken.get(next.cameraId) ?? 0;
-      if (ofCamera >= this.#perCameraMax) {
-        left.push(next);
-        continue;
+    for (const [cameraId, queue] of [...this.#queues]) {
+      let next = queue[0];
+      while (next !== undefined && !this.#mayGo(next)) {
+        this.#replace(cameraId, queue, 1);
+        next = queue[0];
       }
-      taken.set(next.cameraId, ofCamera + 1);
-      this.#bufferedBytes -= next.bytes;
+      if (next === undefined) continue;
+      if (batch.length >= recordsPerCallMax || bytes + next.bytes > bytesPerCallMax) break;
+      this.#replace(cameraId, queue, 1);
+      // To the end of the turn.
+      this.#queues.delete(cameraId);
+      if (queue.length > 0) this.#queues.set(cameraId, queue);
       bytes += next.bytes;
       batch.push(next);
     }
-    this.#buffer = [...left, ...this.#buffer.slice(at)];
     return batch;
   }
 
   #mayGo(record: Buffered): boolean {
     const verdict = this.#options.gate(record.cameraId, record.epoch);
     if (verdict === 'open') return true;
-    this.#bufferedBytes -= record.bytes;
-    this.#discard(verdict, 1);
+    this.#discard(verdict, record.cameraId, 1);
     return false;
   }
 
-  #discard(reason: DiscardReason, count: number): void {
+  #discard(reason: DiscardReason, cameraId: string, count: number): void {
     this.discarded[reason] = (this.discarded[reason] ?? 0) + count;
+    // What another owner publishes now is not lost.
+    if (reason !== 'fenced' && reason !== 'stale-epoch') this.#lost.set(cameraId, this.lost(cameraId) + count);
     this.#options.onDiscarded?.(reason, count);
   }
 }

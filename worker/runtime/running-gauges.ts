@@ -11,6 +11,10 @@ export type CameraGauges = {
   cameraId: string;
   state: string;
   fps: number;
+  wantedFps: number;
+  grantedFps: number;
+  recordsWaiting: number;
+  recordsLost: number;
   /** Newest frame: from its producer time to its results; null before the first. */
   lagMs: number | null;
   /** Distance from the live edge; null before the first fragment. */
@@ -48,6 +52,18 @@ export function registerRunningGauges(prefix: string, registry: Registry, runnin
   ofCamera('camera_lag_seconds', 'Newest frame: from its producer time to its results', ({ lagMs }) => seconds(lagMs));
   ofCamera('camera_behind_live_edge_seconds', 'Distance from the live edge', ({ behindMs }) => seconds(behindMs));
   ofCamera('camera_inferences_per_second', 'Inferences per second over the last 10 s', ({ fps }) => fps);
+  ofCamera(
+    'camera_wanted_frames_per_second',
+    "The row's rate, as far as the camera sends it",
+    ({ wantedFps }) => wantedFps,
+  );
+  ofCamera('camera_granted_frames_per_second', 'What overload leaves of it', ({ grantedFps }) => grantedFps);
+  ofCamera('camera_waiting_records', 'Records that are not stored yet', ({ recordsWaiting }) => recordsWaiting);
+  ofCamera(
+    'camera_lost_records',
+    'Records dropped for want of room or time, or too large',
+    ({ recordsLost }) => recordsLost,
+  );
   const decodeLabels = ['camera', 'codec', 'frames', 'device'];
   gauge(`${prefix}camera_decode_info`, 'How and where each camera is decoded', decodeLabels, () =>
     running().cameras.flatMap(({ cameraId, decode }): Series[] => {

@@ -26,7 +26,9 @@ export function workerGauges(worker: {
   const cameras = [...supervisor.runs()].map((run) => {
     const { state, fps } = run.heartbeat();
     const { millisBehindNow: behindMs = null, decode = null } = run.report ?? {};
-    return { cameraId: run.cameraId, state, fps, lagMs: run.lagMs, behindMs, decode };
+    const { cameraId, lagMs, wantedFps, grantedFps } = run;
+    const records = { recordsWaiting: publisher.waiting(cameraId), recordsLost: publisher.lost(cameraId) };
+    return { cameraId, state, fps, wantedFps, grantedFps, lagMs, behindMs, decode, ...records };
   });
   return {
     cameras,

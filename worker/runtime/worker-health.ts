@@ -3,6 +3,7 @@
  * loads and until the first heartbeat has arrived.
  */
 import type { WorkerEnvironment } from '../environment.ts';
+import type { RecordPublisher } from '../publish/record-publisher.ts';
 import type { CameraSupervisor } from './camera-supervisor.ts';
 import type { FleetMember } from './fleet-member.ts';
 import type { Health } from './http-server.ts';
@@ -18,8 +19,9 @@ export function workerHealth(worker: {
   main: LoadedModel | null;
   models: Pick<ModelPool, 'dead' | 'loaded'>;
   supervisor: Pick<CameraSupervisor, 'runs'>;
+  publisher: Pick<RecordPublisher, 'waiting' | 'lost'>;
 }): Health {
-  const { environment, member, main, models, supervisor } = worker;
+  const { environment, member, main, models, supervisor, publisher } = worker;
   const problems: string[] = [];
   for (const [name, error] of models.dead) problems.push(`the inference thread of "${name}" is dead: ${error.message}`);
   if (member?.hasLostLease() === true) problems.push('the lease is lost: no heartbeat for 15 s, nothing is published');
@@ -46,7 +48,9 @@ export function workerHealth(worker: {
       cameras: [...supervisor.runs()].map((run) => {
         const { state, reason, fps } = run.heartbeat();
         const { frames = null, decode = null, sessions = null, mediaErrors = {} } = run.report ?? {};
-        return { cameraId: run.cameraId, state, reason, fps, lagMs: run.lagMs, frames, decode, sessions, mediaErrors };
+        const { cameraId, lagMs } = run;
+        const records = { waiting: publisher.waiting(cameraId), lost: publisher.lost(cameraId) };
+        return { cameraId, state, reason, fps, lagMs, frames, records, decode, sessions, mediaErrors };
       }),
     },
   };
