@@ -6,6 +6,7 @@ import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { heartbeatIntervalMs } from '../core/fleet-state.ts';
 import { frameRecordSchema, snapshotRecordSchema, trackRecordSchema } from '../core/records.ts';
+import { VideoDecoder } from './decode/decoder.ts';
 import { rigAssignment, rigCamera, startWorkerRig, type WorkerRig } from './worker-rig.test-factory.ts';
 
 let rig: WorkerRig;
@@ -39,6 +40,18 @@ test('an assigned camera is watched: records, track items and pictures arrive, e
   );
   const about = snapshotRecordSchema.parse(JSON.parse((await beside.Body?.transformToString()) ?? ''));
   expect(about).toMatchObject({ key: exit?.snapshotKey, trackId: exit?.trackId });
+  const picture = await rig.clients.s3.send(
+    new GetObjectCommand({ Bucket: rig.names.resultBucket, Key: exit?.snapshotKey }),
+  );
+  expect([picture.ServerSideEncryption, picture.ContentType]).toEqual(['AES256', 'image/jpeg']);
+  const jpeg = Buffer.from((await picture.Body?.transformToByteArray()) ?? []);
+  const sizes: number[][] = [];
+  const decoder = new VideoDecoder({ codec: 'mjpeg', codecPrivate: null });
+  const onPicture: Parameters<typeof decoder.decode>[1] = ({ width, height }) => void sizes.push([width, height]);
+  decoder.decode({ data: jpeg, timestampMs: 0, keyframe: true }, onPicture);
+  decoder.flush(onPicture);
+  decoder.close();
+  expect(sizes).toEqual([[about.width, about.height]]);
   const items = await rig.detectionItems('dock-1');
   const item = items.find(({ trackId }) => trackId === exit?.trackId);
   expect(item).toMatchObject({ label: 'red', ended: true, snapshotKey: exit?.snapshotKey });
