@@ -48,7 +48,7 @@ export default $config({
       net,
       gpus,
       loop,
-      functions: [...loop.functions, http.reader],
+      functions: [...loop.functions, http.server],
     });
     return {
       cameras: tables.cameras.name,

@@ -2,7 +2,7 @@
  * Rows of the camera registry on behalf of a person at a command line; the system itself never writes them.
  * Invariant: a row is stored and read as it was typed: judging it is the system's work, and the verdict shows beside it.
  */
-import { GetCommand, PutCommand, ScanCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { PutCommand, ScanCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { AwsClients } from './clients.ts';
 import { awsCall } from './error-codes.ts';
 
@@ -10,18 +10,6 @@ export async function putCameraRow(clients: AwsClients, table: string, row: Reco
   await awsCall(`put camera ${String(row.cameraId)} into ${table}`, () =>
     clients.documents.send(new PutCommand({ TableName: table, Item: row })),
   );
-}
-
-/** @returns the row as typed, or null when there is none. */
-export async function readCameraRow(
-  clients: AwsClients,
-  table: string,
-  cameraId: string,
-): Promise<Record<string, unknown> | null> {
-  const answer = await awsCall(`read camera ${cameraId} from ${table}`, () =>
-    clients.documents.send(new GetCommand({ TableName: table, Key: { cameraId } })),
-  );
-  return answer.Item ?? null;
 }
 
 /** Of a row that is there; null takes the override away. */

@@ -6,7 +6,7 @@
 import Table from 'cli-table3';
 import type { Command } from 'commander';
 import { type Coverage, type CoverageLine, coverageOf } from '../core/control/coverage.ts';
-import type { CameraState } from '../core/fleet-state.ts';
+import { type CameraView, cameraView } from '../core/views/camera-view.ts';
 import { onStage, rowOf, type StageOptions, withStageOptions } from './stage.ts';
 
 const dayMs = 86_400_000;
@@ -35,7 +35,7 @@ export function cameraShowCommand(camera: Command): void {
           readLedger(clients, tables.ledger, cameraId, nowMs - daysDefault * dayMs, nowMs),
         ]);
         const coverage = coverageOf(ledger.hours, ledger.windows);
-        const view = state === null ? null : stateView(state);
+        const view = state === null ? null : cameraView(state);
         console.log(
           options.json
             ? JSON.stringify({ cameraId, fleet, state: view, coverage }, null, 2)
@@ -45,21 +45,7 @@ export function cameraShowCommand(camera: Command): void {
     );
 }
 
-type StateView = ReturnType<typeof stateView>;
-
-function stateView(state: CameraState) {
-  const { phase, phaseReason, phaseSinceMs, ownerWorkerId, epoch, camera, issues } = state;
-  const iso = (atMs: number | undefined) => (atMs === undefined ? null : new Date(atMs).toISOString());
-  return {
-    ...{ phase, reason: phaseReason, since: iso(phaseSinceMs), worker: ownerWorkerId ?? null, epoch },
-    streamName: camera?.streamName ?? null,
-    lastMediaAt: iso(state.lastMediaAtMs),
-    lastInferenceAt: iso(state.lastInferenceAtMs),
-    issues,
-  };
-}
-
-function describeState(cameraId: string, fleet: string, view: StateView | null): string {
+function describeState(cameraId: string, fleet: string, view: CameraView | null): string {
   const head = `${cameraId}, fleet ${fleet}`;
   if (view === null) return `${head}\nno state yet: the control loop has not judged its row`;
   return [

@@ -3,12 +3,11 @@
  * that has passed, or with one further away than a month is refused; whatever was ordered in haste ends by itself.
  */
 import type { Command } from 'commander';
+import { orderDaysMax } from '../core/control/policy.ts';
 import { KvsInferError } from '../core/errors.ts';
 import { parseInstant } from './schedule.ts';
 
 const unitsMs: Record<string, number> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
-/** What is meant to last longer belongs into a schedule or the policy. */
-const daysMax = 31;
 
 export type ExpiryOptions = { until?: string; for?: string };
 
@@ -30,10 +29,10 @@ export function parseExpiry({ until, for: lasting }: ExpiryOptions, nowMs: numbe
     );
   }
   const untilMs = until === undefined ? nowMs + durationMs(lasting ?? '') : parseInstant('--until', until);
-  if (untilMs <= nowMs || untilMs - nowMs > daysMax * 86_400_000) {
+  if (untilMs <= nowMs || untilMs - nowMs > orderDaysMax * 86_400_000) {
     throw new KvsInferError(
       'WRONG_SPAN',
-      `expected an end within the next ${daysMax} days, got ${new Date(untilMs).toISOString()}`,
+      `expected an end within the next ${orderDaysMax} days, got ${new Date(untilMs).toISOString()}`,
       { hint: 'choose a later or nearer end; what lasts for ever belongs into the schedule or the policy' },
     );
   }

@@ -6,13 +6,11 @@
 import Table from 'cli-table3';
 import { activeOrders } from '../core/control/policy.ts';
 import { KvsInferError } from '../core/errors.ts';
-import type { FleetItem } from '../core/fleet-state.ts';
+import { type FleetView, fleetView, isKnownFleet } from '../core/views/fleet-view.ts';
 import type { Stage } from './stage.ts';
 
-export type FleetView = Awaited<ReturnType<typeof fleetView>>;
-
 /** @throws KvsInferError FLEET_NOT_FOUND */
-export async function fleetView({ clients, tables, stage }: Stage, fleet: string) {
+export async function readFleetView({ clients, tables, stage }: Stage, fleet: string): Promise<FleetView> {
   const [{ readFleet }, { readWorkers }, { readCameraStates }, { readDecisions }] = await Promise.all([
     import('../aws/fleets.ts'),
     import('../aws/workers.ts'),
@@ -25,41 +23,11 @@ export async function fleetView({ clients, tables, stage }: Stage, fleet: string
     readCameraStates(clients, tables.cameraStates, fleet),
     readDecisions(clients, tables.decisions, fleet, { limit: 1 }),
   ]);
-  const isKnown = item.lastDecisionAtMs !== undefined || cameras.length > 0 || decisions.length > 0;
-  if (!isKnown) {
-    throw new KvsInferError('FLEET_NOT_FOUND', `stage ${stage} has no fleet "${fleet}"`, {
-      hint: 'check the name; a fleet is there once the control loop has run for it',
-    });
-  }
-  const phases: Record<string, number> = {};
-  for (const { phase } of cameras) phases[phase] = (phases[phase] ?? 0) + 1;
-  return {
-    fleet,
-    policy: item.policy ?? {},
-    pause: item.pause ?? null,
-    override: item.override ?? null,
-    cameras: { count: cameras.length, byPhase: phases },
-    workers: workers.map(({ workerId, lifecycle, running, capacityInferencesPerSecond, heartbeatAtMs }) => ({
-      ...{ workerId, lifecycle, cameras: Object.keys(running).length },
-      inferencesPerSecond: capacityInferencesPerSecond ?? null,
-      heartbeatAt: new Date(heartbeatAtMs).toISOString(),
-    })),
-    leadTimes: leadTimesOf(item),
-    capacityLadder: item.capacityLadder ?? null,
-    budget: item.budget ?? null,
-    days: item.days ?? [],
-    latestDecision: decisions[0] ?? null,
-  };
-}
-
-function leadTimesOf({ leadTimeSamplesMs = [], leadTimesByType = {} }: FleetItem) {
-  return Object.entries({ all: leadTimeSamplesMs, ...leadTimesByType })
-    .filter(([, samples]) => samples.length > 0)
-    .map(([type, samples]) => {
-      const sorted = [...samples].sort((a, b) => a - b);
-      const rank = (share: number) => sorted[Math.ceil(sorted.length * share) - 1] ?? 0;
-      return { type, samples: sorted.length, medianMs: rank(0.5), p95Ms: rank(0.95) };
-    });
+  const items = { item, workers, cameras, decisions };
+  if (isKnownFleet(items)) return fleetView(items);
+  throw new KvsInferError('FLEET_NOT_FOUND', `stage ${stage} has no fleet "${fleet}"`, {
+    hint: 'check the name; a fleet is there once the control loop has run for it',
+  });
 }
 
 export function describeFleet(view: FleetView, nowMs: number): string {

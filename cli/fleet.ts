@@ -5,7 +5,7 @@
 import type { Command } from 'commander';
 import { KvsInferError } from '../core/errors.ts';
 import { type ExpiryOptions, parseExpiry, withExpiryOptions } from './expiry.ts';
-import { describeFleet, fleetView } from './fleet-show.ts';
+import { describeFleet, readFleetView } from './fleet-show.ts';
 import { onStage, type StageOptions, withStageOptions } from './stage.ts';
 
 type OrderOptions = StageOptions & ExpiryOptions & { reason?: string };
@@ -20,7 +20,7 @@ export function fleetCommand(program: Command): void {
   subcommand('show', 'show size, orders, accounts of the last days, and the latest decision', 'show').action(
     (name: string, options: StageOptions) =>
       onStage(options, async (stage) => {
-        const view = await fleetView(stage, name);
+        const view = await readFleetView(stage, name);
         console.log(options.json ? JSON.stringify(view, null, 2) : describeFleet(view, Date.now()));
       }),
   );

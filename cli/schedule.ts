@@ -103,7 +103,7 @@ async function registeredCamera(cameraId: string, stage: string | undefined): Pr
     );
   }
   const { awsClients } = await import('../aws/clients.ts');
-  const { readCameraRow } = await import('../aws/camera-registry.ts');
+  const { readCameraRow } = await import('../aws/camera-row.ts');
   const clients = awsClients({ region: process.env.AWS_REGION ?? 'us-east-1' });
   try {
     const table = resourceNames(stage, '').tables.cameras;

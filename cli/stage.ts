@@ -34,7 +34,7 @@ export async function onStage<Result>(options: StageOptions, work: (stage: Stage
 
 /** The row as typed. @throws KvsInferError CAMERA_NOT_FOUND */
 export async function rowOf({ clients, tables }: Stage, cameraId: string): Promise<Record<string, unknown>> {
-  const { readCameraRow } = await import('../aws/camera-registry.ts');
+  const { readCameraRow } = await import('../aws/camera-row.ts');
   const row = await readCameraRow(clients, tables.cameras, cameraId);
   if (row !== null) return row;
   throw new KvsInferError('CAMERA_NOT_FOUND', `${tables.cameras} has no camera "${cameraId}"`, {

@@ -1,18 +1,15 @@
 /**
- * The HTTP API: read-only, behind a Cognito user pool whose tokens the gateway checks itself, and throttled.
+ * The HTTP API: behind a Cognito user pool whose tokens the gateway checks itself, and throttled. Everybody in the pool may
+ * look; only the members of one group change anything.
  * Invariant: no route answers without a valid token of this stage's pool; nobody signs up by himself.
  */
 import type { ResourceNames } from '../core/names.ts';
+import { operatorGroup } from '../functions/api/principal.ts';
 import { lambdaFunction } from './lambda-function.ts';
 import type { Settings } from './settings.ts';
 
-/** functions/read-api.ts answers the same; test/deploy compares the two. */
-const routes = [
-  'GET /fleets',
-  'GET /fleets/{fleet}/cameras',
-  'GET /fleets/{fleet}/cameras/{cameraId}',
-  'GET /fleets/{fleet}/decisions',
-];
+/** functions/http-api.ts takes the same; test/deploy compares the two. */
+const routes = ['ANY /api/{proxy+}'];
 /** A team looking at a dashboard; a script in a loop must not read the tables empty. */
 const throttle = { throttlingRateLimit: 20, throttlingBurstLimit: 40 };
 const passwordLengthMin = 14;
@@ -48,18 +45,31 @@ export function api(settings: Settings, names: ResourceNames, accountId: string)
     explicitAuthFlows: ['ALLOW_USER_SRP_AUTH', 'ALLOW_REFRESH_TOKEN_AUTH'],
     enableTokenRevocation: true,
   });
+  new aws.cognito.UserGroup('Operators', {
+    name: operatorGroup,
+    userPoolId: users.id,
+    description: 'May change cameras and order fleets; everybody else in the pool may look',
+  });
   const table = (name: string) => `arn:aws:dynamodb:${settings.region}:${accountId}:table/${name}`;
-  const reader = lambdaFunction(settings, {
-    name: 'read-api',
-    description: 'Answers the HTTP API: cameras and decisions of a fleet',
-    environment: { KVS_INFER_ACCOUNT_ID: accountId, KVS_INFER_FLEETS: settings.fleets.join(',') },
+  const { cameras, cameraStates, decisions, detections, fleets, ledger, workers } = names.tables;
+  const server = lambdaFunction(settings, {
+    name: 'http-api',
+    description: 'Answers the HTTP API: cameras, fleets, decisions, results and coverage',
+    environment: {
+      KVS_INFER_ACCOUNT_ID: accountId,
+      KVS_INFER_FLEETS: settings.fleets.join(','),
+      S3_BUCKET_NAME: names.resultBucket,
+    },
     permissions: [
       {
-        sid: 'ReadStates',
+        sid: 'ReadTables',
         actions: ['dynamodb:Query'],
-        resources: [table(names.tables.cameraStates), table(names.tables.decisions), table(names.tables.ledger)],
+        resources: [cameraStates, decisions, detections, ledger, workers].map(table),
       },
-      { sid: 'ReadOneState', actions: ['dynamodb:GetItem'], resources: [table(names.tables.cameraStates)] },
+      { sid: 'ReadOne', actions: ['dynamodb:GetItem'], resources: [cameras, cameraStates, fleets].map(table) },
+      { sid: 'WriteRows', actions: ['dynamodb:PutItem', 'dynamodb:DeleteItem'], resources: [table(cameras)] },
+      { sid: 'OrderFleets', actions: ['dynamodb:UpdateItem'], resources: [table(fleets)] },
+      { sid: 'LinkPictures', actions: ['s3:GetObject'], resources: [`arn:aws:s3:::${names.resultBucket}/*`] },
     ],
   });
   const gateway = new sst.aws.ApiGatewayV2('Api', {
@@ -84,9 +94,9 @@ export function api(settings: Settings, names: ResourceNames, accountId: string)
     },
   });
   for (const route of routes) {
-    gateway.route(route, reader.function.arn, { auth: { jwt: { authorizer: authorizer.id } } });
+    gateway.route(route, server.function.arn, { auth: { jwt: { authorizer: authorizer.id } } });
   }
-  return { url: gateway.url, users, client, reader };
+  return { url: gateway.url, users, client, server };
 }
 
 export type Api = ReturnType<typeof api>;

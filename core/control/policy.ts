@@ -14,6 +14,8 @@ export const handoverMs = 5_000;
 export const orderToLaunchMs = 15_000;
 /** A fleet is one cell; more cameras than this belong into another fleet (design: data model). */
 export const camerasPerFleetMax = 2_000;
+/** A pause or an override ends within a month: what is meant to last longer belongs into a schedule or the policy. */
+export const orderDaysMax = 31;
 /** More GPUs in one Auto Scaling group than any account gets by default; a typo must not order a thousand. */
 export const workersPerFleetMax = 500;
 

@@ -1,7 +1,8 @@
 /** Commands about a deployed stage, as a person runs them, against the tables of a local cloud. */
 import { execFile } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { putCameraRow, readCameraRow } from '../../aws/camera-registry.ts';
+import { putCameraRow } from '../../aws/camera-registry.ts';
+import { readCameraRow } from '../../aws/camera-row.ts';
 import { saveVerdict } from '../../aws/camera-states.ts';
 import { type AwsClients, awsClients } from '../../aws/clients.ts';
 import { readDecisions, saveDecision } from '../../aws/decisions.ts';

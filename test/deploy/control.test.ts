@@ -1,14 +1,14 @@
 /** What calls the control loop and what watches it: registry mapping, schedules, storage of failures, alarms, API. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { routes } from '../../functions/read-api.ts';
+import { gatewayRoutes } from '../../functions/http-api.ts';
 import { capacityEventTypes, rowStreamMapping } from '../../functions/triggers.ts';
 import { graphOf, isSynthesised } from './graphs.ts';
 
 /** The local cloud is triggered by the same values: it takes them, and no copy of them. */
 const localStage = readFileSync(new URL('../../local/stage.ts', import.meta.url), 'utf8');
 const lambda = 'aws:lambda/function:Function';
-const functionNames = ['camera-changed', 'capacity-changed', 'read-api', 'reconcile'];
+const functionNames = ['camera-changed', 'capacity-changed', 'http-api', 'reconcile'];
 
 describe.skipIf(!isSynthesised)('functions', () => {
   it('are arm64 on the newest Node, traced, with a log of their own and no reserved concurrency', () => {
@@ -149,7 +149,7 @@ describe.skipIf(!isSynthesised)('api', () => {
   it('answers the routes of the function, each behind the token of this pool, throttled', () => {
     const graph = graphOf('test');
     const found = graph.all('aws:apigatewayv2/route:Route');
-    expect(found.map(({ inputs }) => inputs.routeKey).sort()).toEqual([...routes].sort());
+    expect(found.map(({ inputs }) => inputs.routeKey).sort()).toEqual([...gatewayRoutes]);
     const authorizer = graph.one('aws:apigatewayv2/authorizer:Authorizer');
     for (const { inputs } of found)
       expect(inputs).toMatchObject({ authorizationType: 'JWT', authorizerId: authorizer.id });

@@ -14,7 +14,7 @@ describe.skipIf(!isSynthesised)('alarms', () => {
     ['errors-reconcile', { metricName: 'Errors', threshold: 0 }],
     ['errors-camera-changed', { metricName: 'Errors', threshold: 0 }],
     ['errors-capacity-changed', { metricName: 'Errors', threshold: 0 }],
-    ['errors-read-api', { metricName: 'Errors', threshold: 0 }],
+    ['errors-http-api', { metricName: 'Errors', threshold: 0 }],
     ['queue-row-failures', { metricName: 'ApproximateNumberOfMessagesVisible', threshold: 0 }],
     ['queue-event-failures', { metricName: 'ApproximateNumberOfMessagesVisible', threshold: 0 }],
     ['iterator-age', { metricName: 'IteratorAge', threshold: 60_000 }],

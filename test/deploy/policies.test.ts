@@ -57,7 +57,7 @@ const usedOtherwise: Record<string, Record<string, string>> = {
     'dynamodb:GetShardIterator': 'the poller of the stream mapping',
     'dynamodb:ListStreams': 'the poller of the stream mapping',
   },
-  ReadApiRole: lambdaItself,
+  HttpApiRole: lambdaItself,
   TaskRole: {
     'ecs:GetTaskProtection': 'the ECS agent asks with the role of the task (aws/ecs-agent.ts)',
     'ecs:UpdateTaskProtection': 'the ECS agent asks with the role of the task (aws/ecs-agent.ts)',
@@ -81,14 +81,12 @@ const notCalled: Record<string, string[]> = {
   // Only camera-changed creates streams; the others read the list of them from the same file.
   ReconcileRole: ['kinesisvideo:CreateStream'],
   CapacityChangedRole: ['kinesisvideo:CreateStream'],
-  // The API reads; the files it reads through can also write.
-  ReadApiRole: ['dynamodb:DeleteItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
 };
 const programs: Record<string, string> = {
   ReconcileRole: 'functions/reconcile.ts',
   CapacityChangedRole: 'functions/capacity-changed.ts',
   CameraChangedRole: 'functions/camera-changed.ts',
-  ReadApiRole: 'functions/read-api.ts',
+  HttpApiRole: 'functions/http-api.ts',
   TaskRole: 'worker/main.ts',
 };
 

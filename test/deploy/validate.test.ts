@@ -220,7 +220,8 @@ function addStatement(inputs: Inputs, action: string, resource: string): void {
   inputs.inlinePolicies = [...inputs.inlinePolicies, { name: 'more', policy }];
 }
 
-describe.skipIf(!isSynthesised)('kvs-infer validate', () => {
+/** The command synthesises five deployments and bundles every function: half a minute on a busy machine. */
+describe.skipIf(!isSynthesised)('kvs-infer validate', { timeout: 120_000 }, () => {
   it('prints each check with the value found, and ends with 1 exactly when one failed', async () => {
     const { exitCode, stdout } = await kvsInfer(['validate', '--stage', 'test', '--json']);
     const report = JSON.parse(stdout) as {

@@ -9,7 +9,7 @@ import { settingNames } from '../../stacks/settings.ts';
 import { bundleBytesMax, bundleFunctions } from '../../stacks/synthesis/bundles.ts';
 import { graphOf, isSynthesised, type ScenarioName } from './graphs.ts';
 
-const functionNames = ['reconcile', 'capacity-changed', 'camera-changed', 'read-api'];
+const functionNames = ['reconcile', 'capacity-changed', 'camera-changed', 'http-api'];
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
 describe('settings', () => {

@@ -1,0 +1,53 @@
+/**
+ * A fleet as people and scripts see it, from its items: size, orders, learned lead times, accounts of the last days, workers,
+ * cameras by phase and the latest decision.
+ * Invariant: nothing is computed here that the control loop has not stored.
+ */
+import type { Decision } from '../control/record.ts';
+import type { CameraState, FleetItem, WorkerItem } from '../fleet-state.ts';
+
+export type FleetView = ReturnType<typeof fleetView>;
+export type FleetItems = {
+  item: FleetItem;
+  workers: readonly WorkerItem[];
+  cameras: readonly CameraState[];
+  /** Newest first. */
+  decisions: readonly Decision[];
+};
+
+/** Has the control loop ever run for it? A mistyped name has nothing. */
+export function isKnownFleet({ item, cameras, decisions }: FleetItems): boolean {
+  return item.lastDecisionAtMs !== undefined || cameras.length > 0 || decisions.length > 0;
+}
+
+export function fleetView({ item, workers, cameras, decisions }: FleetItems) {
+  const phases: Record<string, number> = {};
+  for (const { phase } of cameras) phases[phase] = (phases[phase] ?? 0) + 1;
+  return {
+    fleet: item.fleet,
+    policy: item.policy ?? {},
+    pause: item.pause ?? null,
+    override: item.override ?? null,
+    cameras: { count: cameras.length, byPhase: phases },
+    workers: workers.map(({ workerId, lifecycle, running, capacityInferencesPerSecond, heartbeatAtMs }) => ({
+      ...{ workerId, lifecycle, cameras: Object.keys(running).length, cameraIds: Object.keys(running).sort() },
+      inferencesPerSecond: capacityInferencesPerSecond ?? null,
+      heartbeatAt: new Date(heartbeatAtMs).toISOString(),
+    })),
+    leadTimes: leadTimesOf(item),
+    capacityLadder: item.capacityLadder ?? null,
+    budget: item.budget ?? null,
+    days: item.days ?? [],
+    latestDecision: decisions[0] ?? null,
+  };
+}
+
+function leadTimesOf({ leadTimeSamplesMs = [], leadTimesByType = {} }: FleetItem) {
+  return Object.entries({ all: leadTimeSamplesMs, ...leadTimesByType })
+    .filter(([, samples]) => samples.length > 0)
+    .map(([type, samples]) => {
+      const sorted = [...samples].sort((a, b) => a - b);
+      const rank = (share: number) => sorted[Math.ceil(sorted.length * share) - 1] ?? 0;
+      return { type, samples: sorted.length, medianMs: rank(0.5), p95Ms: rank(0.95) };
+    });
+}

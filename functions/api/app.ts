@@ -1,0 +1,63 @@
+/**
+ * The HTTP API as one application, the same on Lambda and on a laptop: who asks, what is asked, and problem documents for
+ * what goes wrong. Its OpenAPI document is made from the types that check the requests.
+ * Invariant: no route but the document's own path prefix answers without a principal; every answer says how it may be kept.
+ */
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { bodyLimit } from 'hono/body-limit';
+import { secureHeaders } from 'hono/secure-headers';
+import type { ControlDeps } from '../handler-deps.ts';
+import { addCameraRoutes } from './cameras.ts';
+import { addFleetRoutes } from './fleets.ts';
+import { authorize, type Claims, type Identify, type Principal } from './principal.ts';
+import { answerError, issuesOf, Problem, problemResponse } from './problem.ts';
+import { addResultRoutes } from './results.ts';
+
+/** A row with a long calendar and fifty regions is some 40 kB; DynamoDB ends at 400 kB. */
+const bodyMaxBytes = 256 * 1024;
+
+export type Api = OpenAPIHono<{ Variables: { principal: Principal } }>;
+export type ApiOptions = { identify: Identify; claimsOf?: (env: unknown) => Claims | null };
+
+export function buildApi(deps: ControlDeps, { identify, claimsOf = () => null }: ApiOptions): Api {
+  const app: Api = new OpenAPIHono({
+    defaultHook: (result) => {
+      if (result.success) return;
+      const where = result.target === 'json' ? 'the body' : `the ${result.target}`;
+      throw new Problem(result.target === 'json' ? 422 : 400, `${where} cannot be used`, {
+        issues: issuesOf(result.error as never),
+      });
+    },
+  });
+  app.onError((error, context) =>
+    answerError(error, context, (message, facts) => deps.telemetry.logger.error(message, { ...facts })),
+  );
+  app.notFound((context) => problemResponse(context, 404, `there is no ${context.req.method} ${context.req.path}`));
+  app.use(secureHeaders());
+  app.use('/api/*', authorize(identify, claimsOf));
+  app.use(
+    '/api/*',
+    bodyLimit({
+      maxSize: bodyMaxBytes,
+      onError: () => {
+        throw new Problem(413, `the body may have ${bodyMaxBytes} bytes`);
+      },
+    }),
+  );
+  app.use('/api/*', async (context, next) => {
+    await next();
+    if (!context.res.headers.has('cache-control')) context.res.headers.set('cache-control', 'no-store');
+  });
+  addCameraRoutes(app, deps);
+  addFleetRoutes(app, deps);
+  addResultRoutes(app, deps);
+  app.doc31('/api/openapi.json', {
+    openapi: '3.1.0',
+    info: {
+      title: 'kvs-infer',
+      version: '1',
+      description: 'Cameras, fleets, decisions, results and coverage of one stage.',
+    },
+  });
+  return app;
+}

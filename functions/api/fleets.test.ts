@@ -1,0 +1,108 @@
+/** Fleets and results in the API: decisions and tracks page by page, orders with an end, links that open pictures. */
+import { PutObjectCommand } from '@aws-sdk/client-s3';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { saveDecision } from '../../aws/decisions.ts';
+import { lockFleet, unlockFleet } from '../../aws/fleets.ts';
+import { awsResultStore } from '../../aws/results.ts';
+import { noonMs } from '../../core/control/fleet-factories.ts';
+import { type ApiStage, startApiStage, viewer } from './api-stage.test-factory.ts';
+
+let stage: ApiStage;
+beforeAll(async () => {
+  stage = await startApiStage();
+});
+afterAll(() => stage?.close());
+const ask = (...request: Parameters<ApiStage['ask']>) => stage.ask(...request);
+
+describe('fleets', () => {
+  it('are shown as a whole, with their decisions page by page', async () => {
+    for (const minute of [0, 1, 2]) {
+      await saveDecision(stage.clients, stage.names.tables.decisions, {
+        ...{ fleet: 'default', at: new Date(noonMs + minute * 60_000).toISOString(), schemaVersion: 1 },
+        ...{ trigger: 'schedule', inputs: {}, reason: `minute ${minute}`, actions: [], exceptions: [], expiresAt: 0 },
+        ...{ desired: { instances: 1, tasks: 1 }, previous: { instances: 0, tasks: 0 } },
+      });
+    }
+    const { body } = await ask('GET', '/api/fleets');
+    expect(body.fleets).toMatchObject([
+      { fleet: 'default', cameras: { count: 1 }, latestDecision: { reason: 'minute 2' } },
+    ]);
+    const page = await ask('GET', '/api/fleets/default/decisions?limit=2');
+    expect(page.body.decisions.map(({ reason }: { reason: string }) => reason)).toEqual(['minute 2', 'minute 1']);
+    const before = page.body.decisions[1].at;
+    const rest = await ask('GET', `/api/fleets/default/decisions?limit=2&before=${before}`);
+    expect(rest.body.decisions.map(({ reason }: { reason: string }) => reason)).toEqual(['minute 0']);
+    expect((await ask('GET', '/api/fleets/other')).status).toBe(404);
+    for (const limit of ['0', '201', 'all']) {
+      expect((await ask('GET', `/api/fleets/default/decisions?limit=${limit}`)).body.issues).toMatchObject([
+        { path: 'limit' },
+      ]);
+    }
+  });
+
+  it('are paused until an instant within a month, and resumed', async () => {
+    const item = await lockFleet(stage.clients, stage.names.tables.fleets, 'default', 'me', noonMs);
+    expect(item).not.toBeNull();
+    await unlockFleet(
+      stage.clients,
+      stage.names.tables.fleets,
+      'default',
+      'me',
+      noonMs,
+      { lastDecisionAtMs: noonMs },
+      'no',
+    );
+    const order = (body: unknown) => ask('PUT', '/api/fleets/default/orders', { body });
+    const until = new Date(noonMs + 3_600_000).toISOString();
+    expect(await order({ pause: { until, reason: 'works on the roof' } })).toMatchObject({
+      status: 200,
+      body: { pause: { until, reason: 'works on the roof' }, override: null },
+    });
+    for (const end of [new Date(noonMs - 1).toISOString(), new Date(noonMs + 40 * 86_400_000).toISOString()]) {
+      expect(await order({ pause: { until: end } })).toMatchObject({
+        status: 422,
+        body: { issues: [{ path: 'pause.until' }] },
+      });
+    }
+    expect((await order({ pause: { until: 'tomorrow' } })).status).toBe(422);
+    expect((await order({ stop: true })).status).toBe(422);
+    expect(await order({ pause: null })).toMatchObject({ status: 200, body: { pause: null } });
+  });
+});
+
+describe('results', () => {
+  it('are tracks by time, page by page, and links that open their pictures', async () => {
+    const { putDetection } = awsResultStore(stage.clients, { detectionsTable: stage.names.tables.detections });
+    const picture = Uint8Array.from([0xff, 0xd8, 0xff, 0xd9]);
+    for (const minute of [1, 2, 3]) {
+      const firstSeenAt = new Date(noonMs - minute * 60_000).toISOString();
+      const snapshotKey = `snapshots/dock-1/${minute}.jpg`;
+      await putDetection?.({
+        ...{ cameraId: 'dock-1', trackId: `t-${minute}`, 'at#trackId': `${firstSeenAt}#t-${minute}`, epoch: 1 },
+        ...{ workerId: 'w', model: 'm', label: 'car', classId: 2, score: 0.9, box: [0, 0, 1, 1] },
+        ...{ firstSeenAt, lastSeenAt: firstSeenAt, ended: true, expiresAt: 1 },
+        ...(minute === 2 ? { snapshotKey } : {}),
+      });
+      const object = {
+        Bucket: stage.names.resultBucket,
+        Key: snapshotKey,
+        Body: picture,
+        ServerSideEncryption: 'AES256',
+      } as const;
+      await stage.clients.s3.send(new PutObjectCommand(object));
+    }
+    const page = await ask('GET', '/api/cameras/dock-1/tracks?limit=2');
+    expect(page.body.tracks.map(({ trackId }: { trackId: string }) => trackId)).toEqual(['t-1', 't-2']);
+    expect(page.body.tracks[0]).not.toHaveProperty('expiresAt');
+    const rest = await ask('GET', `/api/cameras/dock-1/tracks?limit=2&after=${encodeURIComponent(page.body.next)}`);
+    expect(rest.body).toMatchObject({ tracks: [{ trackId: 't-3' }], next: null });
+    const newest = await ask('GET', '/api/cameras/dock-1/snapshot', { claims: viewer });
+    expect(newest).toMatchObject({ status: 200, body: { validSeconds: 300, track: { trackId: 't-2' } } });
+    const opened = await fetch(newest.body.url);
+    expect(new Uint8Array(await opened.arrayBuffer())).toEqual(picture);
+    const { trackId, firstSeenAt } = page.body.tracks[0];
+    const none = await ask('GET', `/api/cameras/dock-1/snapshot?trackId=${trackId}&firstSeenAt=${firstSeenAt}`);
+    expect(none.status).toBe(404);
+    expect((await ask('GET', '/api/cameras/dock-1/tracks?from=2026-11-25T00:00:00Z')).status).toBe(400);
+  });
+});

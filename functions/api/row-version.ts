@@ -1,0 +1,24 @@
+/**
+ * The version of a camera row as an entity tag, from its content alone: people also write rows with other tools, which know
+ * no version attribute. Invariant: the same content has the same tag, whatever order its attributes come in.
+ */
+import { createHash } from 'node:crypto';
+
+const tagDigits = 32;
+
+export function entityTag(value: unknown): string {
+  const sorted = JSON.stringify(value, (_key, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+  return `"${createHash('sha256').update(sorted).digest('hex').slice(0, tagDigits)}"`;
+}
+
+/** Does a header such as `"a", W/"b"` or `*` name the tag? */
+export function namesTag(header: string, tag: string): boolean {
+  return header.split(',').some((part) => {
+    const given = part.trim().replace(/^W\//, '');
+    return given === '*' || given === tag;
+  });
+}
