@@ -18,6 +18,7 @@ export const planAndAssign: Benchmark = {
       ['nothing runs yet and no worker exists', freshFleet(0)],
       [`${workers} workers became ready, every camera to be given`, freshFleet(workers)],
       [`${gone} of ${workers} workers have died`, withDead(running, gone)],
+      ['an ordinary minute in which the budget of the day is reckoned anew', withBudget(running)],
       [`three of four cameras were disabled, ${workers} workers to be thinned out`, withDisabled(running)],
     ];
     for (const [what, observation] of situations) {
@@ -27,6 +28,16 @@ export const planAndAssign: Benchmark = {
     }
   },
 };
+
+/** Ten dollars too little for the day, so that the largest size within it is looked for. */
+function withBudget(observation: FleetObservation): FleetObservation {
+  const usdPerHour = new Map([
+    ['g4dn.xlarge/on-demand', 0.526],
+    ['g4dn.xlarge/spot', 0.21],
+  ]);
+  const fleet = { ...observation.fleet, policy: { usdPerDayMax: 10, instanceTypes: ['g4dn.xlarge'] } };
+  return { ...observation, fleet, usdPerHour };
+}
 
 function withDead(observation: FleetObservation, count: number): FleetObservation {
   const workers = observation.workers.map((worker, index) =>

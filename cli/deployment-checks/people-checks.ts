@@ -12,6 +12,8 @@ const watched: [what: string, pattern: RegExp][] = [
   ['dead-letter queue not empty', /ApproximateNumberOfMessagesVisible/],
   ['iterator age', /IteratorAge/],
   ['wanted more than running', /wanted-over-running/i],
+  ['no capacity is left to try', /no-capacity/i],
+  ['budget keeps cameras unwatched', /budget-shed/i],
   ['window missed its ready-by', /missed|ready-?by/i],
   ['camera blind', /blind/i],
   ['scheduled but silent', /silent/i],
@@ -23,6 +25,7 @@ const watched: [what: string, pattern: RegExp][] = [
 ];
 const ofAFleet = [
   ...['reconcile-failed', 'wanted-over-running', 'window-missed', 'camera-blind', 'scheduled-but-silent'],
+  ...['no-capacity', 'budget-shed'],
   ...['live-but-unscheduled', 'running-below-desired', 'cpu-high', 'memory-high', 'gpu-memory-high', 'gpu-load-high'],
 ];
 const alarms = ({ graph }: Subject) => graph.all('aws:cloudwatch/metricAlarm:MetricAlarm').map(({ inputs }) => inputs);

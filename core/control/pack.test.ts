@@ -146,6 +146,23 @@ describe('how many workers', () => {
     );
   });
 
+  it('spares nobody whom the next run would miss: step by step there is room, packed from their homes there is not', () => {
+    const all: Load[] = [
+      { cameraId: 'camera-0', priority: 0, load: 6.5, binId: 'a' },
+      { cameraId: 'camera-1', priority: 0, load: 10.5, binId: 'd' },
+      ...['camera-2', 'camera-3', 'camera-4'].map((cameraId) => ({ cameraId, priority: 0, load: 6, binId: null })),
+    ];
+    const workers: Bin[] = [
+      { id: 'a', capacity: 5, target: 3.75 },
+      { id: 'b', capacity: 17, target: 12.75 },
+      { id: 'c', capacity: 5, target: 3.75 },
+      { id: 'd', capacity: 30, target: 22.5 },
+    ];
+    const spared = workersToSpare(all, workers, newBin, workers.length);
+    const rest = workers.filter((bin) => !spared.includes(bin.id));
+    expect(workersMissing(all, rest, newBin)).toBe(0);
+  });
+
   it('spares nobody while somebody is missing', () => {
     const all: Load[] = [0, 1, 2].map((number) => ({ cameraId: `${number}`, priority: 50, load: 15, binId: null }));
     const workers: Bin[] = [{ id: 'a', ...newBin }];

@@ -173,6 +173,13 @@ export function workersToSpare(
     room -= candidate.target;
     spared.push(candidate.id);
   }
+  // The next run packs from the homes that cameras have now. What it would miss again was not to spare.
+  const binById = new Map(bins.map((bin) => [bin.id, bin]));
+  const wouldMiss = () => packWithinTargets(ordered, (load) => load.binId, [...remaining], newBin).added > 0;
+  while (spared.length > 0 && wouldMiss()) {
+    const last = binById.get(spared.pop() ?? '');
+    if (last !== undefined) remaining.add(last);
+  }
   return spared;
 }
 
