@@ -1,74 +1,10 @@
 import { afterEach, expect, test } from 'vitest';
 import { KvsInferError } from '../../core/errors.ts';
-import { SteppedClock } from '../../local/clock.ts';
 import { segmentHeader, tagsElement } from '../../local/kinesisvideo/matroska-writer.ts';
-import { CameraSession } from './camera-session.ts';
-import type { CameraIntakeSettings, IntakeFrame } from './messages.ts';
-import {
-  CLIP_FRAME_MS,
-  clipIntake,
-  FRAMES_PER_FRAGMENT,
-  fragmentBytes,
-  fragmentTimeMs,
-  MEDIA_START_MS,
-  ScriptedMedia,
-} from './scripted-media.test-factory.ts';
-import { Turns } from './turns.ts';
+import { endSessions, rig, settle } from './camera-session-rig.test-factory.ts';
+import { CLIP_FRAME_MS, FRAMES_PER_FRAGMENT, fragmentBytes, fragmentTimeMs } from './scripted-media.test-factory.ts';
 
-let session: CameraSession | null = null;
-afterEach(async () => {
-  await session?.stop();
-  session = null;
-});
-
-/** Lets promises and the turns of the event loop run that were set off. */
-async function settle() {
-  for (let round = 0; round < 6; round += 1) await new Promise((resolve) => setImmediate(resolve));
-}
-
-function rig(
-  settings: Partial<CameraIntakeSettings> = {},
-  refusals: KvsInferError[] = [],
-  detectorMs = 0,
-  busyShare = 0,
-) {
-  const clock = new SteppedClock(MEDIA_START_MS);
-  const media = new ScriptedMedia();
-  media.refusals.push(...refusals);
-  const frames: IntakeFrame[] = [];
-  const subject = new CameraSession(
-    { ...clipIntake, ...settings },
-    { media, clock, random: () => 0.5, turns: new Turns(), busyShare: () => busyShare },
-    (frame, buffer) => {
-      frames.push(frame);
-      // As the detector would: the frame comes back after a while.
-      const settled = () => subject.intake.settled('inferred', buffer);
-      if (detectorMs === 0) setImmediate(settled);
-      else clock.setTimer(detectorMs, settled);
-    },
-  );
-  session = subject;
-  const step = async (milliseconds: number) => {
-    for (let left = milliseconds; left > 0; left -= 100) {
-      await clock.step(Math.min(left, 100), settle);
-      if (left % 1_000 === 0) subject.tick();
-    }
-    await settle();
-  };
-  const names = () => frames.map(({ fragmentNumber, frameIndex }) => `${fragmentNumber}/${frameIndex}`);
-  /** Sends frame by frame, so that none gives way to a newer one. */
-  const send = async (bytes: Uint8Array) => {
-    for (let offset = 0; offset < bytes.length; offset += 100) {
-      media.current.send(bytes.subarray(offset, offset + 100));
-      await settle();
-    }
-  };
-  const isBalanced = () => {
-    const { captured, inferred, dropped, outstanding } = subject.intake.ledger.counts();
-    return captured === inferred + outstanding + Object.values(dropped).reduce((sum, count) => sum + count, 0);
-  };
-  return { clock, media, frames, subject, step, names, send, isBalanced };
-}
+afterEach(endSessions);
 
 test('a session that broke inside a fragment goes on after the last complete one and repeats no frame', async () => {
   const { media, step, names, send, subject, isBalanced } = rig();
@@ -146,33 +82,6 @@ test('too far behind the live edge: skip to now, count it, and not again at once
   expect(subject.report().sessions.skippedToNow).toBe(1);
 });
 
-test('a busy thread that has fallen behind goes on at a keyframe that is in time, over the same connection', async () => {
-  const { media, clock, send, names, subject, isBalanced } = rig({}, [], 0, 0.95);
-  await settle();
-  const later = async (milliseconds: number) => clock.step(milliseconds, settle);
-  for (let fragment = 0; fragment < 3; fragment += 1) {
-    await send(fragmentBytes(fragment));
-    await later(500);
-  }
-  // Nothing was read for 2 s; what has piled up meanwhile comes at once.
-  await later(2_000);
-  for (let fragment = 3; fragment < 8; fragment += 1) await send(fragmentBytes(fragment));
-  expect(names().slice(15)).toEqual([6, 7].flatMap((f) => [0, 1, 2, 3, 4].map((i) => `${1_000 + f}/${i}`)));
-  expect(subject.intake.ledger.counts().dropped).toEqual({ late: 15 });
-  expect(isBalanced()).toBe(true);
-  expect(subject.report()).toMatchObject({ blindCause: 'overload', sessions: { opened: 1, skippedToNow: 0 } });
-  expect(media.opens).toBe(1);
-});
-
-test('the same delay of a thread that had time is read to the end', async () => {
-  const { clock, send, names } = rig({}, [], 0, 0.2);
-  await settle();
-  await send(fragmentBytes(0));
-  await clock.step(2_500, settle);
-  for (let fragment = 1; fragment < 5; fragment += 1) await send(fragmentBytes(fragment));
-  expect(names()).toHaveLength(25);
-});
-
 test('a stream that does not exist is failing at once, tried rarely, and runs when it appears', async () => {
   const gone = new KvsInferError('STREAM_NOT_FOUND', 'stream dock-1 does not exist', { hint: 'create it' });
   const { media, step, send, subject } = rig({}, [gone, gone]);
@@ -220,7 +129,7 @@ test('a burst that the detector can keep up with is inferred whole; one that it 
   quick.media.current.send(burst);
   for (let round = 0; round < 20; round += 1) await settle();
   expect(quick.subject.intake.ledger.counts()).toMatchObject({ captured: 15, inferred: 15, dropped: {} });
-  await session?.stop();
+  await endSessions();
 
   const slow = rig({}, [], 250);
   await settle();
@@ -247,7 +156,7 @@ test('a successor makes good what came during the handover, at the pace of the d
   await quick.step(6_000);
   expect(quick.subject.intake.ledger.counts()).toMatchObject({ captured: 70, inferred: 70, dropped: {} });
   expect(quick.subject.report().sessions).toMatchObject({ opened: 1, skippedToNow: 0 });
-  await session?.stop();
+  await endSessions();
 
   // A detector that cannot keep up gets half a minute, then the newest frame wins as ever.
   const slow = rig({ resumeAfter, fps: 10 }, [], 700);

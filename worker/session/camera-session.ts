@@ -20,8 +20,10 @@ import { Reconnect } from './reconnect.ts';
 import { openTimedOut, sessionBroken, streamEndings } from './session-errors.ts';
 import type { Turns } from './turns.ts';
 
-/** Design: beyond this the newest frame is worth more than the missed ones. Lateness of our own making never gets there. */
+/** Design: beyond this the newest frame is worth more than the missed ones. Seldom reached by lateness of our own making. */
 const behindMaxMs = 5_000;
+/** Sum of delays that were taken for the camera's own: so much a thread without time made, in the sockets. */
+const acceptedMaxMs = 2_000;
 /** Frames come in bursts, a fragment at a time; within this distance from the live edge they wait for the detector. */
 const patienceBehindMaxMs = 1_000;
 /** Waiting for the detector alone makes nothing count as late. */
@@ -118,11 +120,10 @@ export class CameraSession {
       this.intake.checkpoint(),
       this.intake.lastStillAtMs,
     );
-    const { decodeReport } = this.intake;
-    const why = decodeReport?.fallback;
-    const reason =
-      why === undefined || report.state !== 'running' ? report.reason : `${report.reason}; decoded on the CPU: ${why}`;
-    return { ...report, reason, decode: decodeReport, decodeShare: this.#decodeShare };
+    const { decodeReport: decode } = this.intake;
+    const why = report.state === 'running' ? decode?.fallback : undefined;
+    const reason = why === undefined ? report.reason : `${report.reason}; decoded on the CPU: ${why}`;
+    return { ...report, reason, decode, decodeShare: this.#decodeShare };
   }
 
   /** What it asks of the decode thread, and what became of it. */
@@ -230,20 +231,12 @@ export class CameraSession {
     // No reader.end(): a fragment that broke off is not complete, and is read again from its start.
   }
 
-  /**
-   * Waits for the detector, but never longer than the media itself takes: reading keeps pace with the camera, and when the
-   * detector does not, the newest frame wins.
-   */
+  /** Waits for the detector, but no longer than the media takes: when it does not keep pace, the newest frame wins. */
   async #waitForRoom(): Promise<void> {
-    let cancel = () => {};
     const { clock } = this.#dependencies;
     const frameMs = Math.min(1_000 / this.#settings.fps, inTimeMs);
     const patienceMs = this.#catchesUp ? Math.max(frameMs, this.#catchesUpUntilMs - clock.monotonicMs()) : frameMs;
-    const timeout = new Promise<void>((resolve) => {
-      cancel = clock.setTimer(patienceMs, resolve);
-    });
-    await Promise.race([this.intake.room(), timeout]);
-    cancel();
+    await this.#wait(patienceMs, this.intake.room());
   }
 
   get #catchesUp(): boolean {
@@ -266,6 +259,7 @@ export class CameraSession {
       const busyShare = this.#catchesUp ? 0 : this.#dependencies.busyShare();
       lateness = this.#catchUp.frame(this.#edge.lateMs, event.keyframe, busyShare);
       if (lateness === 'as-ever') this.#edge.acceptDelay();
+      if (this.#edge.acceptedMs > acceptedMaxMs) this.#skipToNow();
     }
     if (event.type === 'error' && streamEndings.has(event.error.code)) this.#endedBy = event.error;
     this.intake.event(event, lateness);
@@ -280,20 +274,24 @@ export class CameraSession {
     this.#health.behind(this.#edge.behindMs);
     if (this.#edge.behindMs <= patienceBehindMaxMs) this.#catchesUpUntilMs = 0;
     if (this.#catchesUp) return;
+    if (this.#edge.behindMs > behindMaxMs) this.#skipToNow();
+  }
+
+  #skipToNow(): void {
     const nowMs = this.#dependencies.clock.monotonicMs();
-    if (this.#edge.behindMs <= behindMaxMs || nowMs - this.#lastSkipMs < skipAgainAfterMs) return;
+    if (nowMs - this.#lastSkipMs < skipAgainAfterMs) return;
     this.#lastSkipMs = nowMs;
     this.#health.skippedToNow();
     this.#startAtEdge = true;
     this.#session?.abort();
   }
 
-  async #wait(delayMs: number, stopped: Promise<void>): Promise<void> {
+  async #wait(delayMs: number, atMost: Promise<void>): Promise<void> {
     let cancel = () => {};
     const waited = new Promise<void>((resolve) => {
       cancel = this.#dependencies.clock.setTimer(delayMs, resolve);
     });
-    await Promise.race([waited, stopped]);
+    await Promise.race([waited, atMost]);
     cancel();
   }
 }

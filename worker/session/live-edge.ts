@@ -23,9 +23,11 @@ export class LiveEdge {
   #fragmentStartMs = 0;
   #newestFrameMs = 0;
   #reportedBehindMs = 0;
+  #acceptedMs = 0;
 
   sessionStarted(): void {
     this.#forget();
+    this.#acceptedMs = 0;
     this.#isStreamed = false;
     this.#delayMs = 0;
     this.#reportedBehindMs = 0;
@@ -60,9 +62,15 @@ export class LiveEdge {
 
   /** However late the newest frame is: that is how this camera comes. */
   acceptDelay(): void {
+    this.#acceptedMs += this.lateMs;
     this.#forget();
     this.#leastDelayMs = this.#delayMs;
     this.#leastStartDelayMs = this.#delayMs;
+  }
+
+  /** Sum of what was accepted in this session: a camera's own delay stays as it is, one that grows again and again is ours. */
+  get acceptedMs(): number {
+    return this.#acceptedMs;
   }
 
   /** Milliseconds by which the newest frame came later than it could have. */
