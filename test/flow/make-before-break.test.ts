@@ -42,6 +42,72 @@ async function expectPrepared(cameraIds: string[]) {
   }
 }
 
+/** As docs/operate.md has it. */
+async function drain(workerId: string) {
+  await system.clients.documents.send(
+    new UpdateCommand({
+      TableName: system.names.tables.workers,
+      Key: { fleet: 'default', workerId },
+      UpdateExpression: 'SET drain = :drain',
+      ExpressionAttributeValues: { ':drain': { sinceMs: system.clock.nowMs(), reason: 'by hand', handover: {} } },
+    }),
+  );
+}
+
+/** A camera whose worker leaves, and whose next one has just been told to stand by. */
+async function preparing() {
+  await watching(['dock-1'], 8, { minWorkers: 2 });
+  await system.passUntilSo('two workers', async () => (await system.workers()).length === 2, 10 * minuteMs, 5_000);
+  await system.pass(minuteMs);
+  const owner = (await system.camera('dock-1')).ownerWorkerId ?? '';
+  await drain(owner);
+  const hasSuccessor = async () => (await system.camera('dock-1')).successorWorkerId !== undefined;
+  await system.passUntilSo('another worker is to have it', hasSuccessor, 2 * minuteMs, 200);
+  const { successorWorkerId: successor = '' } = await system.camera('dock-1');
+  return { owner, successor };
+}
+
+test('the owner dies while the next one stands by: that one has the camera within seconds of the news', async () => {
+  const { owner, successor } = await preparing();
+  const stands = async () => {
+    const worker = (await system.workers()).find(({ workerId }) => workerId === successor);
+    return worker?.standingBy?.['dock-1']?.state === 'ready';
+  };
+  await system.passUntilSo('it stands by', stands, 10_000, 200);
+  expect(await system.camera('dock-1')).toMatchObject({ ownerWorkerId: owner, epoch: 1, phase: 'running' });
+  const killedMs = system.clock.nowMs();
+  system.cloud.compute.killTask(owner, 'SIGKILL');
+  await system.settle();
+  const isTaken = async () => (await system.results()).frames.some(({ epoch }) => epoch === 2);
+  await system.passUntilSo('it is watched', isTaken, minuteMs, 500);
+  const blindMs = system.clock.nowMs() - killedMs;
+  console.info(`an owner that died was replaced within ${blindMs} ms by the worker that stood by`);
+  expect(blindMs).toBeLessThanOrEqual(10_000);
+  await system.pass(20_000);
+  expect(await system.camera('dock-1')).toMatchObject({ ownerWorkerId: successor, epoch: 2 });
+  await system.results();
+});
+
+test('the next one dies before it stands by: the owner watches on, and hands over to another', async () => {
+  const { owner, successor } = await preparing();
+  const startedMs = system.clock.nowMs() - minuteMs;
+  system.cloud.compute.killTask(successor, 'SIGKILL');
+  await system.settle();
+  await system.pass(10_000);
+  expect(await system.camera('dock-1')).toMatchObject({ ownerWorkerId: owner, epoch: 1, phase: 'running' });
+  await system.passUntilSo(
+    'it has moved',
+    async () => (await system.camera('dock-1')).epoch === 2,
+    10 * minuteMs,
+    2_000,
+  );
+  await system.pass(minuteMs);
+  const after = await system.camera('dock-1');
+  expect(after).toMatchObject({ phase: 'running' });
+  expect([owner, successor]).not.toContain(after.ownerWorkerId);
+  expectSeamless('a successor that died', await moves(system, ['dock-1'], startedMs));
+});
+
 test('consolidation: when cameras are switched off, the others come together on one worker', async () => {
   const cameraIds = ['dock-1', 'dock-2', 'dock-3', 'dock-4'];
   await watching(cameraIds, 3);
@@ -69,14 +135,7 @@ test('drain: a worker whose drain control has ordered hands its cameras to the o
   const before = await system.cameras();
   const moving = before.filter(({ ownerWorkerId }) => ownerWorkerId === owner).map(({ cameraId }) => cameraId);
   const startedMs = system.clock.nowMs();
-  await system.clients.documents.send(
-    new UpdateCommand({
-      TableName: system.names.tables.workers,
-      Key: { fleet: 'default', workerId: owner },
-      UpdateExpression: 'SET drain = :drain',
-      ExpressionAttributeValues: { ':drain': { sinceMs: startedMs, reason: 'by hand', handover: {} } },
-    }),
-  );
+  await drain(owner);
   const isGone = async () => (await system.workers()).every(({ workerId }) => workerId !== owner);
   await system.passUntilSo('the worker is gone', isGone, 10 * minuteMs, 2_000);
   await system.pass(minuteMs);

@@ -116,6 +116,32 @@ test('every worker is replaced, no camera is without one, and the extra machine 
   expect(reasons).toContain(`${revision} rolls out: 2 workers still to replace, 1 worker beyond demand meanwhile`);
 });
 
+test('a deployment that is rolled back half-way: every worker is of the former revision, and no frame is missing', async () => {
+  const cameraIds = await fleetOfTwo(4);
+  const startedMs = system.clock.nowMs();
+  const before = (await describe())?.taskDefinition?.split('/').at(-1) ?? '';
+  const revision = await deploy({ name: 'RELEASE', value: '2' });
+  const isNew = new Set<string>();
+  await system.passUntilSo(
+    'the new revision watches a camera',
+    async () => {
+      for (const worker of await living()) if (worker.revision === revision) isNew.add(worker.workerId);
+      return (await system.cameras()).some(({ ownerWorkerId }) => isNew.has(ownerWorkerId ?? ''));
+    },
+    20 * minuteMs,
+    2_000,
+  );
+  expect(await isRolledOut(revision, 2)()).toBe(false);
+  const { ecs } = system.clients;
+  await ecs.send(new UpdateServiceCommand({ cluster: system.names.cluster, service, taskDefinition: before }));
+  await system.settle();
+  await system.passUntilSo('every worker is of the former one', isRolledOut(before, 2), 20 * minuteMs, 5_000);
+  await system.passUntilSo('the extra machine is gone', () => system.instances().length === 2, 6 * minuteMs, 5_000);
+  await system.pass(minuteMs);
+  expect((await system.cameras()).map(({ phase }) => phase)).toEqual(cameraIds.map(() => 'running'));
+  expectSeamless('rollback', await moves(system, cameraIds, startedMs));
+});
+
 test('a fleet at its largest size rolls over one worker at a time', async () => {
   const cameraIds = await fleetOfTwo(2);
   const revision = await deploy({ name: 'RELEASE', value: '2' });

@@ -55,7 +55,8 @@ test('stands by as it is told, says once that it is ready, listens closely then,
   const { world, said, step, take, standbys } = await ready();
   world.standbys = { 'dock-1': { streamName: 'dock-1', model: 'default', sinceMs: 5 } };
   await step(4_000);
-  expect(take()).toEqual(['standby dock-1#next#0']);
+  // Protected before it owns anything: ECS would take it for the one that becomes empty.
+  expect(take()).toEqual(['standby dock-1#next#0', 'protected']);
   standbys.reported({ 'dock-1#next#0': { state: 'ready', reason: '' } });
   said.splice(0);
   await step(6_000);
@@ -77,8 +78,16 @@ test('a standby that is called off or asked for anew is stopped first; a drainin
   await step(3_000);
   world.standbys = order(6);
   await step(3_000);
-  expect(take()).toEqual(['standby dock-1#next#0', 'standby-stop dock-1#next#0', 'standby dock-1#next#1']);
+  const said = take();
+  expect(said).toContain('protected');
+  const streams = said.filter((line) => line !== 'protected');
+  expect(streams).toEqual(['standby dock-1#next#0', 'standby-stop dock-1#next#0', 'standby dock-1#next#1']);
+  world.standbys = {};
+  await step(3_000);
+  expect(take()).toEqual(['standby-stop dock-1#next#1', 'unprotected']);
+  world.standbys = order(7);
+  await step(3_000);
   world.drain = handover();
   await step(3_000);
-  expect(take()).toContain('standby-stop dock-1#next#1');
+  expect(take()).toEqual(expect.arrayContaining(['standby-stop dock-1#next#2', 'unprotected']));
 });

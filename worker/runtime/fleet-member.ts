@@ -110,7 +110,7 @@ export class FleetMember {
   /** Last heartbeat, with lifecycle `stopped`; no more after it. */
   async close(): Promise<void> {
     await this.#heartbeats.underWay;
-    this.#endTimers();
+    this.abandon();
     this.#lifecycle = 'stopped';
     await this.#dependencies.control
       .heartbeat(this.#fields())
@@ -120,10 +120,6 @@ export class FleetMember {
 
   /** Ends like a killed process: not another word to anybody. */
   abandon(): void {
-    this.#endTimers();
-  }
-
-  #endTimers(): void {
     this.#heartbeats.close();
     this.#checkpoints.stop();
     this.#cancelHandover();
@@ -188,7 +184,9 @@ export class FleetMember {
     // After the operations that take cameras over: what these need is not stopped.
     this.#followStandbys(isReady ? standbys : {});
     if (!isReady) return;
-    if (starting.length === 0 && changes.stop.length === supervisor.running().size) void this.#unprotectWhenEmpty();
+    // What it stands by for counts: ECS must not take it for the worker that has just become empty.
+    const left = supervisor.running().size - changes.stop.length + Object.keys(standbys).length;
+    if (starting.length + left === 0) void this.#unprotectWhenEmpty();
     else void protection.set(true);
   }
 
@@ -218,10 +216,9 @@ export class FleetMember {
 
   #followStandbys(orders: Record<string, StandbyOrder>): void {
     const { supervisor } = this.#dependencies;
-    const { standbys } = supervisor;
-    for (const cameraId of standbys.changed(orders)) {
+    for (const cameraId of supervisor.standbys.changed(orders)) {
       this.#operations.enqueue(cameraId, async () => {
-        standbys.follow(cameraId, supervisor.running().has(cameraId) ? undefined : orders[cameraId]);
+        supervisor.standbys.follow(cameraId, supervisor.running().has(cameraId) ? undefined : orders[cameraId]);
       });
     }
   }
@@ -265,7 +262,8 @@ export class FleetMember {
 
   async #unprotectWhenEmpty(): Promise<void> {
     await this.#operations.settled();
-    if (this.#dependencies.supervisor.running().size === 0) await this.#dependencies.protection.set(false);
+    const { supervisor, protection } = this.#dependencies;
+    if (supervisor.running().size + supervisor.standbys.size === 0) await protection.set(false);
   }
 
   #release(cameraId: string, isOurs: boolean, reason: string): void {

@@ -32,6 +32,10 @@ export class Standbys {
     this.#dependencies = dependencies;
   }
 
+  get size(): number {
+    return this.#entries.size;
+  }
+
   get isAnyReady(): boolean {
     return [...this.#entries.values()].some((entry) => stateOf(entry).state === 'ready');
   }
