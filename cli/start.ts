@@ -77,6 +77,7 @@ async function start(options: StartOptions): Promise<void> {
   try {
     await observer.open();
     const cameras = rows === null ? demoCameras(startMs) : ownCameras(rows, clips.length);
+    screen.line(`dashboard: ${system.dashboard.url}`);
     screen.line(`local cloud: ${system.cloud.endpoint} (AWS_ENDPOINT_URL); log: ${system.logPath}`);
     for (const { row, story } of cameras) screen.line(`camera ${String(row.cameraId)}: ${story}`);
     await startFeeds(system, cameras, clips, rows === null ? spareStreamName : null);

@@ -84,7 +84,7 @@ export function addResultRoutes(app: Api, { clients, clock, environment: { names
       summary: 'A link to the picture of a track, or to the newest one',
       request: {
         params: cameraIdParam,
-        query: z.object({ trackId: z.string().max(64).optional(), firstSeenAt: instant.optional() }),
+        query: z.object({ trackId: z.string().max(128).optional(), firstSeenAt: instant.optional() }),
       },
       responses: {
         200: {

@@ -16,12 +16,14 @@ import { KvsInferError } from '../../core/errors.ts';
 import { readCatalogue, writeCatalogue } from '../../worker/detect/model-catalogue.ts';
 import { type LocalCloud, startLocalCloud } from '../cloud.ts';
 import { processRunner } from '../compute/process-runner.ts';
+import { type DashboardServer, startDashboardServer } from '../http/dashboard-server.ts';
 import { isDiskFull } from '../http/disk-full.ts';
 import { type LocalStage, startLocalStage } from '../stage.ts';
 import { SceneFeeds } from './scene-feeds.ts';
 import {
   activityPeriodSeconds,
   computeTimings,
+  defaultDashboardPort,
   defaultPort,
   localAccountId,
   localRegion,
@@ -59,6 +61,7 @@ export type LocalSystem = {
   cloud: LocalCloud;
   stage: LocalStage;
   clients: AwsClients;
+  dashboard: DashboardServer;
   feeds: SceneFeeds;
   logPath: string;
   /** What the local cloud lost for want of room. */
@@ -117,7 +120,9 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
   });
   const clients = awsClients({ region: localRegion, endpoint: cloud.endpoint });
   const feeds = new SceneFeeds(cloud, systemClock);
+  let dashboard: DashboardServer | null = null;
   const close = async () => {
+    await dashboard?.close();
     await feeds.stop();
     clients.destroy();
     await cloud.close();
@@ -139,9 +144,13 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
       onDecision: options.onDecision,
       fleet: { taskEnvironment: workerEnvironment(options, folders, cloud) },
     });
+    dashboard = await startDashboardServer({
+      ...{ deps: stage.deps, webFolder: join(repositoryRoot, 'web') },
+      ...{ port: defaultDashboardPort, portSearch: true },
+    });
     const putRow = (row: Record<string, unknown>) => putCameraRow(clients, stage.names.tables.cameras, row);
     return {
-      ...{ cloud, stage, clients, feeds, logPath, faults, putRow, close },
+      ...{ cloud, stage, clients, dashboard, feeds, logPath, faults, putRow, close },
       stopWorkers: () => Promise.race([cloud.compute.stopTasks(), pause(WORKER_STOP_MAX_MS)]),
       async createStream(streamName) {
         await createStream(clients, streamName, retentionHours);

@@ -11,6 +11,7 @@ export const localRegion = 'us-east-1';
 export const localAccountId = '000000000000';
 export const localStageName = 'local';
 export const defaultPort = 4566;
+export const defaultDashboardPort = 4580;
 
 /** AWS: one minute. */
 export const tick = 'rate(5 seconds)';

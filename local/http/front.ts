@@ -10,6 +10,7 @@ import type { Faults, LocalRequest, LocalService } from '../service.ts';
 import { type AddressedRequest, addressOf, faultOperation } from './addressed-request.ts';
 import { AwsError, sendError } from './aws-error.ts';
 import { listenOnLoopback } from './listen.ts';
+import { foreignHost } from './loopback-hosts.ts';
 import { BODY_BYTES_DEFAULT_MAX, contentOf, readWhole, tooLarge } from './request-body.ts';
 
 /** Longer than the 60 s for which SDK clients keep idle sockets, so that the client always closes first. */
@@ -146,18 +147,11 @@ function splitUrl(url: string): { path: string; query: URLSearchParams } {
   }
 }
 
-/**
- * A web page in the user's browser can reach loopback too. Signatures are not checked here, so a foreign `Origin`, or a
- * `Host` that a rebound DNS name points at us, is refused.
- */
-function refuseForeignOrigins(message: IncomingMessage): void {
-  for (const value of [message.headers.origin, message.headers.host]) {
-    if (value === undefined) continue;
-    const host = value.replace(/^https?:\/\//, '').replace(/:\d+$/, '');
-    if (!/^(?:127\.0\.0\.1|localhost|\[::1\]|[a-z0-9.-]+\.localhost)$/i.test(host)) {
-      throw new AwsError(403, 'AccessDenied', `The local cloud answers requests to loopback only, not ${value}.`);
-    }
-  }
+/** Signatures are not checked here. */
+function refuseForeignOrigins({ headers }: IncomingMessage): void {
+  const foreign = foreignHost(headers.origin, headers.host);
+  if (foreign === null) return;
+  throw new AwsError(403, 'AccessDenied', `The local cloud answers requests to loopback only, not ${foreign}.`);
 }
 
 function unknownScope(scope: string, known: string[]): AwsError {

@@ -1,0 +1,62 @@
+/**
+ * The dashboard of the local stage: the files of web/ and the HTTP API, the same application that runs on Lambda, on a
+ * loopback port of its own.
+ * Invariants: the API answers only to the token that this start made; a page from elsewhere, or a name that was pointed at
+ * loopback, is refused before anything is read.
+ */
+import { randomBytes } from 'node:crypto';
+import { createAdaptorServer } from '@hono/node-server';
+import { serveStatic } from '@hono/node-server/serve-static';
+import { Hono } from 'hono';
+import { secureHeaders } from 'hono/secure-headers';
+import { buildApi } from '../../functions/api/app.ts';
+import { identifyByToken } from '../../functions/api/principal.ts';
+import { problemResponse } from '../../functions/api/problem.ts';
+import type { ControlDeps } from '../../functions/handler-deps.ts';
+import { listenOnLoopback } from './listen.ts';
+import { foreignHost } from './loopback-hosts.ts';
+
+const tokenBytes = 24;
+const contentSecurityPolicy = {
+  defaultSrc: ["'self'"],
+  // Pictures come from the local S3, by links that were signed.
+  imgSrc: ["'self'", 'data:', 'http://127.0.0.1:*'],
+  objectSrc: ["'none'"],
+  baseUri: ["'none'"],
+  frameAncestors: ["'none'"],
+};
+
+export type DashboardServer = {
+  /** With the token behind `#`, which browsers do not send. */
+  url: string;
+  token: string;
+  close(): Promise<void>;
+};
+export type DashboardOptions = { deps: ControlDeps; webFolder: string; port: number; portSearch: boolean };
+
+/** @throws KvsInferError PORT_BUSY */
+export async function startDashboardServer(options: DashboardOptions): Promise<DashboardServer> {
+  const { deps, webFolder, port, portSearch } = options;
+  const token = randomBytes(tokenBytes).toString('base64url');
+  const app = new Hono();
+  app.use(async (context, next) => {
+    const foreign = foreignHost(context.req.header('origin'), context.req.header('host'));
+    if (foreign !== null)
+      return problemResponse(context, 403, `this answers requests to loopback only, not ${foreign}`);
+    return next();
+  });
+  app.route('/', buildApi(deps, { identify: identifyByToken(token) }));
+  app.use(secureHeaders({ contentSecurityPolicy }));
+  app.get('*', serveStatic({ root: webFolder }));
+  const server = createAdaptorServer({ fetch: app.fetch }) as import('node:http').Server;
+  const bound = await listenOnLoopback(server, port, portSearch);
+  return {
+    url: `http://127.0.0.1:${bound}/#token=${token}`,
+    token,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
