@@ -5,10 +5,10 @@
  */
 import type { WorkerItem } from '../fleet-state.ts';
 import { instancePrefix } from './bins.ts';
-import { instanceOf, isDead } from './observation.ts';
+import { instanceOf, isDead, isLeaving } from './observation.ts';
 import type { Plan, PlanInput } from './plan.ts';
 
-/** Has a leaving worker given up all that it had? Its instance may go then. */
+/** Has a leaving worker given up all that it had? */
 export function isEmptied(worker: WorkerItem, { nowMs, policy, observation }: PlanInput): boolean {
   if (worker.drain === undefined) return false;
   if (isDead(worker, nowMs, policy.workerDeadAfterMs)) return true;
@@ -17,6 +17,29 @@ export function isEmptied(worker: WorkerItem, { nowMs, policy, observation }: Pl
   );
   const saysSo = worker.lifecycle === 'draining' && Object.keys(worker.running).length === 0;
   return !owns && (saysSo || worker.drainedAtMs !== undefined);
+}
+
+/** A worker that was given a camera begins it with a heartbeat, and protects its task then. */
+const beginsWithinMs = 15_000;
+
+/**
+ * Is a worker that runs nothing about to begin a camera? ECS, told to run one task less, could stop it instead of the one that
+ * became empty: neither is protected.
+ */
+export function isChangingHands({ nowMs, policy, observation: { cameras, workers }, demands }: PlanInput): boolean {
+  const idle = workers.filter(
+    (worker) =>
+      worker.lifecycle === 'ready' &&
+      !isLeaving(worker) &&
+      !isDead(worker, nowMs, policy.workerDeadAfterMs) &&
+      Object.keys({ ...worker.running, ...worker.standingBy }).length === 0,
+  );
+  if (idle.length === 0) return false;
+  const idleIds = new Set<string | undefined>(idle.map(({ workerId }) => workerId));
+  return cameras.some(({ ownerWorkerId, epoch, releasedEpoch, ownedSinceMs }, index) => {
+    if (ownerWorkerId !== undefined && releasedEpoch === epoch) return demands[index]?.assignNow === true;
+    return idleIds.has(ownerWorkerId) && nowMs - (ownedSinceMs ?? 0) < beginsWithinMs;
+  });
 }
 
 export function chooseTerminations(

@@ -158,3 +158,22 @@ it('a row that is deleted while its next worker stands by: it is released, nobod
   expect(end.changes.filter(({ ownership }) => ownership?.kind === 'give')).toEqual([]);
   expect(standbysOf(next({}), [])).toEqual({});
 });
+
+it('the machine that a camera has left stays until its next worker has begun: ECS could stop that one in its place', () => {
+  const drained = leaving({ running: {}, assignments: {}, drainedAtMs: noonMs - 500 });
+  const released = owned({ releaseRequestedAtMs: noonMs - 3_000, releasedEpoch: 1 });
+  const order = (gate: CameraState, second: WorkerItem) => {
+    const { plan } = decide(observation([gate], [drained, second]), policy(), noonMs);
+    return { setTasks: plan.setTasks, terminations: plan.terminations.length };
+  };
+  const stays = { setTasks: null, terminations: 0 };
+  expect(order(released, next())).toEqual(stays);
+  const given2 = owned({ ownerWorkerId: 'w2', epoch: 2, ownedSinceMs: noonMs - 1_000 });
+  const assignments = { gate: given(2) };
+  expect(order(given2, next(undefined, { assignments }))).toEqual(stays);
+  const begun = next(undefined, { assignments, running: { gate: report({ epoch: 2, state: 'starting' }) } });
+  expect(order(given2, begun)).toEqual({ setTasks: 1, terminations: 1 });
+  // It was given long ago and is not begun: nobody waits for that.
+  const stuck = owned({ ownerWorkerId: 'w2', epoch: 2, ownedSinceMs: noonMs - 60_000 });
+  expect(order(stuck, next(undefined, { assignments }))).toEqual({ setTasks: 1, terminations: 1 });
+});

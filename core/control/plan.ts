@@ -6,7 +6,7 @@
  */
 import type { FleetPolicy } from '../fleet-state.ts';
 import { absentPrefix, newWorkerBin, renewingPrefix, sortWorkers, workerPrefix } from './bins.ts';
-import { chooseTerminations, isEmptied, tasksFor } from './capacity-steps.ts';
+import { chooseTerminations, isChangingHands, isEmptied, tasksFor } from './capacity-steps.ts';
 import { type Consolidation, consolidationWords, movesMade, weighDrains } from './consolidation.ts';
 import type { CameraDemand } from './demand.ts';
 import type { FleetObservation } from './observation.ts';
@@ -94,7 +94,7 @@ export function planFleet(input: PlanInput): Plan {
   }
   const going = chosen.filter((id) => !isStaying.has(id));
 
-  const emptied = partial ? [] : fleet.leaving.filter((worker) => isEmptied(worker, input));
+  const emptied = partial || isChangingHands(input) ? [] : fleet.leaving.filter((worker) => isEmptied(worker, input));
   const stillLeaving = fleet.leaving.length - emptied.length;
   let instances = shrinking ? goal + isStaying.size : clamp(Math.max(goal, serving), minAllowed, maxAllowed);
   // Cameras on a worker that leaves need its replacement before it is gone.
