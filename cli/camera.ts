@@ -7,12 +7,14 @@ import type { Camera, Issue } from '../core/camera.ts';
 import { parseCameraRow } from '../core/parse-camera-row.ts';
 import { readCameraFile } from './camera-file.ts';
 import { cameraOverrideCommand } from './camera-override.ts';
+import { cameraRowCommands } from './camera-rows.ts';
 import { cameraShowCommand } from './camera-show.ts';
 
 type Verdict = { cameraId: string; valid: boolean; issues: Issue[]; camera: Camera | null };
 
 export function cameraCommand(program: Command): void {
-  const camera = program.command('camera').description('check camera rows, show what cameras do, hold them on or off');
+  const camera = program.command('camera').description('register cameras, show what they do, hold them on or off');
+  cameraRowCommands(camera);
   cameraShowCommand(camera);
   cameraOverrideCommand(camera);
   camera

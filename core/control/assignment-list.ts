@@ -2,14 +2,16 @@
  * The list of cameras that a worker is to run, and when two lists, or two versions of a camera, mean the same work.
  * Invariant: a list is the whole of it, derived from the camera states, so that what a crash left unwritten heals.
  */
+
 import type { Camera } from '../camera.ts';
+import { canonicalJson } from '../canonical-json.ts';
 import type { Assignment, CameraState, WorkerItem } from '../fleet-state.ts';
 
 /** What a worker has to do with a camera; a change in anything else of the row needs no restart. */
 export function sameWork(a: Camera, b: Camera): boolean {
   if (a === b) return true;
   const work = ({ streamName, detect, regions, smoothing, text, snapshots }: Camera) =>
-    canonical({ streamName, detect, regions, smoothing, text, snapshots });
+    canonicalJson({ streamName, detect, regions, smoothing, text, snapshots });
   return work(a) === work(b);
 }
 
@@ -51,7 +53,7 @@ function continuationOf({ checkpoint, watch }: CameraState): Pick<Assignment, 'r
 /** Do two lists name the same cameras under the same epochs, within the same hours? */
 export function sameAssignments(a: Record<string, Assignment>, b: Record<string, Assignment>): boolean {
   const words = ({ epoch, camera: { enabled, schedule, override } }: Assignment) =>
-    canonical({ epoch, enabled, schedule, override });
+    canonicalJson({ epoch, enabled, schedule, override });
   const ids = Object.keys(a);
   if (ids.length !== Object.keys(b).length) return false;
   return Object.entries(a).every(([id, mine]) => {
@@ -60,13 +62,4 @@ export function sameAssignments(a: Record<string, Assignment>, b: Record<string,
     const isSameRow = mine.epoch === theirs.epoch && mine.camera === theirs.camera;
     return isSameRow || words(mine) === words(theirs);
   });
-}
-
-/** JSON with sorted keys: a table gives maps back in any order. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) =>
-    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  );
 }

@@ -3,16 +3,12 @@
  * no version attribute. Invariant: the same content has the same tag, whatever order its attributes come in.
  */
 import { createHash } from 'node:crypto';
+import { canonicalJson } from '../../core/canonical-json.ts';
 
 const tagDigits = 32;
 
 export function entityTag(value: unknown): string {
-  const sorted = JSON.stringify(value, (_key, inner: unknown) =>
-    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  );
-  return `"${createHash('sha256').update(sorted).digest('hex').slice(0, tagDigits)}"`;
+  return `"${createHash('sha256').update(canonicalJson(value)).digest('hex').slice(0, tagDigits)}"`;
 }
 
 /** Does a header such as `"a", W/"b"` or `*` name the tag? */

@@ -14,7 +14,9 @@ import type { Decision } from '../../core/control/record.ts';
 import { resourceNames } from '../../core/names.ts';
 import { type LocalCloud, startLocalCloud } from '../../local/cloud.ts';
 import { inProcessRunner } from '../../local/compute/in-process-runner.ts';
-import { commandEnvironment, documentOf, type Ended, expectFailure, program } from './kvs-infer.ts';
+import { commandEnvironment, documentOf, type Ended, expectFailure, program, temporaryFolder } from './kvs-infer.ts';
+
+const folder = temporaryFolder();
 
 const region = 'eu-west-1';
 const { tables } = resourceNames('test', '');
@@ -44,6 +46,48 @@ function onStage(...words: string[]): Promise<Ended> {
     );
   });
 }
+
+describe('camera rows', () => {
+  it('are put after what changes was shown, listed with their phases, and removed', async () => {
+    const rows = {
+      cameras: [
+        { cameraId: 'a', streamName: 'a' },
+        { cameraId: 'b', streamName: 'b', priority: 70 },
+      ],
+    };
+    const file = await folder.write('rows.json', JSON.stringify(rows));
+    const dry = await onStage('camera', 'put', file, '--dry-run');
+    expect(dry).toEqual({ exitCode: 0, stderr: '', stdout: 'a: new\nb: new\n2 would be written\n' });
+    expect(await readCameraRow(clients, tables.cameras, 'a')).toBeNull();
+    expect((await onStage('camera', 'put', file)).stdout).toContain('2 written');
+    const later = await folder.write(
+      'later.json',
+      JSON.stringify([{ cameraId: 'b', streamName: 'b', enabled: false }]),
+    );
+    const { stdout } = await onStage('camera', 'put', later);
+    expect(stdout).toBe('b: changed\n  enabled: not set → false\n  priority: 70 → not set\n1 written\n');
+    expect(documentOf(await onStage('camera', 'put', later, '--json'))).toEqual([
+      { cameraId: 'b', change: 'unchanged', attributes: [] },
+    ]);
+    const listed = documentOf(await onStage('camera', 'list', '--json'));
+    expect(listed).toMatchObject([
+      { cameraId: 'a', phase: 'unjudged' },
+      { cameraId: 'b', phase: 'unjudged' },
+    ]);
+    expect((await onStage('camera', 'list')).stdout).toMatch(/│ a +│ default │ unjudged │/);
+    expectFailure(await onStage('camera', 'remove', 'a', 'zzz'), 1, 'CAMERA_NOT_FOUND', 'zzz');
+    expect(await readCameraRow(clients, tables.cameras, 'a')).not.toBeNull();
+    expect((await onStage('camera', 'remove', 'a', 'b')).stdout).toBe('2 cameras are removed\n');
+    expect(documentOf(await onStage('camera', 'list', '--json'))).toEqual([]);
+  });
+
+  it('are not written when one of them is wrong', async () => {
+    const rows = [{ cameraId: 'c', streamName: 'c' }, { cameraId: 'd' }, { cameraId: 'c', streamName: 'c' }];
+    const file = await folder.write('wrong.json', JSON.stringify(rows));
+    expectFailure(await onStage('camera', 'put', file), 1, 'CAMERA_INVALID', 'streamName', 'listed twice');
+    expect(await readCameraRow(clients, tables.cameras, 'c')).toBeNull();
+  });
+});
 
 describe('camera show', () => {
   it('tells the phase, the week by day and cause, and the windows that were missed', async () => {
