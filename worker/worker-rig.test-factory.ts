@@ -106,7 +106,7 @@ export async function startWorkerRig() {
         });
     },
 
-    async stream(streamName: string, clip: H264Clip = squareClip()) {
+    async stream(streamName: string, clip: H264Clip = squareClip(), fragmentDurationMs = 1_000) {
       await rig.createStream(streamName);
       const producer = startProducer({
         endpoint: cloud.endpoint,
@@ -114,7 +114,7 @@ export async function startWorkerRig() {
         streamName,
         clip,
         clock,
-        fragmentDurationMs: 1_000,
+        fragmentDurationMs,
         random: () => 0.5,
       });
       producers.push(producer);

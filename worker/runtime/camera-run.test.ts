@@ -18,6 +18,7 @@ function rig(given: { submit?: () => Promise<unknown>; results?: () => void }) {
   const run = new CameraRun('dock-1#1#0', rigAssignment(rigCamera()), link, {
     clock,
     metrics: quiet as unknown as WorkerMetrics,
+    start: { resumeAfter: null, handleFromServerMs: 0 },
     onModelLost: () => {},
     onResultsFailed: (error) => failures.push(error),
   });

@@ -11,6 +11,7 @@ import type { DecodeLink } from '../session/decode-link.ts';
 import type { FromDecodeHost, IntakeReport, CameraRun as RunName, WorkerBlindCause } from '../session/messages.ts';
 import { motionGateSettings } from '../session/motion-gate.ts';
 import { readsText } from '../text/track-texts.ts';
+import type { IntakeStart } from './handled-marks.ts';
 import type { DisplacedFrame, InferredFrame } from './inference-scheduler.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import type { LoadedModel } from './model-pool.ts';
@@ -48,6 +49,7 @@ export class CameraRun {
   readonly #metrics: WorkerMetrics;
   readonly #rate: RateMeter;
   #standby: RunName | undefined;
+  readonly #start: IntakeStart;
   readonly #onModelLost: () => void;
   readonly #onResultsFailed: (error: unknown) => void;
   #model: LoadedModel | null = null;
@@ -61,6 +63,7 @@ export class CameraRun {
     context: {
       clock: Clock;
       metrics: WorkerMetrics;
+      start: IntakeStart;
       /** The run that opened its stream ahead of time, on the same link. */
       standby?: RunName | undefined;
       onModelLost: () => void;
@@ -69,6 +72,7 @@ export class CameraRun {
   ) {
     const { clock, metrics } = context;
     this.#standby = context.standby;
+    this.#start = context.start;
     this.#onModelLost = context.onModelLost;
     this.#onResultsFailed = context.onResultsFailed;
     this.name = name;
@@ -146,7 +150,7 @@ export class CameraRun {
     this.#model = model;
     this.results = results;
     this.failure = null;
-    const { camera, resumeAfter, assignedAtMs } = this.assignment;
+    const { camera } = this.assignment;
     const { inputWidth, inputHeight, padding } = model.client.model;
     const standby = this.#standby;
     this.#standby = undefined;
@@ -159,8 +163,7 @@ export class CameraRun {
         motionGate: motionGateSettings(camera),
         keepPictures: (camera.snapshots.on !== 'never' && camera.snapshots.maxPerMinute > 0) || readsText(camera),
         input: { width: inputWidth, height: inputHeight, padding },
-        resumeAfter: resumeAfter ?? null,
-        handleFromServerMs: assignedAtMs,
+        ...this.#start,
       },
     });
   }

@@ -14,6 +14,7 @@ import type { FromDecodeHost } from '../session/messages.ts';
 import type { TextReader } from '../text/text-reader.ts';
 import { cutOutMargin } from '../text/track-texts.ts';
 import { CameraRun } from './camera-run.ts';
+import { HandledMarks } from './handled-marks.ts';
 import type { Log } from './log.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import type { ModelPool } from './model-pool.ts';
@@ -47,6 +48,7 @@ export class CameraSupervisor {
   /** Camera → the epoch that may publish. */
   readonly #gates: Map<string, number>;
   readonly #pictures: PictureRequests;
+  readonly #handled = new HandledMarks();
   /** Cameras that are prepared and not this worker's yet. */
   readonly standbys: Standbys;
   #runsStarted = 0;
@@ -103,6 +105,7 @@ export class CameraSupervisor {
     const onResultsFailed = (error: unknown) => log.error('the results of a frame were lost', { cameraId, error });
     const run: CameraRun = new CameraRun(name, assignment, link, {
       ...{ clock, metrics, onModelLost, onResultsFailed },
+      start: this.#handled.startOf(assignment),
       standby: standby?.name,
     });
     this.#cameras.set(cameraId, run);
@@ -131,6 +134,7 @@ export class CameraSupervisor {
     if (!mayPublish) this.#closeGate(run);
     run.stop();
     const report = await run.stopped;
+    if (report !== null) this.#handled.stopped(run.assignment, report.checkpoint, this.#dependencies.clock.nowMs());
     await run.results?.close();
     if (mayPublish) {
       await Promise.all([publisher.flush(cameraId, flushTimeoutMs), deliveries.flush(cameraId, flushTimeoutMs)]);
