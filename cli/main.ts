@@ -15,6 +15,7 @@ import { preflightCommand } from './preflight.ts';
 import { scheduleCommand } from './schedule.ts';
 import { simulateCommand } from './simulate.ts';
 import { startCommand } from './start.ts';
+import { statusCommand } from './status.ts';
 import { validateCommand } from './validate.ts';
 
 /** Options whose values can only be judged together, so that a command says it and not the parser of options. */
@@ -34,6 +35,7 @@ export function buildProgram(): Command {
       outputError: (text, write) => write(usageLine(text)),
     });
   startCommand(program);
+  statusCommand(program);
   cameraCommand(program);
   fleetCommand(program);
   scheduleCommand(program);

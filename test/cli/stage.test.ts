@@ -204,3 +204,20 @@ describe('plan explain', () => {
     expect(await readDecisions(clients, tables.decisions, 'default', { limit: 100 })).toHaveLength(3);
   });
 });
+
+describe('status', () => {
+  it('tells at one glance what is watched, what is not, and what the last decision was', async () => {
+    await lockFleet(clients, tables.fleets, 'default', 'status', Date.now());
+    const lost = { fleet: 'default', cameraId: 'lost', camera: null, sequenceNumber: '1' };
+    const issues = [{ severity: 'error' as const, path: 'streamName', message: 'expected a stream name' }];
+    await saveVerdict(clients, tables.cameraStates, { ...lost, issues }, Date.now());
+    const { stdout } = await onStage('status');
+    expect(stdout).toMatch(/^stage test, \d{4}-/);
+    expect(stdout).toMatch(/\nfleet default: 1 invalid, 1 off-schedule; 0 workers\n/);
+    expect(stdout).toContain('cameras to look at:\n  lost: invalid: its row cannot be used');
+    expect(documentOf(await onStage('status', '--json'))).toMatchObject({
+      ...{ stage: 'test', fleets: [{ fleet: 'default' }], needAttention: [{ cameraId: 'lost' }] },
+    });
+    expectFailure(await onStage('status', '--watch', '0'), 2, 'USAGE', '1 to 3600');
+  });
+});
