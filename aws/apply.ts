@@ -7,16 +7,15 @@
 import { assignmentsOf, sameAssignments } from '../core/control/assignment-list.ts';
 import type { CameraChange, ControlDecision } from '../core/control/decide.ts';
 import { drainOrder, isHandingOver, sameStandbys, standbysOf } from '../core/control/handover.ts';
-import type { LedgerEntry } from '../core/control/ledger.ts';
 import type { FleetObservation } from '../core/control/observation.ts';
 import { hasEnded, isDead, isLeaving } from '../core/control/observation.ts';
 import type { WindowPromise } from '../core/control/ready-by.ts';
 import type { CameraState } from '../core/fleet-state.ts';
 import { fleetResourceNames } from '../core/names.ts';
-import { departCamera, writeCameraChange } from './camera-states.ts';
+import { writeCameraChange } from './camera-changes.ts';
+import { departCamera } from './camera-states.ts';
 import { setGroupSize, setServiceSize, stopTask, terminateInstance } from './capacity.ts';
 import { setLaunchChoice } from './launches.ts';
-import { addToLedger, saveWindow } from './ledger.ts';
 import type { Surroundings } from './observe.ts';
 import { inParallel, parallelWritesMax } from './parallel.ts';
 import { buryWorker, emptyListIfSilent, markDraining, writeLists } from './workers.ts';
@@ -198,18 +197,18 @@ async function writeCameras(
 ): Promise<WindowPromise[]> {
   const written = new Map<string, CameraState>();
   const cleanGives = new Set<string>();
-  const entries: LedgerEntry[] = [];
   const promises: WindowPromise[] = [];
   await inParallel(decision.changes, parallelWritesMax, async (change) => {
     try {
-      const happened = await writeCameraChange(clients, names.tables.cameraStates, change);
+      const { happened, accountingFailure } = await writeCameraChange(clients, names.tables, change);
+      if (accountingFailure !== null) {
+        steps.fail(order.tidy, `account for the time of camera ${change.cameraId}`, accountingFailure);
+      } else if (happened) promises.push(...change.promises);
       if (happened) written.set(change.cameraId, change.next);
       if (happened && change.ownership?.kind === 'give' && change.ownership.clean) cleanGives.add(change.cameraId);
       const sentence = ownershipWords(change);
       if (sentence !== null)
         steps.done(order.cameras, happened ? sentence : `left undone, the world had moved: ${sentence}`);
-      if (happened) entries.push(...change.ledger);
-      if (happened) promises.push(...change.promises);
     } catch (error) {
       steps.fail(order.cameras, ownershipWords(change) ?? `wrote the state of ${change.cameraId}`, error);
     }
@@ -222,7 +221,7 @@ async function writeCameras(
       (!isLeaving(worker) || isHandingOver(worker, decision.nowMs)) &&
       !drained.has(worker.workerId),
   );
-  const lists = inParallel(listening, parallelWritesMax, async (worker) => {
+  await inParallel(listening, parallelWritesMax, async (worker) => {
     const list = assignmentsOf(worker, states, cleanGives);
     const standbys = standbysOf(worker, states);
     if (sameAssignments(list, worker.assignments ?? {}) && sameStandbys(standbys, worker.standbys ?? {})) return;
@@ -234,22 +233,6 @@ async function writeCameras(
       () => writeLists(clients, names.tables.workers, worker, list, standbys),
     );
   });
-  // What a slice of time was worth is added once the state says that it is accounted: lost in a crash, never twice.
-  const ledger = inParallel(entries, parallelWritesMax, async (entry) => {
-    try {
-      await addToLedger(clients, names.tables.ledger, entry);
-    } catch (error) {
-      steps.fail(order.tidy, `add to the ledger of camera ${entry.cameraId}`, error);
-    }
-  });
-  const windows = inParallel(promises, parallelWritesMax, async (promise) => {
-    try {
-      await saveWindow(clients, names.tables.ledger, promise);
-    } catch (error) {
-      steps.fail(order.tidy, `write a window of camera ${promise.cameraId} to the ledger`, error);
-    }
-  });
-  await Promise.all([lists, ledger, windows]);
   return promises;
 }
 

@@ -1,12 +1,11 @@
 /**
- * The `camera-states` table in domain words: the verdict on a row (camera-changed) and what reconcile decided.
- * Invariants: a verdict is written only by a newer row version than the one that is stored; a change of ownership holds
- * only while owner and epoch are still what they were when it was decided.
+ * The `camera-states` table in domain words: states, the verdict on a row (camera-changed), and departures. What reconcile
+ * decided is written in camera-changes.ts.
+ * Invariant: a verdict is written only by a newer row version than the one that is stored.
  */
 import { DeleteCommand, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { Camera, Issue } from '../core/camera.ts';
-import type { CameraChange } from '../core/control/decide.ts';
-import { type CameraState, controlAttributes } from '../core/fleet-state.ts';
+import type { CameraState } from '../core/fleet-state.ts';
 import type { AwsClients } from './clients.ts';
 import { awsCall, conditionHeld } from './error-codes.ts';
 import { queryAll } from './query-pages.ts';
@@ -146,54 +145,6 @@ export async function departCamera(
         Key: { fleet: state.fleet, cameraId: state.cameraId },
         ConditionExpression: 'attribute_exists(leaving) AND epoch = :epoch AND rowSequenceNumber = :sequence',
         ExpressionAttributeValues: { ':epoch': state.epoch, ':sequence': state.rowSequenceNumber },
-      }),
-    ),
-  );
-}
-
-/** @returns false when the state is no longer the one that the change was decided on. */
-export async function writeCameraChange(clients: AwsClients, table: string, change: CameraChange): Promise<boolean> {
-  const { observed, next } = change;
-  const sets: string[] = [];
-  const removes: string[] = [];
-  const values: Record<string, unknown> = {};
-  const conditions = ['attribute_exists(cameraId)'];
-  const require = (attribute: (typeof controlAttributes)[number]) => {
-    const before = observed[attribute];
-    if (before === undefined) conditions.push(`attribute_not_exists(${attribute})`);
-    else {
-      conditions.push(`${attribute} = :old_${attribute}`);
-      values[`:old_${attribute}`] = before;
-    }
-  };
-  for (const attribute of controlAttributes) {
-    const after = next[attribute];
-    if (after === observed[attribute]) continue;
-    if (after === undefined) removes.push(attribute);
-    else {
-      sets.push(`${attribute} = :${attribute}`);
-      values[`:${attribute}`] = after;
-    }
-  }
-  if (change.ownership !== null) {
-    require('ownerWorkerId');
-    require('epoch');
-  }
-  // The ledger adds what this write accounts for: it must happen once.
-  if (change.ledger.length > 0 || change.promises.length > 0) require('accountedThroughMs');
-  const expression = [
-    sets.length > 0 ? `SET ${sets.join(', ')}` : '',
-    removes.length > 0 ? `REMOVE ${removes.join(', ')}` : '',
-  ].join(' ');
-  if (expression.trim() === '') return true;
-  return conditionHeld(`write the state of camera ${change.cameraId}`, () =>
-    clients.documents.send(
-      new UpdateCommand({
-        TableName: table,
-        Key: { fleet: observed.fleet, cameraId: change.cameraId },
-        UpdateExpression: expression.trim(),
-        ConditionExpression: conditions.join(' AND '),
-        ...(Object.keys(values).length > 0 ? { ExpressionAttributeValues: values } : {}),
       }),
     ),
   );

@@ -73,7 +73,6 @@ const kindsByName: Record<string, AwsErrorKind> = {
   ResourceAlreadyExistsException: 'already-exists',
   EntityAlreadyExists: 'already-exists',
   ConditionalCheckFailedException: 'condition-failed',
-  TransactionCanceledException: 'condition-failed',
   PreconditionFailed: 'condition-failed',
   AccessDeniedException: 'access-denied',
   AccessDenied: 'access-denied',
@@ -157,6 +156,7 @@ const codesByKind: Record<AwsErrorKind, { code: string; retryable: boolean; hint
 /** @returns what kind of failure `error` (anything thrown by an SDK client, or wrapped by `awsCall`) is. */
 export function awsErrorKind(error: unknown): AwsErrorKind {
   if (error instanceof KvsInferError && error.cause !== undefined) return awsErrorKind(error.cause);
+  if (namesOf(error).includes('TransactionCanceledException')) return cancellationKind(error);
   for (const name of namesOf(error)) {
     const kind = kindsByName[name];
     if (kind !== undefined) return kind;
@@ -167,6 +167,17 @@ export function awsErrorKind(error: unknown): AwsErrorKind {
   if (status === 403) return 'access-denied';
   if (status === 404) return 'not-found';
   return 'unknown';
+}
+
+/** A transaction is cancelled for the reason of one of its parts; a condition that did not hold says most. */
+function cancellationKind(error: unknown): AwsErrorKind {
+  const { CancellationReasons: reasons = [] } = error as { CancellationReasons?: { Code?: string }[] };
+  const codes = reasons.map(({ Code = '' }) => Code);
+  // Reasons that did not come through leave what is likeliest.
+  if (reasons.length === 0 || codes.includes('ConditionalCheckFailed')) return 'condition-failed';
+  if (codes.includes('TransactionConflict')) return 'conflict';
+  if (codes.some((code) => code === 'ThrottlingError' || code === 'ProvisionedThroughputExceeded')) return 'throttled';
+  return 'invalid';
 }
 
 export function isConditionFailed(error: unknown): boolean {

@@ -3,12 +3,10 @@
  * cause of blindness is an attribute of its own. Windows: one item each, with the promise and how it was kept.
  * Invariant: hours and windows never mix: a window's sort key begins with a word, an hour's with the year.
  */
-import { PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { LedgerHour, LedgerWindow } from '../core/control/coverage.ts';
 import type { LedgerEntry } from '../core/control/ledger.ts';
 import type { WindowPromise } from '../core/control/ready-by.ts';
 import type { AwsClients } from './clients.ts';
-import { awsCall } from './error-codes.ts';
 import { queryAll } from './query-pages.ts';
 
 /** Blind seconds of one cause are the attribute `blind_<cause>`: ADD works on top-level numbers alone. */
@@ -18,51 +16,36 @@ const windowPrefix = 'window#';
 /** A year can be compared with the one before it. */
 const keptDays = 400;
 
-export async function addToLedger(clients: AwsClients, table: string, entry: LedgerEntry): Promise<void> {
+/** Adds to one hour; part of the transaction that accounts for its time (camera-changes.ts). */
+export function hourUpdate(table: string, entry: LedgerEntry) {
   const amounts: Record<string, number> = {
     scheduledSeconds: entry.scheduledSeconds,
     inferredSeconds: entry.inferredSeconds,
   };
   for (const [cause, seconds] of Object.entries(entry.blindSeconds)) amounts[`${blindPrefix}${cause}`] = seconds;
   const names = Object.keys(amounts);
-  await awsCall(`add to the ledger of camera ${entry.cameraId}`, () =>
-    clients.documents.send(
-      new UpdateCommand({
-        TableName: table,
-        Key: { cameraId: entry.cameraId, hour: entry.hour },
-        UpdateExpression: `SET expiresAt = :expiresAt ADD ${names.map((_, index) => `#a${index} :a${index}`).join(', ')}`,
-        ExpressionAttributeNames: Object.fromEntries(names.map((name, index) => [`#a${index}`, name])),
-        ExpressionAttributeValues: {
-          ...Object.fromEntries(names.map((name, index) => [`:a${index}`, amounts[name]])),
-          ':expiresAt': expiryOf(Date.parse(entry.hour.replace('Z', ':00:00Z'))),
-        },
-      }),
-    ),
-  );
+  return {
+    TableName: table,
+    Key: { cameraId: entry.cameraId, hour: entry.hour },
+    UpdateExpression: `SET expiresAt = :expiresAt ADD ${names.map((_, index) => `#a${index} :a${index}`).join(', ')}`,
+    ExpressionAttributeNames: Object.fromEntries(names.map((name, index) => [`#a${index}`, name])),
+    ExpressionAttributeValues: {
+      ...Object.fromEntries(names.map((name, index) => [`:a${index}`, amounts[name]])),
+      ':expiresAt': expiryOf(Date.parse(entry.hour.replace('Z', ':00:00Z'))),
+    },
+  };
 }
 
 /** Repeating it writes the same item. */
-export async function saveWindow(clients: AwsClients, table: string, promise: WindowPromise): Promise<void> {
-  const { cameraId, windowStartMs, latenessMs, outcome, cause } = promise;
+export function windowPut(table: string, { cameraId, windowStartMs, latenessMs, outcome, cause }: WindowPromise) {
   const start = new Date(windowStartMs).toISOString();
-  await awsCall(`write a window of camera ${cameraId} to the ledger`, () =>
-    clients.documents.send(
-      new PutCommand({
-        TableName: table,
-        Item: {
-          ...{
-            cameraId,
-            hour: `${windowPrefix}${start}`,
-            start,
-            outcome,
-            latenessMs,
-            expiresAt: expiryOf(windowStartMs),
-          },
-          ...(cause === null ? {} : { cause }),
-        },
-      }),
-    ),
-  );
+  return {
+    TableName: table,
+    Item: {
+      ...{ cameraId, hour: `${windowPrefix}${start}`, start, outcome, latenessMs, expiresAt: expiryOf(windowStartMs) },
+      ...(cause === null ? {} : { cause }),
+    },
+  };
 }
 
 /** Hours and windows of one camera that begin in `[fromMs, toMs]`. */

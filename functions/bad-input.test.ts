@@ -2,6 +2,7 @@
 import { DeleteCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { afterEach, describe, expect, it } from 'vitest';
 import { readFleet } from '../aws/fleets.ts';
+import { readLedger } from '../aws/ledger.ts';
 import { type ControlStage, type StageOptions, startControlStage } from './control-loop-stage.test-factory.ts';
 import { completeDeps } from './handler-deps.ts';
 import { reconcileFleet, reconcileOrReport } from './reconcile-fleet.ts';
@@ -82,14 +83,46 @@ describe('a table that throttles', () => {
     expect((await test.decisions()).length).toBeGreaterThan(stored);
   });
 
-  it('the ledger refuses: the step is named, and cameras are watched all the while', async () => {
+  it('the ledger refuses: the step is named, cameras are watched all the while, and no second is lost', async () => {
     const test = await watching();
-    const stop = throttle(test, test.names.tables.ledger, ['UpdateItem', 'PutItem']);
+    const stop = test.cloud.context.faults.inject(({ operation }) => operation === 'TransactWriteItems', slowDown);
     await test.advance(305);
     const actions = (await test.decisions()).flatMap((decision) => decision.actions);
-    expect(actions).toContainEqual(expect.stringMatching(/^failed: add to the ledger of camera dock-1: /));
+    expect(actions).toContainEqual(expect.stringMatching(/^failed: account for the time of camera dock-1: /));
     stop();
-    expect(await test.camera('dock-1')).toMatchObject({ phase: 'running', epoch: 1 });
+    await test.advance(305);
+    const state = await test.camera('dock-1');
+    expect(state).toMatchObject({ phase: 'running', epoch: 1 });
+    const { accountedThroughMs = 0, rowChangedAtMs = 0 } = state ?? {};
+    expect(accountedThroughMs - rowChangedAtMs).toBeGreaterThan(300_000);
+    const { hours } = await readLedger(
+      ...([test.clients, test.names.tables.ledger, 'dock-1', rowChangedAtMs, test.clock.nowMs()] as const),
+    );
+    const sum = (of: (hour: (typeof hours)[number]) => number) => hours.reduce((total, hour) => total + of(hour), 0);
+    expect(sum(({ scheduledSeconds }) => scheduledSeconds)).toBeCloseTo(
+      (accountedThroughMs - rowChangedAtMs) / 1_000,
+      3,
+    );
+    const blind = sum(({ blindSeconds }) => Object.values(blindSeconds).reduce((total, one) => total + one, 0));
+    expect(sum(({ inferredSeconds }) => inferredSeconds) + blind).toBeCloseTo(
+      sum(({ scheduledSeconds }) => scheduledSeconds),
+      3,
+    );
+  });
+
+  it('one write of the ledger that fails leaves nothing half done', async () => {
+    const test = await watching();
+    const before = await test.camera('dock-1');
+    const conflict = { status: 400, code: 'TransactionCanceledException', message: 'conflict' };
+    test.cloud.context.faults.inject(({ operation }) => operation === 'TransactWriteItems', conflict, 1);
+    await test.advance(610);
+    const after = await test.camera('dock-1');
+    expect((after?.accountedThroughMs ?? 0) - (before?.accountedThroughMs ?? 0)).toBeGreaterThan(300_000);
+    const { hours } = await readLedger(
+      ...([test.clients, test.names.tables.ledger, 'dock-1', after?.rowChangedAtMs ?? 0, test.clock.nowMs()] as const),
+    );
+    const scheduled = hours.reduce((total, { scheduledSeconds }) => total + scheduledSeconds, 0);
+    expect(scheduled).toBeCloseTo(((after?.accountedThroughMs ?? 0) - (after?.rowChangedAtMs ?? 0)) / 1_000, 3);
   });
 });
 

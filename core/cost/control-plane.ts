@@ -26,8 +26,8 @@ const readsPerRunAndCamera = 0.3;
 const readsPerRunAndWorker = 0.5;
 /** Twenty a minute, of an item of up to 2 KB with fifteen cameras (one unit for 1 KB). */
 const writesPerInstanceHour = 1_200 * 2;
-/** A checkpoint every 30 s of a state of up to 2 KB; every 5 minutes the state and the ledger's item. */
-const writesPerCameraHour = 120 * 2 + 12 * 3;
+/** A checkpoint every 30 s of a state of up to 2 KB; every 5 minutes the state and the ledger's item, as one transaction (twice the units). */
+const writesPerCameraHour = 120 * 2 + 12 * 2 * 3;
 /** Custom metrics of one fleet: sizes, counts by phase, failures. */
 const customMetrics = 22;
 

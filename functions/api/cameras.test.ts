@@ -1,7 +1,8 @@
 /** Cameras in the API: registered, read, replaced over a known version, refused with every issue, and how they were watched. */
+import { PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { replaceCameraRow } from '../../aws/camera-row.ts';
-import { addToLedger, saveWindow } from '../../aws/ledger.ts';
+import { hourUpdate, windowPut } from '../../aws/ledger.ts';
 import { noonMs } from '../../core/control/fleet-factories.ts';
 import { type ApiStage, startApiStage, viewer } from './api-stage.test-factory.ts';
 
@@ -78,14 +79,22 @@ describe('cameras', () => {
   });
 
   it('tell how well they were watched', async () => {
-    await addToLedger(stage.clients, stage.names.tables.ledger, {
-      ...{ cameraId: 'dock-1', hour: '2026-11-24T10Z', scheduledSeconds: 60, inferredSeconds: 50 },
-      blindSeconds: { starting: 10 },
-    });
-    await saveWindow(stage.clients, stage.names.tables.ledger, {
-      ...{ cameraId: 'dock-1', windowStartMs: noonMs - 3_600_000, latenessMs: 10_000 },
-      ...{ outcome: 'missed', cause: 'starting' },
-    });
+    await stage.clients.documents.send(
+      new UpdateCommand(
+        hourUpdate(stage.names.tables.ledger, {
+          ...{ cameraId: 'dock-1', hour: '2026-11-24T10Z', scheduledSeconds: 60, inferredSeconds: 50 },
+          blindSeconds: { starting: 10 },
+        }),
+      ),
+    );
+    await stage.clients.documents.send(
+      new PutCommand(
+        windowPut(stage.names.tables.ledger, {
+          ...{ cameraId: 'dock-1', windowStartMs: noonMs - 3_600_000, latenessMs: 10_000 },
+          ...{ outcome: 'missed', cause: 'starting' },
+        }),
+      ),
+    );
     const { body } = await ask('GET', '/api/cameras/dock-1/coverage?days=7');
     expect(body).toMatchObject({
       coverage: { total: { scheduledSeconds: 60, inferredSeconds: 50, blindSeconds: { starting: 10 } } },

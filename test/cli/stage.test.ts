@@ -1,5 +1,7 @@
 /** Commands about a deployed stage, as a person runs them, against the tables of a local cloud. */
+
 import { execFile } from 'node:child_process';
+import { PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { putCameraRow } from '../../aws/camera-registry.ts';
 import { readCameraRow } from '../../aws/camera-row.ts';
@@ -7,7 +9,7 @@ import { saveVerdict } from '../../aws/camera-states.ts';
 import { type AwsClients, awsClients } from '../../aws/clients.ts';
 import { readDecisions, saveDecision } from '../../aws/decisions.ts';
 import { lockFleet } from '../../aws/fleets.ts';
-import { addToLedger, saveWindow } from '../../aws/ledger.ts';
+import { hourUpdate, windowPut } from '../../aws/ledger.ts';
 import { systemClock } from '../../core/clock.ts';
 import { camera } from '../../core/control/fleet-factories.ts';
 import type { Decision } from '../../core/control/record.ts';
@@ -97,10 +99,22 @@ describe('camera show', () => {
     const row = { fleet: 'default', cameraId: 'dock-1', camera: camera('dock-1'), issues: [], sequenceNumber: '1' };
     await saveVerdict(clients, tables.cameraStates, row, anHourAgoMs);
     const seconds = { scheduledSeconds: 3_600, inferredSeconds: 3_590.5, blindSeconds: { starting: 9.5 } };
-    await addToLedger(clients, tables.ledger, { cameraId: 'dock-1', hour, ...seconds });
-    await saveWindow(clients, tables.ledger, {
-      ...{ cameraId: 'dock-1', windowStartMs: anHourAgoMs, latenessMs: 9_500, outcome: 'missed', cause: 'starting' },
-    });
+    await clients.documents.send(
+      new UpdateCommand(hourUpdate(tables.ledger, { cameraId: 'dock-1', hour, ...seconds })),
+    );
+    await clients.documents.send(
+      new PutCommand(
+        windowPut(tables.ledger, {
+          ...{
+            cameraId: 'dock-1',
+            windowStartMs: anHourAgoMs,
+            latenessMs: 9_500,
+            outcome: 'missed',
+            cause: 'starting',
+          },
+        }),
+      ),
+    );
     const document = documentOf(await onStage('camera', 'show', 'dock-1', '--json'));
     expect(document).toMatchObject({
       ...{ cameraId: 'dock-1', fleet: 'default', state: { phase: 'off-schedule', worker: null } },

@@ -27,6 +27,8 @@ const documentActions: Record<string, string> = {
   Put: 'PutItem',
   Update: 'UpdateItem',
   Delete: 'DeleteItem',
+  // Allowed by the actions of its parts.
+  TransactWrite: 'UpdateItem',
 };
 
 function reachedFrom(entry: string): Set<string> {
