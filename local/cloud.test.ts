@@ -59,7 +59,7 @@ describe('a stage', () => {
       fleets: 'fleet',
       decisions: 'fleet / at, expiresAt',
       detections: 'cameraId / at#trackId, expiresAt',
-      ledger: 'cameraId / hour',
+      ledger: 'cameraId / hour, expiresAt',
     });
     expect(kinesis.statistics(names.resultStream)).toMatchObject({ recordsPut: 0 });
     expect(s3.objects(names.resultBucket)).toEqual([]);
