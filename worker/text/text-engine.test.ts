@@ -5,14 +5,20 @@
  */
 import { createCanvas } from '@napi-rs/canvas';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { sceneKinds } from '../../local/scenes/layout.ts';
 import { READABLE_PLATE_WIDTH_PX_MIN } from '../../local/scenes/truth.ts';
 import { cutOut, type GreyPicture } from './grey-picture.ts';
 import { plateFrames } from './plate-samples.test-factory.ts';
 import { TextEngine } from './text-engine.ts';
 import { inFrontOf } from './track-texts.ts';
 
-const FIRST_SEED = 8_800_000;
+/** Drawing a scene's first frame costs most: few scenes, each of them looked at for long or showing many plates at once. */
+const scenes = [
+  { kind: 'highway', seed: 8_800_002, frames: 12 },
+  { kind: 'highway', seed: 8_800_007, frames: 12 },
+  { kind: 'street', seed: 8_800_000, frames: 6 },
+  { kind: 'parking', seed: 8_800_008, frames: 1 },
+  { kind: 'parking', seed: 8_800_018, frames: 1 },
+] as const;
 const EXACT_MIN = 0.9;
 
 let engine: TextEngine;
@@ -33,10 +39,9 @@ async function firstValue(
 
 test('plates of drawn scenes, 60 px and wider, are read exactly', async () => {
   const counts = { plates: 0, fromObject: 0, fromPlate: 0 };
-  for (let index = 0; index < 20; index += 1) {
-    const kind = sceneKinds[index % sceneKinds.length] as (typeof sceneKinds)[number];
-    const scene = { kind, seed: FIRST_SEED + index, width: 1920, height: 1080, quiet: false };
-    for (const { picture, samples } of plateFrames(scene, READABLE_PLATE_WIDTH_PX_MIN, 3)) {
+  for (const { kind, seed, frames } of scenes) {
+    const scene = { kind, seed, width: 1920, height: 1080, quiet: false };
+    for (const { picture, samples } of plateFrames(scene, READABLE_PLATE_WIDTH_PX_MIN, frames)) {
       for (const { object, objects } of samples) {
         const foreign = inFrontOf(
           objects.filter((other) => other !== object).map(({ box }) => box),
