@@ -42,18 +42,12 @@ type Weighed = { alternatives: readonly Alternative[]; weight: number };
 
 export class TextVote {
   readonly #readings: Weighed[] = [];
-  #lastPitchPx = 0;
-
-  /** Width of a letter in the reading before, in pixels; 0 before the first. */
-  get lastPitchPx(): number {
-    return this.#lastPitchPx;
-  }
 
   add({ alternatives, widthPx, isRepeat }: VoteReading): void {
     const [first] = alternatives;
     if (first === undefined) return;
-    this.#lastPitchPx = widthPx / Math.max(1, [...first.value].length);
-    const sized = (this.#lastPitchPx - PITCH_PX.least) / (PITCH_PX.full - PITCH_PX.least);
+    const pitchPx = widthPx / Math.max(1, [...first.value].length);
+    const sized = (pitchPx - PITCH_PX.least) / (PITCH_PX.full - PITCH_PX.least);
     const weight = Math.min(1, Math.max(WEIGHT_MIN, sized)) * (isRepeat ? REPEAT_WEIGHT : 1);
     this.#readings.push({ alternatives, weight });
   }

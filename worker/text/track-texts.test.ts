@@ -66,6 +66,16 @@ test('a text is told once when its readings agree, and belongs to the track from
   expect(told).toHaveLength(1);
 });
 
+test('large text that is cut off is looked at again in the next frame, also when it goes away', async () => {
+  const cutOff = { ...line('X1234'), isCutOff: true };
+  const { asked, told, frame } = rig(enabled, (_, count) => (count === 1 ? cutOff : 'SGX1234'));
+  await frame([car('t', 0.3)], 200);
+  await frame([car('t', 0.28)], 200);
+  await frame([car('t', 0.25)], 200);
+  expect(asked).toHaveLength(3);
+  expect(told).toEqual(['t SGX1234']);
+});
+
 test('a much nearer view may correct a text; a value is never told twice', async () => {
   const readings = ['SGX1284', 'SGX1284', 'SGX1234', 'SGX1234', 'SGX1234', 'SGX1234', 'SGX1284'];
   const { told, frame } = rig(enabled, (_asked, count) => readings[count - 1] ?? null);

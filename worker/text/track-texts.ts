@@ -60,7 +60,8 @@ type Reading = {
   areaRead: number;
   /** Of the last reading that had text. */
   boxRead: Box | null;
-  hadText: boolean;
+  /** The last reading had letters large enough to read, be they cut off. */
+  hadLargeText: boolean;
   pending: Promise<void> | null;
   told: VotedText | null;
   readonly toldValues: Set<string>;
@@ -134,7 +135,7 @@ export class TrackTexts {
         lastReadAtMs: Number.NEGATIVE_INFINITY,
         areaRead: 0,
         boxRead: null,
-        hadText: false,
+        hadLargeText: false,
         pending: null,
         told: null,
         toldValues: new Set(),
@@ -152,7 +153,7 @@ export class TrackTexts {
     const { box } = detection;
     const trackId = detection.trackId as string;
     track.readings += 1;
-    if (track.told === null && !hasLargeText(track)) track.smallReadings += 1;
+    if (track.told === null && !track.hadLargeText) track.smallReadings += 1;
     track.lastReadAtMs = frame.capturedAtMs;
     track.areaRead = Math.max(track.areaRead, area);
     const others = wanted.filter((other) => other.trackId !== trackId);
@@ -163,11 +164,11 @@ export class TrackTexts {
     const { charset } = this.#text;
     track.pending = this.#ports.read({ frame, trackId, box, charset, foreign }).then((lines) => {
       track.pending = null;
-      const best = lines.find(
-        ({ value, isCutOff, alternatives: [first] }) =>
-          !isCutOff && (first?.probability ?? 0) >= probabilityMin && this.#pattern.matches(value),
-      );
-      track.hadText = best !== undefined;
+      const likely = lines.filter(({ alternatives: [first] }) => (first?.probability ?? 0) >= probabilityMin);
+      const best = likely.find(({ value, isCutOff }) => !isCutOff && this.#pattern.matches(value));
+      // What is cut off now is not told, but may be in full view in the next frame.
+      const seen = best ?? likely.find(({ isCutOff }) => isCutOff);
+      track.hadLargeText = seen !== undefined && seen.widthPx / [...seen.value].length >= smallPitchPx;
       if (best === undefined) return;
       const isRepeat = track.boxRead !== null && !hasMoved(track.boxRead, box);
       track.boxRead = box;
@@ -194,7 +195,7 @@ function isWorthReading(track: Reading, area: number, atMs: number): boolean {
   if (elapsedMs < readAgainAfterMs) return false;
   const { unsure, sure } = correctionByArea;
   if (track.told !== null) return area >= track.areaRead * (track.told.score >= sureScore ? sure : unsure);
-  if (hasLargeText(track)) return true;
+  if (track.hadLargeText) return true;
   if (track.smallReadings >= smallReadingsMax) return area >= track.areaRead * muchNearerByArea;
   return area >= track.areaRead * nearerByArea || elapsedMs >= tryAgainAfterMs;
 }
@@ -203,10 +204,6 @@ function hasMoved(from: Box, to: Box): boolean {
   const [widthFrom, widthTo] = [from[2] - from[0], to[2] - to[0]];
   const moved = Math.abs(to[0] + to[2] - from[0] - from[2]) / 2;
   return moved + Math.abs(widthTo - widthFrom) >= movedMin * widthFrom;
-}
-
-function hasLargeText({ hadText, vote }: Reading): boolean {
-  return hadText && vote.lastPitchPx >= smallPitchPx;
 }
 
 /**
