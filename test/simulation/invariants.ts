@@ -152,8 +152,10 @@ export class InvariantWatch {
       if (worker.readyAtMs === null || worker.isDraining || worker.isCut || item === undefined) return false;
       if (item.drain !== undefined) return false;
       let taken = claimed;
-      for (const { ownerWorkerId, camera: owned } of states.values()) {
-        if (ownerWorkerId === worker.workerId && owned !== null) taken += loadOf(owned);
+      for (const { ownerWorkerId, successorWorkerId, camera: owned } of states.values()) {
+        // Room that is promised to a camera that comes from an overloaded worker is taken too.
+        const isHere = ownerWorkerId === worker.workerId || successorWorkerId === worker.workerId;
+        if (isHere && owned !== null) taken += loadOf(owned);
       }
       return taken + loadOf(camera) <= worker.capacityInferencesPerSecond * input.policy.targetUtilization;
     });
