@@ -12,7 +12,7 @@ import { DEFAULT_PERIOD_MS, type SceneSettings } from './scene.ts';
 import type { FrameTruth } from './truth.ts';
 
 /** Raised whenever the generator draws something else for the same settings. */
-export const GENERATOR_VERSION = 2;
+export const GENERATOR_VERSION = 3;
 
 export type SceneClipSettings = SceneSettings & Partial<Pick<ClipFormat, 'fps' | 'bitsPerSecond' | 'profile'>>;
 export type SceneClip = {

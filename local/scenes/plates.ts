@@ -1,6 +1,7 @@
 /**
  * Number plates: drawn as sharp vector text through the plate's own perspective (a parallelogram is near enough at this
- * size), so that a plate 60 px wide can be read back. Invariant: the outline reported is the paper that was painted.
+ * size), so that a plate 60 px wide can be read back. Invariant: the outline reported is the paper that was painted, and
+ * every letter lies within it, on one line: what the font lets hang below (J, Q) is drawn as high as the others.
  */
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -12,6 +13,10 @@ import type { PlateMount } from './vehicle.ts';
 const PLATE_FONT = 'Scene Plate';
 /** The plate's own coordinate system, in which text is laid out. */
 const PLATE_UNITS = { width: 310, height: 85, fontSize: 78, margin: 12 };
+/** Of a letter on its left, where the font gives less: its J reaches under the letter before it. */
+const BEARING_UNITS_MIN = 3;
+/** Round letters reach so far below the line, as the eye wants it. */
+const OVERSHOOT_UNITS_MAX = 2;
 /** Narrower plates are a pale patch; text on them would be a smear. */
 const TEXT_WIDTH_PX_MIN = 20;
 
@@ -67,13 +72,45 @@ export function drawPlate(
     topLeft[1],
   );
   context.font = `${fontSize}px "${PLATE_FONT}"`;
-  context.textAlign = 'center';
-  context.textBaseline = 'middle';
   context.fillStyle = css(plate.ink);
-  const natural = context.measureText(plate.value).width;
+  const glyphs = [...plate.value].map((letter) => ({ letter, ...glyphOf(context, letter) }));
+  const natural = glyphs.reduce((sum, { lead, advance }) => sum + lead + advance, 0);
   const squeeze = Math.min(1, (width - 2 * margin) / natural);
-  context.translate(width / 2, height / 2 + 3);
+  context.translate(width / 2, (height + glyphOf(context, 'H').above) / 2);
   context.scale(squeeze, 1);
-  context.fillText(plate.value, 0, 0);
+  let at = -natural / 2;
+  for (const { letter, lead, advance, rise } of glyphs) {
+    context.save();
+    context.translate(at + lead, 0);
+    context.scale(1, rise.scale);
+    context.fillText(letter, 0, -rise.units);
+    context.restore();
+    at += lead + advance;
+  }
   context.restore();
+}
+
+type Glyph = {
+  lead: number;
+  advance: number;
+  /** Of its top above the line. */
+  above: number;
+  /** By how much it is lifted, and then how much of its height is left, so that it ends at the line and at the same top. */
+  rise: { units: number; scale: number };
+};
+const knownGlyphs = new Map<string, Glyph>();
+
+/** @param context with the plate's font. */
+function glyphOf(context: SKRSContext2D, letter: string): Glyph {
+  let glyph = knownGlyphs.get(letter);
+  if (glyph === undefined) {
+    const { width, actualBoundingBoxLeft, actualBoundingBoxAscent, actualBoundingBoxDescent } =
+      context.measureText(letter);
+    const units = actualBoundingBoxDescent > OVERSHOOT_UNITS_MAX ? actualBoundingBoxDescent : 0;
+    const rise = { units, scale: actualBoundingBoxAscent / (actualBoundingBoxAscent + units) };
+    const lead = Math.max(0, BEARING_UNITS_MIN + actualBoundingBoxLeft);
+    glyph = { lead, advance: width, above: actualBoundingBoxAscent, rise };
+    knownGlyphs.set(letter, glyph);
+  }
+  return glyph;
 }
