@@ -16,6 +16,8 @@ export type InferredFrame = {
   inferenceMs: number;
   queuedMs: number;
   batchSize: number;
+  /** Counted from 0. */
+  placeInBatch: number;
 };
 
 /** A newer frame of the same run took its turn over. */
@@ -100,6 +102,7 @@ export class InferenceScheduler {
           inferenceMs,
           queuedMs: sentMs - job.submittedMs,
           batchSize: batch.length,
+          placeInBatch: index,
         });
       }
     } catch (error) {

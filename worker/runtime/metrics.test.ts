@@ -1,4 +1,4 @@
-/** The dashboard that we ship asks for nothing that a worker does not tell. */
+/** The dashboard that we ship asks for nothing that a worker does not tell; a run of the detector is one batch. */
 import { readFile } from 'node:fs/promises';
 import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
@@ -34,4 +34,17 @@ test('every metric of the Grafana dashboard exists, and its braces match', async
     for (const [open, close] of ['()', '{}', '[]'])
       expect(expression.split(open as string).length, expression).toBe(expression.split(close as string).length);
   }
+});
+
+test('a run of the detector counts as one batch, however many frames it had', async () => {
+  for (const batchSize of [4, 1]) {
+    for (let placeInBatch = 0; placeInBatch < batchSize; placeInBatch += 1) {
+      const times = { inferenceMs: 20, queuedMs: 1 };
+      metrics.inference({ candidates: [], buffer: new ArrayBuffer(0), ...times, batchSize, placeInBatch }, 25);
+    }
+  }
+  const text = await metrics.registry.metrics();
+  expect(text).toContain('kvs_infer_batch_frames_sum 5\n');
+  expect(text).toContain('kvs_infer_batch_frames_count 2\n');
+  expect(text).toContain('kvs_infer_stage_seconds_count{stage="inference"} 5\n');
 });

@@ -140,7 +140,8 @@ export class WorkerMetrics {
     this.#stage.observe({ stage: 'queue' }, frame.queuedMs / 1_000);
     this.#stage.observe({ stage: 'inference' }, frame.inferenceMs / 1_000);
     this.#stage.observe({ stage: 'ready-to-inferred' }, Math.max(0, readyToInferredMs) / 1_000);
-    this.#batch.observe(frame.batchSize);
+    // Once a run, not once a frame: large batches would count for more.
+    if (frame.placeInBatch === 0) this.#batch.observe(frame.batchSize);
   }
 
   inferenceFailed(): void {

@@ -4,6 +4,7 @@
  */
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { DecodeReport } from '../../core/fleet-state.ts';
+import type { FrameCounts } from '../session/frame-ledger.ts';
 import type { GpuReading } from './gpu-reading.ts';
 
 /** What runs here now, one entry per camera. */
@@ -21,6 +22,10 @@ export type CameraGauges = {
   behindMs: number | null;
   /** Null before the first packet. */
   decode: DecodeReport | null;
+  /** Null before the first report. */
+  frames: FrameCounts | null;
+  /** By error code. */
+  mediaErrors: Readonly<Record<string, number>>;
 };
 export type ModelGauges = { model: string; provider: string; precision: string; sha256: string };
 export type RunningGauges = {
@@ -41,6 +46,8 @@ export function registerRunningGauges(prefix: string, registry: Registry, runnin
       registers: [registry],
       collect() {
         this.reset();
+        // Without labels a reset leaves a 0, which would be told of a GPU that is not there.
+        if (labelNames.length === 0) this.remove();
         for (const [labels, value] of series()) if (value !== null) this.set(labels, value);
       },
     });
@@ -92,16 +99,42 @@ export function registerRunningGauges(prefix: string, registry: Registry, runnin
     const { gpu } = running();
     return gpu === null ? [] : [[{}, gpu.loadRatio]];
   });
+  // Counters begin anew with each run of a camera, as Prometheus expects it of a process.
+  const counter = (
+    name: string,
+    help: string,
+    labelNames: string[],
+    series: () => [Record<string, string>, number][],
+  ) => {
+    new Counter({
+      name,
+      help,
+      labelNames,
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const [labels, value] of series()) this.inc(labels, value);
+      },
+    });
+  };
+  counter(`${prefix}camera_frames_total`, 'Frames by camera and outcome', ['camera', 'outcome'], () =>
+    running().cameras.flatMap(({ cameraId: camera, frames }) =>
+      frames === null
+        ? []
+        : Object.entries({ captured: frames.captured, inferred: frames.inferred, ...frames.dropped }).map(
+            ([outcome, count]): [Record<string, string>, number] => [{ camera, outcome }, count],
+          ),
+    ),
+  );
+  counter(`${prefix}camera_media_errors_total`, 'Faults by camera and error code', ['camera', 'code'], () =>
+    running().cameras.flatMap(({ cameraId: camera, mediaErrors }) =>
+      Object.entries(mediaErrors).map(([code, count]): [Record<string, string>, number] => [{ camera, code }, count]),
+    ),
+  );
   // The names that Prometheus' own client libraries give these two.
-  new Counter({
-    name: 'process_cpu_seconds_total',
-    help: 'CPU time of all threads',
-    registers: [registry],
-    collect() {
-      const { user, system } = process.cpuUsage();
-      this.reset();
-      this.inc((user + system) / 1e6);
-    },
+  counter('process_cpu_seconds_total', 'CPU time of all threads', [], () => {
+    const { user, system } = process.cpuUsage();
+    return [[{}, (user + system) / 1e6]];
   });
   gauge('process_resident_memory_bytes', 'Resident memory', [], () => [[{}, process.memoryUsage.rss()]]);
 }

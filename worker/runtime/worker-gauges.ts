@@ -25,10 +25,10 @@ export function workerGauges(worker: {
   const { supervisor, models, publisher, deliveries, text, overload, mainLoopDelayP99Ms, gpu, isFenced } = worker;
   const cameras = [...supervisor.runs()].map((run) => {
     const { state, fps } = run.heartbeat();
-    const { millisBehindNow: behindMs = null, decode = null } = run.report ?? {};
+    const { millisBehindNow: behindMs = null, decode = null, frames = null, mediaErrors = {} } = run.report ?? {};
     const { cameraId, lagMs, wantedFps, grantedFps } = run;
     const records = { recordsWaiting: publisher.waiting(cameraId), recordsLost: publisher.lost(cameraId) };
-    return { cameraId, state, fps, wantedFps, grantedFps, lagMs, behindMs, decode, ...records };
+    return { cameraId, state, fps, wantedFps, grantedFps, lagMs, behindMs, decode, frames, mediaErrors, ...records };
   });
   return {
     cameras,
