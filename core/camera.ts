@@ -67,6 +67,8 @@ const region = z.strictObject({
   anchor: z.enum(['bottom-center', 'center', 'top-center']).default('bottom-center'),
   classes: classList.default([]),
   readText: z.boolean().default(false),
+  /** An object that stays inside for so long is told once a stay; without it none is. */
+  dwellMs: z.int().min(1).max(86_400_000).optional(),
 });
 
 /** The row as designed; strict everywhere, so that unknown attributes can be told from wrong ones. */

@@ -139,6 +139,10 @@ describe('a camera row', () => {
       /^error regions\[0\]\.polygon expected three points/,
     );
     expect(judged({ polygon: [a, [0.5, 0.1], b] })[0]).toMatch(/^error regions\[0\]\.polygon expected an area/);
+    expect(judged({ polygon: [a, b, c, d], dwellMs: 60_000 })).toEqual([]);
+    for (const region of [{ polygon: [a, c] }, { polygon: [a, b, c], mode: 'exclude' }]) {
+      expect(judged({ ...region, dwellMs: 60_000 })[0]).toMatch(/^warning regions\[0\]\.dwellMs nothing dwells/);
+    }
     expect(judged({ polygon: [a, c, b, d] })[0]).toMatch(
       /^warning regions\[0\]\.polygon the edges after points 1 and 3 cross/,
     );

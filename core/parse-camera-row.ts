@@ -83,6 +83,13 @@ function judged(camera: Camera, issues: Issue[]): { camera: Camera | null; issue
     'region',
   );
   for (const [index, region] of camera.regions.entries()) {
+    if (region.dwellMs !== undefined && (region.mode === 'exclude' || region.polygon.length === 2)) {
+      issues.push({
+        severity: 'warning',
+        path: `regions[${index}].dwellMs`,
+        message: 'nothing dwells on a line or where it is excluded; take it out, or draw an area that includes',
+      });
+    }
     const problem = outlineProblem(region);
     if (problem === null) continue;
     const path = `regions[${index}].polygon`;

@@ -39,7 +39,7 @@ export const frameRecordSchema = z.strictObject({
 export const trackRecordSchema = z.strictObject({
   schema: z.literal('kvs-infer/track@1'),
   id: z.string(),
-  event: z.enum(['enter', 'exit', 'text', 'region-enter', 'region-exit', 'line-cross']),
+  event: z.enum(['enter', 'exit', 'text', 'region-enter', 'region-dwell', 'region-exit', 'line-cross']),
   cameraId: z.string(),
   epoch: z.int().min(0),
   workerId: z.string(),
@@ -53,7 +53,7 @@ export const trackRecordSchema = z.strictObject({
   firstSeenAt: instant,
   lastSeenAt: instant,
   region: z.string().optional(),
-  /** Of `region-exit`: how long the track was inside. */
+  /** How long the track was inside: of `region-exit` in all, of `region-dwell` until then. */
   dwellMs: z.int().min(0).optional(),
   /** Of `line-cross`: as seen by who walks the line from its first point to its second. */
   direction: z.enum(['left-to-right', 'right-to-left']).optional(),

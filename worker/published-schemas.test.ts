@@ -22,7 +22,7 @@ test('frames, track events and what lies beside snapshots are as docs/schemas sa
       [0.5, 1],
     ];
     const regions = [
-      { name: 'left', polygon },
+      { name: 'left', polygon, dwellMs: 300 },
       { name: 'middle', polygon: line },
     ];
     await rig.assign('worker-1', [rigAssignment(rigCamera({ regions, snapshots: { on: 'best', maxPerMinute: 60 } }))]);
@@ -32,7 +32,8 @@ test('frames, track events and what lies beside snapshots are as docs/schemas sa
     const records = await rig.records();
     expect(records.filter(({ schema }) => schema === 'kvs-infer/frame@1').length).toBeGreaterThan(20);
     const events = new Set(records.map(({ event }) => event));
-    for (const event of ['enter', 'exit', 'region-enter', 'region-exit', 'line-cross']) expect(events).toContain(event);
+    for (const event of ['enter', 'exit', 'region-enter', 'region-dwell', 'region-exit', 'line-cross'])
+      expect(events).toContain(event);
     expect(records.map(problemOf).filter((problem) => problem !== null)).toEqual([]);
     const beside = rig.cloud.s3
       .objects(rig.names.resultBucket, 'snapshots/')

@@ -41,7 +41,7 @@ export class TrackRecords {
   ofRegion({ track, event, region, atMs, ordinal, dwellMs, direction }: TrackRegionEvent): TrackRecord {
     if (event !== 'line-cross') {
       const dwell = this.#dwellMs.get(track.trackId) ?? {};
-      dwell[region] = (dwell[region] ?? 0) + (dwellMs ?? 0);
+      dwell[region] = (dwell[region] ?? 0) + (event === 'region-exit' ? (dwellMs ?? 0) : 0);
       this.#dwellMs.set(track.trackId, dwell);
     }
     const about = {

@@ -46,6 +46,23 @@ describe('an area', () => {
     expect(watch.ended('t')).toEqual([]);
   });
 
+  test('tells once of each stay that lasts as long as its row asks', () => {
+    const watch = watchOf({ name: 'gate', polygon: square(0.4, 0.6), dwellMs: 2_000 });
+    const ways: [number, number][] = [0.5, 0.5, 0.5, 0.5, 0.8, 0.5, 0.5, 0.8, 0.5, 0.5, 0.5].map((x) => [x, 0.5]);
+    const events = play(watch, ways);
+    expect(words(events)).toEqual([
+      'region-enter gate 1',
+      'region-dwell gate 1',
+      'region-exit gate 1',
+      'region-enter gate 2',
+      'region-exit gate 2',
+      'region-enter gate 3',
+      'region-dwell gate 3',
+    ]);
+    expect(events[1]).toMatchObject({ atMs: 2_000, dwellMs: 2_000 });
+    expect(watch.ended('t')).toMatchObject([{ event: 'region-exit', ordinal: 3, dwellMs: 2_000 }]);
+  });
+
   test('is not left by what trembles on its edge', () => {
     const watch = watchOf({ name: 'gate', polygon: square(0.4, 0.6) });
     const ways: [number, number][] = [0.45, 0.402, 0.396, 0.402, 0.395, 0.401].map((x) => [x, 0.5]);
@@ -73,13 +90,13 @@ describe('a line', () => {
   });
 });
 
-test('whatever tracks do, enters and exits alternate per area, dwell is never negative, and the end closes all', () => {
+test('whatever tracks do, enters and exits alternate per area, dwell lies between them, and the end closes all', () => {
   const unit = fc.double({ min: 0, max: 1, noNaN: true });
   const steps = fc.array(fc.tuple(fc.constantFrom('a', 'b'), unit, unit, fc.integer({ min: -500, max: 3_000 })));
   fc.assert(
     fc.property(steps, (ways) => {
       const watch = watchOf(
-        { name: 'left', polygon: square(0, 0.5) },
+        { name: 'left', polygon: square(0, 0.5), dwellMs: 1_500 },
         { name: 'low', polygon: square(0.2, 1, 0.5, 1), anchor: 'center' },
         { name: 'line', polygon: [[0.1, 0.1], [0.9, 0.8]] }, // biome-ignore format: one line reads better
       );
@@ -93,13 +110,20 @@ test('whatever tracks do, enters and exits alternate per area, dwell is never ne
       for (const id of ['a', 'b']) take(id, watch.ended(id));
       for (const events of told.values()) {
         for (const name of ['left', 'low']) {
-          const own = events.filter(({ region }) => region === name);
+          const own = events.filter(({ region, event }) => region === name && event !== 'region-dwell');
           own.forEach(({ event, ordinal, dwellMs }, index) => {
             expect(event).toBe(index % 2 === 0 ? 'region-enter' : 'region-exit');
             expect(ordinal).toBe(Math.floor(index / 2) + 1);
             expect(dwellMs ?? 0).toBeGreaterThanOrEqual(0);
           });
           expect(own.length % 2).toBe(0);
+          const dwells = events.filter(({ region, event }) => region === name && event === 'region-dwell');
+          expect(new Set(dwells.map(({ ordinal }) => ordinal)).size).toBe(dwells.length);
+          for (const dwell of dwells) {
+            expect([name, (dwell.dwellMs ?? 0) >= 1_500]).toEqual(['left', true]);
+            const stay = events.filter(({ region, ordinal }) => region === name && ordinal === dwell.ordinal);
+            expect(stay.map(({ event }) => event)).toEqual(['region-enter', 'region-dwell', 'region-exit']);
+          }
         }
       }
     }),

@@ -2,7 +2,8 @@
  * Where a camera's tracks are: which regions hold them, when they come and go, and which lines they cross.
  * A polygon is entered when the track's anchor point is inside, and left only when it is a margin outside, so that a box
  * that trembles on the edge does not come and go with every frame. A region of two points is a line.
- * Invariant: per track and region, enters and exits alternate and the last is an exit; no track is known after its end.
+ * Invariant: per track and region, enters and exits alternate and the last is an exit, with at most one dwell between an
+ * enter and its exit; no track is known after its end.
  */
 import type { Camera } from '../../core/camera.ts';
 import {
@@ -18,12 +19,12 @@ type Region = Camera['regions'][number];
 type Box = readonly [number, number, number, number];
 
 export type RegionEvent = {
-  event: 'region-enter' | 'region-exit' | 'line-cross';
+  event: 'region-enter' | 'region-dwell' | 'region-exit' | 'line-cross';
   region: string;
   atMs: number;
   /** 1 for a track's first event of this kind in this region, then 2, … */
   ordinal: number;
-  /** On exit: how long the track was inside. */
+  /** How long the track was inside: on exit in all, on dwell until then. */
   dwellMs?: number;
   /** Of a crossing, as seen by who walks the line from its first point to its second. */
   direction?: 'left-to-right' | 'right-to-left';
@@ -32,7 +33,7 @@ export type RegionEvent = {
 /** A hundredth of the frame: detectors tremble by less, and nobody draws finer. */
 const MARGIN = 0.01;
 
-type Stay = { sinceMs: number | null; enters: number };
+type Stay = { sinceMs: number | null; enters: number; isDwellTold: boolean };
 type Crossing = { side: -1 | 0 | 1; from: Point; count: number };
 type TrackPlace = { stays: Map<string, Stay>; crossings: Map<string, Crossing>; lastSeenAtMs: number };
 
@@ -75,12 +76,13 @@ export class RegionWatch {
     const events: RegionEvent[] = [];
     const areas: string[] = [];
     for (const region of this.#areas) {
-      const stay = place.stays.get(region.name) ?? { sinceMs: null, enters: 0 };
+      const stay = place.stays.get(region.name) ?? { sinceMs: null, enters: 0, isDwellTold: false };
       const isInside = concerns(region, label) && isWithin(region, box, stay.sinceMs !== null);
       if (isInside) areas.push(region.name);
-      if (isInside === (stay.sinceMs !== null)) continue;
       place.stays.set(region.name, stay);
-      events.push(isInside ? entered(region.name, stay, atMs) : left(region.name, stay, atMs));
+      if (isInside !== (stay.sinceMs !== null)) {
+        events.push(isInside ? entered(region.name, stay, atMs) : left(region.name, stay, atMs));
+      } else if (isInside) events.push(...dwelt(region, stay, atMs));
     }
     for (const line of this.#lines) {
       const crossing = concerns(line, label) ? crossed(line, place.crossings, box, atMs) : null;
@@ -103,7 +105,15 @@ export class RegionWatch {
 function entered(region: string, stay: Stay, atMs: number): RegionEvent {
   stay.sinceMs = atMs;
   stay.enters += 1;
+  stay.isDwellTold = false;
   return { event: 'region-enter', region, atMs, ordinal: stay.enters };
+}
+
+function dwelt({ name: region, dwellMs: askedMs }: Region, stay: Stay, atMs: number): RegionEvent[] {
+  const dwellMs = atMs - (stay.sinceMs ?? atMs);
+  if (askedMs === undefined || stay.isDwellTold || dwellMs < askedMs) return [];
+  stay.isDwellTold = true;
+  return [{ event: 'region-dwell', region, atMs, ordinal: stay.enters, dwellMs }];
 }
 
 function left(region: string, stay: Stay, atMs: number): RegionEvent {
