@@ -6,6 +6,7 @@ import type { Command } from 'commander';
 import type { Camera, Issue } from '../core/camera.ts';
 import { parseCameraRow } from '../core/parse-camera-row.ts';
 import { readCameraFile } from './camera-file.ts';
+import { cameraListCommand } from './camera-list.ts';
 import { cameraOverrideCommand } from './camera-override.ts';
 import { cameraRowCommands } from './camera-rows.ts';
 import { cameraShowCommand } from './camera-show.ts';
@@ -14,8 +15,9 @@ type Verdict = { cameraId: string; valid: boolean; issues: Issue[]; camera: Came
 
 export function cameraCommand(program: Command): void {
   const camera = program.command('camera').description('register cameras, show what they do, hold them on or off');
-  cameraRowCommands(camera);
+  cameraListCommand(camera);
   cameraShowCommand(camera);
+  cameraRowCommands(camera);
   cameraOverrideCommand(camera);
   camera
     .command('check')

@@ -8,11 +8,11 @@ import type { Camera } from '../core/camera.ts';
 import { overridePrices, type PriceTable } from '../core/cost/price-table.ts';
 import { priceTable } from '../core/cost/prices.ts';
 import { KvsInferError } from '../core/errors.ts';
-import { resourceNames } from '../core/names.ts';
 import { parseCameraRow } from '../core/parse-camera-row.ts';
+import { onStage, type StageOptions } from './stage.ts';
 
 /** Where the original's table said that it was; its figures are of the other one. */
-export const defaultRegion = process.env.AWS_REGION ?? 'ap-southeast-1';
+const priceRegionDefault = 'ap-southeast-1';
 /** Longer than any calendar is kept up to date; more is a typing error. */
 export const forecastDaysMax = 366;
 
@@ -42,16 +42,22 @@ export function usableCameras(rows: readonly unknown[]): { cameras: Camera[]; sk
   return { cameras: [...cameras.values()], skipped };
 }
 
+export const regionOption = [
+  '--region <region>',
+  `whose prices, and where the stage is (default: AWS_REGION, else prices of ${priceRegionDefault})`,
+] as const;
+
+/** Whose prices count. */
+export function priceRegion(region: string | undefined): string {
+  return region ?? (process.env.AWS_REGION || process.env.AWS_DEFAULT_REGION || priceRegionDefault);
+}
+
 /** The rows of a stage's registry, as they were typed. */
-export async function registeredRows(stage: string, region: string): Promise<unknown[]> {
-  const { awsClients } = await import('../aws/clients.ts');
-  const { listCameraRows } = await import('../aws/camera-registry.ts');
-  const clients = awsClients({ region });
-  try {
-    return await listCameraRows(clients, resourceNames(stage, '').tables.cameras);
-  } finally {
-    clients.destroy();
-  }
+export function registeredRows(options: StageOptions): Promise<unknown[]> {
+  return onStage(options, async ({ clients, tables }) => {
+    const { listCameraRows } = await import('../aws/camera-registry.ts');
+    return listCameraRows(clients, tables.cameras);
+  });
 }
 
 /** The table's prices, under those of the file when there is one. @throws KvsInferError PRICES_INVALID */

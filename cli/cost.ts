@@ -10,12 +10,14 @@ import { type Bill, billOf } from '../core/cost/bill.ts';
 import { type Forecast, forecast, type NetworkMode, networkModes } from '../core/cost/forecast.ts';
 import { originalBitrateMbps, originalDeployment, originalTotalUsd } from '../core/cost/original-deployment.ts';
 import type { PriceTable } from '../core/cost/price-table.ts';
+import { type AwsOptions, withAwsOptions } from './aws-options.ts';
 import { readCameraFile } from './camera-file.ts';
 import {
-  defaultRegion,
   forecastDaysMax,
   numberIn,
+  priceRegion,
   pricesFrom,
+  regionOption,
   registeredRows,
   type SkippedRow,
   usableCameras,
@@ -25,12 +27,11 @@ import { parseInstant } from './schedule.ts';
 
 const originalPricesRegion = 'us-east-1';
 
-type CostOptions = {
+type CostOptions = AwsOptions & {
   cameras?: string;
   stage?: string;
   from?: string;
   days: number;
-  region: string;
   instanceType: string;
   network: NetworkMode;
   bitrateMbps: number;
@@ -51,14 +52,14 @@ export type CamerasCost = Forecast & {
 };
 
 export function costCommand(program: Command): void {
-  program
+  const command = program
     .command('cost')
     .description('what the replaced deployment was estimated at, and what the registered schedules will cost')
     .option('--cameras <file>', 'YAML or JSON file with camera rows: forecast their schedules')
     .option('--stage <stage>', 'forecast the schedules of the registry of this stage')
     .option('--from <ISO>', 'first instant of the forecast (default: now)')
     .option('--days <days>', 'length of the forecast', numberIn(1, forecastDaysMax), 30)
-    .option('--region <region>', 'whose prices', defaultRegion)
+    .option(...regionOption)
     .option('--instance-type <type>', 'GPU instance type', 'g4dn.xlarge')
     .addOption(new Option('--network <mode>', 'how the workers reach AWS').choices(networkModes).default('nat'))
     .option('--bitrate-mbps <n>', 'video of one camera, Mbit/s', numberIn(0.01, 100), originalBitrateMbps)
@@ -77,12 +78,13 @@ export function costCommand(program: Command): void {
     )
     .action(async (options: CostOptions) => {
       const table = await pricesFrom(options.prices);
-      const original = originalCost(table, options.region);
+      const original = originalCost(table, priceRegion(options.region));
       const rows = await cameraRows(options);
       const future = rows === null ? null : camerasCost(rows, options, table);
       if (options.json) console.log(JSON.stringify({ original, forecast: future }, null, 2));
       else console.log([originalText(original), forecastText(future)].join('\n\n'));
     });
+  withAwsOptions(command, ['--region']);
 }
 
 /** In the region asked for, and in the one whose prices its figures are. */
@@ -99,7 +101,8 @@ function camerasCost(rows: readonly unknown[], options: CostOptions, table: Pric
   const { cameras, skipped } = usableCameras(rows);
   const fromMs = options.from === undefined ? systemClock.nowMs() : parseInstant('--from', options.from);
   const toMs = fromMs + options.days * 86_400_000;
-  const { region, instanceType, network, bitrateMbps } = options;
+  const { instanceType, network, bitrateMbps } = options;
+  const region = priceRegion(options.region);
   const policy = {
     ...defaultPolicy,
     maxWorkers: options.maxWorkers,
@@ -118,7 +121,7 @@ function camerasCost(rows: readonly unknown[], options: CostOptions, table: Pric
 }
 
 /** @returns null when neither a file nor a stage was given. */
-function cameraRows({ cameras, stage, region }: CostOptions): Promise<unknown[]> | null {
-  if (cameras !== undefined) return readCameraFile(cameras);
-  return stage === undefined ? null : registeredRows(stage, region);
+function cameraRows(options: CostOptions): Promise<unknown[]> | null {
+  if (options.cameras !== undefined) return readCameraFile(options.cameras);
+  return options.stage === undefined ? null : registeredRows(options);
 }

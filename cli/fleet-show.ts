@@ -3,14 +3,14 @@
  * document and in words. Invariant: nothing is computed here that the control loop has not stored; orders that have ended are
  * not shown.
  */
-import Table from 'cli-table3';
 import { activeOrders } from '../core/control/policy.ts';
-import { KvsInferError } from '../core/errors.ts';
 import { type FleetView, fleetView, isKnownFleet } from '../core/views/fleet-view.ts';
-import type { Stage } from './stage.ts';
+import { fleetNotFound, type Stage } from './stage.ts';
+import { numbersAfterTheFirst, textTable } from './text-table.ts';
 
 /** @throws KvsInferError FLEET_NOT_FOUND */
-export async function readFleetView({ clients, tables, stage }: Stage, fleet: string): Promise<FleetView> {
+export async function readFleetView(stage: Stage, fleet: string): Promise<FleetView> {
+  const { clients, tables } = stage;
   const [{ readFleet }, { readWorkers }, { readCameraStates }, { readDecisions }] = await Promise.all([
     import('../aws/fleets.ts'),
     import('../aws/workers.ts'),
@@ -25,32 +25,12 @@ export async function readFleetView({ clients, tables, stage }: Stage, fleet: st
   ]);
   const items = { item, workers, cameras, decisions };
   if (isKnownFleet(items)) return fleetView(items);
-  throw new KvsInferError('FLEET_NOT_FOUND', `stage ${stage} has no fleet "${fleet}"`, {
-    hint: 'check the name; a fleet is there once the control loop has run for it',
-  });
+  throw await fleetNotFound(stage, fleet);
 }
 
 export function describeFleet(view: FleetView, nowMs: number): string {
-  const { fleet, cameras, workers, leadTimes, days, latestDecision } = view;
-  const stored = {
-    ...{ fleet, schemaVersion: 1 as const },
-    ...(view.pause === null ? {} : { pause: view.pause }),
-    ...(view.override === null ? {} : { override: view.override }),
-  };
-  const { pause, override } = activeOrders(stored, nowMs);
-  const because = (reason: string) => (reason === '' ? '' : ` (${reason})`);
-  const iso = (atMs: number) => new Date(atMs).toISOString().replace('.000Z', 'Z');
-  const phases = Object.entries(cameras.byPhase).map(([phase, count]) => `${count} ${phase}`);
-  const lines = [
-    `fleet ${fleet}: ${plural(workers.length, 'worker')}, ${plural(cameras.count, 'camera')}${phases.length === 0 ? '' : `: ${phases.join(', ')}`}`,
-    ...(pause === null ? [] : [`paused until ${iso(pause.untilMs)}${because(pause.reason)}`]),
-    ...(override === null
-      ? []
-      : [
-          `at least ${plural(override.minWorkers, 'worker')} until ${iso(override.untilMs)}${because(override.reason)}`,
-        ]),
-    ...(Object.keys(view.policy).length === 0 ? [] : [`policy of the item: ${JSON.stringify(view.policy)}`]),
-  ];
+  const { leadTimes, days, latestDecision } = view;
+  const lines = sizeAndOrders(view, nowMs);
   if (latestDecision !== null) {
     lines.push(`${latestDecision.at}  ${latestDecision.reason}`);
     for (const problem of latestDecision.problems ?? []) lines.push(`  problem: ${problem}`);
@@ -61,20 +41,49 @@ export function describeFleet(view: FleetView, nowMs: number): string {
     );
   }
   if (days.length > 0) {
-    const table = new Table({
-      head: ['day', 'USD', 'instance hours', 'idle', 'windows', 'ready in time', 'latest'],
-      style: { head: [], border: [], compact: true },
-    });
-    for (const day of days) {
-      table.push([
-        ...[day.day, day.usd.toFixed(2), (day.instanceSeconds / 3_600).toFixed(2)],
-        ...[`${Math.round(day.idleSeconds)} s`, day.windows, day.windowsHit],
-        day.latenessMaxMs === 0 ? '' : `${(day.latenessMaxMs / 1_000).toFixed(1)} s late`,
-      ]);
-    }
-    lines.push(table.toString());
+    const columns = ['day', 'USD', 'instance hours', 'idle', 'windows', 'ready in time', 'latest'];
+    const rows = days.map((day) => [
+      ...[day.day, day.usd.toFixed(2), (day.instanceSeconds / 3_600).toFixed(2)],
+      ...[`${Math.round(day.idleSeconds)} s`, String(day.windows), String(day.windowsHit)],
+      day.latenessMaxMs === 0 ? '' : `${(day.latenessMaxMs / 1_000).toFixed(1)} s late`,
+    ]);
+    lines.push(textTable(numbersAfterTheFirst(columns), rows));
   }
   return lines.join('\n');
+}
+
+/** What can change from one look to the next. */
+export function fleetFacts(view: FleetView, nowMs: number): ReadonlyMap<string, string> {
+  const [size = '', ...orders] = sizeAndOrders(view, nowMs);
+  const decision = view.latestDecision;
+  return new Map([
+    [`fleet ${view.fleet}`, size.replace(`fleet ${view.fleet}: `, '')],
+    ...(orders.length === 0 ? [] : [['orders', orders.join('; ')] as const]),
+    ...(decision === null ? [] : [['decision', [decision.reason, ...(decision.problems ?? [])].join('; ')] as const]),
+  ]);
+}
+
+function sizeAndOrders(view: FleetView, nowMs: number): string[] {
+  const { fleet, cameras, workers } = view;
+  const stored = {
+    ...{ fleet, schemaVersion: 1 as const },
+    ...(view.pause === null ? {} : { pause: view.pause }),
+    ...(view.override === null ? {} : { override: view.override }),
+  };
+  const { pause, override } = activeOrders(stored, nowMs);
+  const because = (reason: string) => (reason === '' ? '' : ` (${reason})`);
+  const iso = (atMs: number) => new Date(atMs).toISOString().replace('.000Z', 'Z');
+  const phases = Object.entries(cameras.byPhase).map(([phase, count]) => `${count} ${phase}`);
+  return [
+    `fleet ${fleet}: ${plural(workers.length, 'worker')}, ${plural(cameras.count, 'camera')}${phases.length === 0 ? '' : `: ${phases.join(', ')}`}`,
+    ...(pause === null ? [] : [`paused until ${iso(pause.untilMs)}${because(pause.reason)}`]),
+    ...(override === null
+      ? []
+      : [
+          `at least ${plural(override.minWorkers, 'worker')} until ${iso(override.untilMs)}${because(override.reason)}`,
+        ]),
+    ...(Object.keys(view.policy).length === 0 ? [] : [`policy of the item: ${JSON.stringify(view.policy)}`]),
+  ];
 }
 
 function plural(count: number, noun: string): string {

@@ -4,9 +4,11 @@
  */
 import type { Command } from 'commander';
 import { KvsInferError } from '../core/errors.ts';
+import type { FleetView } from '../core/views/fleet-view.ts';
 import { type ExpiryOptions, parseExpiry, withExpiryOptions } from './expiry.ts';
-import { describeFleet, readFleetView } from './fleet-show.ts';
-import { onStage, type StageOptions, withStageOptions } from './stage.ts';
+import { describeFleet, fleetFacts, readFleetView } from './fleet-show.ts';
+import { fleetNotFound, onStage, type StageOptions, withStageOptions } from './stage.ts';
+import { showOrWatch, type WatchOptions, withWatchOptions } from './watch.ts';
 
 type OrderOptions = StageOptions & ExpiryOptions & { reason?: string };
 
@@ -17,12 +19,17 @@ export function fleetCommand(program: Command): void {
       fleet.command(name).description(description).argument('[fleet]', 'name of the fleet', 'default'),
     ).addHelpText('after', `\nExample:\n  $ kvs-infer fleet ${example} --stage production`);
 
-  subcommand('show', 'show size, orders, accounts of the last days, and the latest decision', 'show').action(
-    (name: string, options: StageOptions) =>
-      onStage(options, async (stage) => {
-        const view = await readFleetView(stage, name);
-        console.log(options.json ? JSON.stringify(view, null, 2) : describeFleet(view, Date.now()));
+  withWatchOptions(
+    subcommand('show', 'show size, orders, accounts of the last days, and the latest decision', 'show docks --watch'),
+  ).action((name: string, options: StageOptions & WatchOptions) =>
+    onStage(options, (stage) =>
+      showOrWatch<FleetView>(options, {
+        read: () => readFleetView(stage, name),
+        describe: (view) => describeFleet(view, Date.now()),
+        facts: (view) => fleetFacts(view, Date.now()),
+        gone: 'ended',
       }),
+    ),
   );
 
   withExpiryOptions(subcommand('pause', 'watch nothing and keep no worker until an instant', 'pause docks --for 4h'))
@@ -61,14 +68,10 @@ type Orders = {
 };
 
 function order(fleet: string, options: StageOptions, orders: Orders, words: string): Promise<void> {
-  return onStage(options, async ({ clients, tables, stage }) => {
+  return onStage(options, async (stage) => {
     const { orderFleet } = await import('../aws/fleets.ts');
-    const item = await orderFleet(clients, tables.fleets, fleet, orders);
-    if (item === null) {
-      throw new KvsInferError('FLEET_NOT_FOUND', `stage ${stage} has no fleet "${fleet}"`, {
-        hint: 'check the name; a fleet is there once the control loop has run for it',
-      });
-    }
+    const item = await orderFleet(stage.clients, stage.tables.fleets, fleet, orders);
+    if (item === null) throw await fleetNotFound(stage, fleet);
     const { pause = null, override = null } = item;
     console.log(options.json ? JSON.stringify({ fleet, pause, override }, null, 2) : `fleet ${fleet}: ${words}`);
   });

@@ -2,6 +2,8 @@
  * The command line's table of contents: every command registers itself here, and errors become exit codes here alone.
  * Contract: 0 done, 1 failed, 2 wrong usage; results on stdout, errors on stderr as `kvs-infer: CODE: …`.
  */
+import { readFileSync } from 'node:fs';
+import { styleText } from 'node:util';
 import { Command, CommanderError } from 'commander';
 import { formatError, KvsInferError } from '../core/errors.ts';
 import { cameraCommand } from './camera.ts';
@@ -26,30 +28,63 @@ const wrongUsage: ReadonlySet<string> = new Set([
   'CAMERAS_NOT_CHOSEN',
 ]);
 
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+const surroundings = `
+Examples:
+  $ npm start                   the whole system here, with drawn cameras
+  $ kvs-infer status            the npm start that runs here, at one glance
+  $ kvs-infer status --stage production --profile ops --watch
+  $ kvs-infer camera put dock-1.yaml --stage production --dry-run
+
+Environment: KVS_INFER_STAGE, NO_COLOR, and as for the AWS CLI AWS_PROFILE,
+AWS_REGION, AWS_ENDPOINT_URL and its others.
+Exit codes: 0 done, 1 failed, 2 wrong usage. Guide: docs/quick-start.md`;
+
 export function buildProgram(): Command {
   const program = new Command('kvs-infer')
     .description('Watches Kinesis Video Streams cameras with a detector during their hours, at the lowest GPU bill.')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .addHelpCommand(helpCommand().helpGroup('Help:'))
     .showSuggestionAfterError()
     .exitOverride()
+    .configureHelp({ styleTitle: (title) => styleText('bold', title, { validateStream: false }) })
     .configureOutput({
       outputError: (text, write) => write(usageLine(text)),
-    });
+    })
+    .addHelpText('after', surroundings);
+  program.commandsGroup('On this machine:');
   startCommand(program);
+  program.commandsGroup('Cameras and fleets:');
   statusCommand(program);
   cameraCommand(program);
   fleetCommand(program);
-  scheduleCommand(program);
-  costCommand(program);
-  simulateCommand(program);
-  preflightCommand(program);
-  validateCommand(program);
   planCommand(program);
+  program.commandsGroup('Before a schedule is saved:');
+  scheduleCommand(program);
+  simulateCommand(program);
+  costCommand(program);
+  program.commandsGroup('Models and media:');
   modelCommand(program);
   clipCommand(program);
   demuxCommand(program);
-  // Subcommands do not inherit these two.
-  for (const command of allCommands(program)) command.exitOverride().configureOutput(program.configureOutput());
+  program.commandsGroup('Deployment:');
+  preflightCommand(program);
+  validateCommand(program);
+  for (const command of allCommands(program)) {
+    // Subcommands do not inherit these.
+    command.exitOverride().configureOutput(program.configureOutput()).configureHelp(program.configureHelp());
+    command.helpOption('-h, --help', 'print help');
+    if (command.commands.length > 0) command.addHelpCommand(helpCommand());
+  }
   return program;
+}
+
+function helpCommand(): Command {
+  return new Command('help').argument('[command]').helpOption(false).description('print help for a command');
 }
 
 /** Commander's words on one line, as all errors are: `error: unknown command 'x'\n(Did you mean y?)` and the like. */

@@ -3,14 +3,13 @@
  * Contract: exit code 1 with MODEL_UNUSABLE (or its kin) when one cannot run, 2 for a name that none can have; `--json`
  * prints one JSON document.
  */
-import Table from 'cli-table3';
 import { type Command, Option } from 'commander';
 import { boxForms, colourOrders, type ModelCard, modelFamilies, pixelRanges } from '../worker/detect/model-card.ts';
 import { checkModel, describeCheck, layoutText } from './model-check.ts';
 import { addModel, type ListedModel, listModels, locateModel } from './model-folder.ts';
+import { type Column, textTable } from './text-table.ts';
 
 /** The one that the workers of `npm start` read. */
-const LICENCE_COLUMNS_MAX = 24;
 const folderDefault = process.env.MODELS_FOLDER || '.local/models';
 
 type CardOptions = Pick<ModelCard, 'layout' | 'colours' | 'pixels' | 'boxes' | 'licence'>;
@@ -59,6 +58,7 @@ export function modelCommand(program: Command): void {
     .description('the models of a folder, held against its catalogue')
     .option(...folder)
     .option('--json', 'print one JSON document')
+    .addHelpText('after', '\nExample:\n  $ kvs-infer model list --folder /opt/kvs-infer/models')
     .action(async (options: { folder: string; json?: true }) => {
       const models = await listModels(options.folder);
       const wrong = models.filter(({ state }) => state === 'changed' || state === 'missing');
@@ -107,37 +107,24 @@ function withCard(command: Command): Command {
     .addOption(new Option('--boxes <form>', 'YOLOX: decoded, or within grid cells').choices([...boxForms]));
 }
 
-/** A table has to fit the terminal; `--json` has all of it. */
-function shortened(licence: string): string {
-  return licence.length > LICENCE_COLUMNS_MAX ? `${licence.slice(0, LICENCE_COLUMNS_MAX - 1)}…` : licence;
-}
-
 function cardOf({ layout, colours, pixels, boxes, licence }: CardOptions): ModelCard {
   const said = Object.entries({ layout, colours, pixels, boxes, licence }).filter(([, value]) => value !== undefined);
   return Object.fromEntries(said) as ModelCard;
 }
 
 function table(models: readonly ListedModel[]): string {
-  const rows = new Table({
-    head: ['model', 'layout', 'input', 'classes', 'licence', 'ms/frame', 'sha256', ''],
-    style: { head: [], border: [] },
-  });
-  for (const { name, state, entry } of models) {
-    if (entry === null) {
-      rows.push([name, '', '', '', '', '', '', 'not in the catalogue']);
-      continue;
-    }
+  const columns: Column[] = [
+    ...[{ head: 'model', keep: true as const }, { head: 'layout' }, { head: 'input', keep: true as const }],
+    ...[{ head: 'classes', keep: true as const, align: 'right' as const }, { head: 'licence' }],
+    ...[{ head: 'ms/frame', keep: true as const }, { head: 'sha256', keep: true as const }, { head: '' }],
+  ];
+  const rows = models.map(({ name, state, entry }) => {
+    if (entry === null) return [name, '', '', '', '', '', '', 'not in the catalogue'];
     const { layout, input, labels, licence, measured, sha256 } = entry;
-    rows.push([
-      ...[
-        name,
-        layoutText(layout),
-        `${input.width}×${input.height}`,
-        String(labels.length),
-        shortened(licence ?? 'not known'),
-      ],
+    return [
+      ...[name, layoutText(layout), `${input.width}×${input.height}`, String(labels.length), licence ?? 'not known'],
       ...[`${measured.msPerFrame} (${measured.provider})`, sha256.slice(0, 12), state === 'ok' ? '' : state],
-    ]);
-  }
-  return rows.toString();
+    ];
+  });
+  return textTable(columns, rows);
 }

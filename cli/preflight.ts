@@ -9,6 +9,7 @@ import { formatError, KvsInferError } from '../core/errors.ts';
 import { interfaceEndpoints } from '../stacks/endpoint-services.ts';
 import { ecsGpuImageParameter } from '../stacks/instance-types.ts';
 import type { Settings } from '../stacks/settings.ts';
+import { type AwsOptions, applyAwsOptions, withAwsOptions } from './aws-options.ts';
 import { checkLines } from './check-lines.ts';
 import { deploymentSettings } from './deployment-settings.ts';
 import { dockerCheck, nodeCheck, npmCheck } from './local-tools.ts';
@@ -30,7 +31,7 @@ const credentialsFix =
   'log in (aws sso login, aws configure, or AWS_PROFILE), and let the role call sts:GetCallerIdentity';
 
 export function preflightCommand(program: Command): void {
-  program
+  const command = program
     .command('preflight')
     .description('check tools, credentials, region, quotas and network before a deployment')
     .option(
@@ -43,12 +44,14 @@ export function preflightCommand(program: Command): void {
       'after',
       '\nSettings come from .env and the environment, as in "sst deploy".\n\nExample:\n  $ kvs-infer preflight --stage test',
     )
-    .action(async (options: { stage: string; json?: true }) => {
+    .action(async (options: AwsOptions & { stage: string; json?: true }) => {
+      applyAwsOptions(options);
       const checks = await preflight(options.stage);
       const isPassed = checks.every((check) => check.status !== 'failed');
       console.log(options.json ? JSON.stringify({ passed: isPassed, checks }, null, 2) : checkLines(checks));
       if (!isPassed) process.exitCode = 1;
     });
+  withAwsOptions(command);
 }
 
 async function preflight(stage: string): Promise<Check[]> {

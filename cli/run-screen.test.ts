@@ -66,10 +66,11 @@ it('keeps within any terminal, one line to a camera', () => {
     const table = stripVTControlCharacters(renderTable(lines, columns, 24)).split('\n');
     for (const line of table) expect(line.length).toBeLessThanOrEqual(columns);
     expect(table).toHaveLength(23);
+    expect(table[1]).toContain(' a-camera-with-a-very-long-name-at-the-north-gate  waiting-capacity ');
     expect(table.at(-1)).toContain('and 12 more');
     expect(table.filter((line) => line.includes('silent'))).toHaveLength(1);
   }
-  const wide = stripVTControlCharacters(renderTable(lines, 160));
+  const wide = stripVTControlCharacters(renderTable(lines, 180));
   expect(wide).toContain('no media since 00:00:01; it costs no worker until media returns');
   expect(wide).toContain('its window opens at 2026-11-25 08:30');
 });

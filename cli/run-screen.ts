@@ -3,12 +3,12 @@
  * scaling decision with the words that are stored with it. Rendering is pure; only `RunScreen` writes.
  * Invariant: nothing but whole lines goes to stdout, so that a log of it reads well.
  */
-import { styleText } from 'node:util';
-import Table from 'cli-table3';
 import { createLogUpdate } from 'log-update';
 import stringWidth from 'string-width';
 import type { Decision } from '../core/control/record.ts';
 import type { CameraPhase, CameraState, RunningCamera, WorkerItem } from '../core/fleet-state.ts';
+import { styledPhase } from './phase-style.ts';
+import { type Column, gapWidth, textTable } from './text-table.ts';
 
 export type CameraLine = {
   cameraId: string;
@@ -25,32 +25,17 @@ export type CameraLine = {
 const headLines = 2;
 const columnsForWorkers = 120;
 const reasonWidthMin = 10;
-const tableColumns = [
-  { head: 'camera', widthMax: 16, align: 'left' },
-  { head: 'phase', widthMax: 16, align: 'left' },
-  { head: 'fps', widthMax: 5, align: 'right' },
-  { head: 'last detection', widthMax: 20, align: 'left' },
-  { head: 'worker', widthMax: 6, align: 'left' },
-] as const;
-const noBorders = Object.fromEntries([
-  ['middle', ''],
-  ...['top', 'bottom', 'left', 'right', 'mid'].flatMap((side) =>
-    [side, `${side}-mid`, `${side}-left`, `${side}-right`].map((part) => [part, '']),
-  ),
-]);
-
-const phaseStyles: Record<CameraPhase, Parameters<typeof styleText>[0]> = {
-  invalid: 'red',
-  disabled: 'gray',
-  'off-schedule': 'gray',
-  warming: 'yellow',
-  'waiting-capacity': 'yellow',
-  silent: 'magenta',
-  starting: 'yellow',
-  running: 'green',
-  degraded: 'yellow',
-  shed: 'red',
-};
+/** What gives way first when the reason has no room. */
+const dropOrder = ['last detection', 'fps'] as const;
+/** The id is cut in the narrowest of terminals alone: a table that is drawn in place must keep to its lines. */
+const tableColumns: readonly (Column & { of: (line: CameraLine) => string })[] = [
+  { head: 'camera', of: ({ cameraId }) => cameraId },
+  { head: 'phase', keep: true, of: ({ phase }) => styledPhase(phase) },
+  { head: 'fps', keep: true, align: 'right', of: ({ fps }) => (fps > 0 ? fps.toFixed(1) : '') },
+  { head: 'last detection', keep: true, of: ({ lastDetection }) => lastDetection },
+  { head: 'worker', keep: true, of: ({ worker }) => worker },
+  { head: 'why', widthMin: 3, of: ({ why }) => why },
+];
 
 /** One line per camera, by id. Worker ids are cut to what tells them apart. */
 export function cameraLines(
@@ -92,41 +77,24 @@ function describeDetection(detection: RunningCamera['lastDetection'], nowMs: num
 export function renderTable(lines: readonly CameraLine[], columns: number, rows = Number.POSITIVE_INFINITY): string {
   const fits = lines.length + headLines <= rows;
   const shown = fits ? lines : lines.slice(0, Math.max(1, rows - headLines - 1));
-  const table = new Table({
-    ...layOut(shown, columns),
-    style: { head: [], border: [], 'padding-left': 1, 'padding-right': 0 },
-    chars: noBorders,
-  });
-  for (const line of shown) {
-    const cells = cellsOf(line);
-    cells[1] = styleText(phaseStyles[line.phase] ?? 'white', line.phase);
-    table.push(columns < columnsForWorkers ? cells.toSpliced(4, 1) : cells);
-  }
+  const chosen = columnsThatFit(shown, columns);
+  const cells = shown.map((line) => chosen.map(({ of }) => of(line)));
+  const table = textTable(chosen, cells, columns - 1);
   const left = lines.length - shown.length;
-  return left === 0 ? table.toString() : `${table}\n … and ${left} more: the terminal is too low for them`;
+  const more = left === 0 ? '' : `\n… and ${left} more: the terminal is too low for them`;
+  return `${table}${more}`.replace(/^/gm, ' ');
 }
 
-/** Each column as wide as what is in it, within limits; the reason takes the rest. */
-function layOut(lines: readonly CameraLine[], columns: number) {
-  const rows = lines.map(cellsOf);
-  const fixed = tableColumns
-    .slice(0, columns < columnsForWorkers ? -1 : undefined)
-    .map(({ head, widthMax, align }, index) => {
-      const widest = Math.max(head.length, ...rows.map((cells) => stringWidth(cells[index] ?? '')));
-      return { head, align, width: Math.min(widest, widthMax) + 2 };
-    });
-  const taken = fixed.reduce((sum, { width }) => sum + width, 0);
-  const all = [...fixed, { head: 'why', align: 'left' as const, width: Math.max(reasonWidthMin, columns - taken) }];
-  return {
-    head: all.map(({ head }) => head),
-    colWidths: all.map(({ width }) => width),
-    colAligns: all.map(({ align }) => align),
-  };
-}
-
-function cellsOf(line: CameraLine): string[] {
-  const fps = line.fps > 0 ? line.fps.toFixed(1) : '';
-  return [line.cameraId, line.phase, fps, line.lastDetection, line.worker, line.why];
+function columnsThatFit(lines: readonly CameraLine[], columns: number): typeof tableColumns {
+  const widthOf = ({ head, of }: (typeof tableColumns)[number]) =>
+    Math.max(head.length, ...lines.map((line) => stringWidth(of(line)))) + gapWidth;
+  let chosen = tableColumns.filter(({ head }) => head !== 'worker' || columns >= columnsForWorkers);
+  for (const head of dropOrder) {
+    const taken = chosen.slice(0, -1).reduce((sum, column) => sum + widthOf(column), 0);
+    if (columns - taken >= reasonWidthMin) break;
+    chosen = chosen.filter((column) => column.head !== head);
+  }
+  return chosen;
 }
 
 /** Ids of workers and times of today are cut to what tells them apart: the reason shall fit a line. */
@@ -150,12 +118,23 @@ export function describeDecision(decision: Decision): string {
   return `${decision.at.slice(11, 19)} fleet ${decision.fleet}: instances ${size('instances')}, tasks ${size('tasks')}: ${decision.reason}`;
 }
 
+/** The foot is a line, whatever the width. */
+function cut(text: string, width: number): string {
+  return text.length > width ? `${text.slice(0, width - 1)}…` : text;
+}
+
 export class RunScreen {
   readonly #live = process.stdout.isTTY === true;
   readonly #update = createLogUpdate(process.stdout);
   readonly #shown = new Map<string, string>();
   /** What stands below the lines now; empty on anything but a terminal. */
   #table = '';
+  #foot = '';
+
+  /** What stays in sight below the table. */
+  foot(text: string): void {
+    this.#foot = text;
+  }
 
   /** A line that stays. */
   line(text: string): void {
@@ -170,7 +149,8 @@ export class RunScreen {
       const { columns = 100, rows = 24 } = process.stdout;
       // Drawn anew each time: log-update's patches leave lines behind when cameras come and go.
       this.#update.clear();
-      this.#table = `\n${renderTable(lines, columns, rows - 1)}`;
+      const foot = this.#foot === '' ? '' : `\n\n ${cut(this.#foot, columns - 1)}`;
+      this.#table = `\n${renderTable(lines, columns, rows - (foot === '' ? 1 : 3))}${foot}`;
       this.#update(this.#table);
       return;
     }

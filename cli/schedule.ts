@@ -7,17 +7,18 @@ import type { Command } from 'commander';
 import { type Interval, scheduledIntervals } from '../core/calendar.ts';
 import { type Camera, cameraIdPattern } from '../core/camera.ts';
 import { KvsInferError } from '../core/errors.ts';
-import { resourceNames } from '../core/names.ts';
 import { parseCameraRow } from '../core/parse-camera-row.ts';
+import { withAwsOptions } from './aws-options.ts';
 import { readCameraFile } from './camera-file.ts';
+import { onStage, rowOf, type StageOptions } from './stage.ts';
 
 /** Ten years list in under a second; more is a typing error in a date. */
 const spanMaxMs = 3_660 * 86_400_000;
 
-type ScheduleOptions = { from: string; to: string; camera?: string; stage?: string; json?: true };
+type ScheduleOptions = StageOptions & { from: string; to: string; camera?: string };
 
 export function scheduleCommand(program: Command): void {
-  program
+  const command = program
     .command('schedule')
     .description('list the intervals in which a camera is watched')
     .argument(
@@ -31,7 +32,8 @@ export function scheduleCommand(program: Command): void {
     .option('--json', 'print one JSON document')
     .addHelpText(
       'after',
-      '\nExamples:\n  $ kvs-infer schedule dock-1.yaml --from 2026-11-24T00:00:00Z --to 2026-12-01T00:00:00Z',
+      '\nExamples:\n  $ kvs-infer schedule dock-1.yaml --from 2026-11-24T00:00:00Z --to 2026-12-01T00:00:00Z' +
+        '\n  $ kvs-infer schedule dock-1 --stage production --from 2026-11-24T00:00:00Z --to 2026-12-01T00:00:00Z --json',
     )
     .action(async (given: string, options: ScheduleOptions) => {
       const fromMs = parseInstant('--from', options.from);
@@ -47,10 +49,11 @@ export function scheduleCommand(program: Command): void {
       }
       const camera = existsSync(given)
         ? pickCamera(await readCameraFile(given), given, options.camera)
-        : await registeredCamera(given, options.stage ?? process.env.KVS_INFER_STAGE);
+        : await registeredCamera(given, options);
       const intervals = scheduledIntervals(camera, fromMs, toMs);
       console.log(options.json ? JSON.stringify(intervals.map(toIso)) : describeIntervals(camera, intervals));
     });
+  withAwsOptions(command);
 }
 
 /** Only an instant with its offset is unambiguous: "2026-11-24T08:00" would mean another time on every machine. */
@@ -86,36 +89,23 @@ function pickCamera(rows: unknown[], file: string, cameraId: string | undefined)
   return parsed(row, file);
 }
 
-/** The row of the registry, read as `AWS_REGION` and the usual credentials (or AWS_ENDPOINT_URL) say. */
-async function registeredCamera(cameraId: string, stage: string | undefined): Promise<Camera> {
+/** The row of the stage's registry. */
+async function registeredCamera(cameraId: string, options: ScheduleOptions): Promise<Camera> {
   if (!cameraIdPattern.test(cameraId) || /\.(ya?ml|json)$/.test(cameraId)) {
     throw new KvsInferError('CAMERA_FILE_UNREADABLE', `there is no file ${cameraId}`, {
       hint: 'give the path of a YAML or JSON file with a camera row, or the id of a registered camera',
     });
   }
-  if (stage === undefined) {
+  try {
+    return await onStage(options, async (stage) => parsed(await rowOf(stage, cameraId), cameraId));
+  } catch (error) {
+    if (!(error instanceof KvsInferError && error.code === 'STAGE_MISSING')) throw error;
+    // It may as well be a file that was meant.
     throw new KvsInferError(
       'STAGE_MISSING',
       `there is no file ${cameraId}, and no stage to look for a camera of that id`,
-      {
-        hint: 'give the path of a file, or the stage with --stage',
-      },
+      { hint: 'give the path of a file, or the stage with --stage' },
     );
-  }
-  const { awsClients } = await import('../aws/clients.ts');
-  const { readCameraRow } = await import('../aws/camera-row.ts');
-  const clients = awsClients({ region: process.env.AWS_REGION ?? 'us-east-1' });
-  try {
-    const table = resourceNames(stage, '').tables.cameras;
-    const row = await readCameraRow(clients, table, cameraId);
-    if (row === null) {
-      throw new KvsInferError('CAMERA_NOT_FOUND', `${table} has no camera "${cameraId}"`, {
-        hint: 'check the id and the stage',
-      });
-    }
-    return parsed(row, cameraId);
-  } finally {
-    clients.destroy();
   }
 }
 

@@ -11,12 +11,14 @@ import { defaultPolicy, workersPerFleetMax } from '../core/control/policy.ts';
 import { instanceHourUsd } from '../core/cost/forecast.ts';
 import { KvsInferError } from '../core/errors.ts';
 import { defaultSettings } from '../core/simulation/settings.ts';
+import { type AwsOptions, withAwsOptions } from './aws-options.ts';
 import { readCameraFile } from './camera-file.ts';
 import {
-  defaultRegion,
   forecastDaysMax,
   numberIn,
+  priceRegion,
   pricesFrom,
+  regionOption,
   registeredRows,
   usableCameras,
 } from './cameras-to-forecast.ts';
@@ -26,12 +28,11 @@ import { weekPage } from './simulation/picture.ts';
 import { weekText } from './simulation/report.ts';
 import { playWeek } from './simulation/week.ts';
 
-type SimulateOptions = {
+type SimulateOptions = AwsOptions & {
   stage?: string;
   from?: string;
   days: number;
   seed: string;
-  region: string;
   instanceType: string;
   inferencesPerSecond: number;
   maxWorkers: number;
@@ -45,7 +46,7 @@ type SimulateOptions = {
 };
 
 export function simulateCommand(program: Command): void {
-  program
+  const command = program
     .command('simulate')
     .description('play a coming week of the cameras: what it costs, what is missed, and what the other ways would be')
     .argument('[cameras.yaml]', 'YAML or JSON file with camera rows')
@@ -53,7 +54,7 @@ export function simulateCommand(program: Command): void {
     .option('--from <ISO>', 'first instant (default: now)')
     .option('--days <days>', 'length', numberIn(1 / 24, forecastDaysMax), 7)
     .option('--seed <seed>', 'of everything that happens by chance; the same seed replays exactly', '1')
-    .option('--region <region>', 'whose prices', defaultRegion)
+    .option(...regionOption)
     .option('--instance-type <type>', 'GPU instance type', 'g4dn.xlarge')
     .option(
       '--inferences-per-second <n>',
@@ -85,13 +86,14 @@ export function simulateCommand(program: Command): void {
         '\n  $ kvs-infer simulate --stage production --silent-share 0.08 --json',
     )
     .action(simulateAction);
+  withAwsOptions(command, ['--region']);
 }
 
 async function simulateAction(file: string | undefined, options: SimulateOptions): Promise<void> {
   const fromMs = options.from === undefined ? systemClock.nowMs() : parseInstant('--from', options.from);
   const { onDemandUsd, spotUsd } = instanceHourUsd(
     await pricesFrom(options.prices),
-    options.region,
+    priceRegion(options.region),
     options.instanceType,
   );
   const { cameras, skipped } = usableCameras(await rowsOf(file, options));
@@ -128,7 +130,8 @@ async function simulateAction(file: string | undefined, options: SimulateOptions
   else console.log(weekText(week, { isSpotPriceKnown: spotUsd !== null, page: options.html ?? null }));
 }
 
-async function rowsOf(file: string | undefined, { stage, region }: SimulateOptions): Promise<unknown[]> {
+async function rowsOf(file: string | undefined, options: SimulateOptions): Promise<unknown[]> {
+  const { stage } = options;
   if (file !== undefined && stage === undefined) return readCameraFile(file);
   if (stage === undefined || file !== undefined) {
     throw new KvsInferError(
@@ -137,7 +140,7 @@ async function rowsOf(file: string | undefined, { stage, region }: SimulateOptio
       { hint: 'give either a YAML or JSON file with camera rows, or --stage' },
     );
   }
-  const rows = await registeredRows(stage, region);
+  const rows = await registeredRows(options);
   if (rows.length > 0) return rows;
   throw new KvsInferError('CAMERAS_MISSING', `the registry of stage ${stage} is empty`, {
     hint: 'add a camera row, or give a file',

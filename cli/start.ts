@@ -5,6 +5,7 @@
  */
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { styleText } from 'node:util';
 import { SingleBar } from 'cli-progress';
 import { type Command, InvalidArgumentError } from 'commander';
 import { systemClock } from '../core/clock.ts';
@@ -12,6 +13,8 @@ import type { Decision } from '../core/control/record.ts';
 import type { DemoCamera } from '../local/demo/demo-cameras.ts';
 import type { LocalSystem } from '../local/demo/local-system.ts';
 import type { SceneClip } from '../local/scenes/clip.ts';
+import { announceLocalStage, localFolder } from './local-endpoint.ts';
+import { openBrowser } from './open-browser.ts';
 import { cameraLines, describeDecision, RunScreen } from './run-screen.ts';
 import { checkStart } from './start-checks.ts';
 
@@ -28,6 +31,7 @@ type StartOptions = {
   model?: string;
   port?: number;
   fresh?: true;
+  open?: true;
   folder: string;
 };
 
@@ -41,8 +45,12 @@ export function startCommand(program: Command): void {
     .option('--model <model.onnx>', 'a YOLOv8, YOLO11 or YOLOX detector of your own')
     .option('--port <N>', 'port of the local cloud; 4566 or the next free one when left out', portNumber)
     .option('--fresh', 'forget the state of earlier runs')
-    .option('--folder <folder>', 'where state, scenes and logs are kept', '.local')
-    .addHelpText('after', '\nExample:\n  $ npm start -- --for 90 --report report.json')
+    .option('--open', 'open the dashboard in the browser')
+    .option('--folder <folder>', 'where state, scenes and logs are kept', localFolder)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ npm start -- --open\n  $ npm start -- --for 90 --report report.json\n  $ npm start -- --model yolo11n.onnx --cameras cameras.yaml',
+    )
     .action(start);
 }
 
@@ -58,7 +66,7 @@ async function start(options: StartOptions): Promise<void> {
   const { startLocalSystem } = await import('../local/demo/local-system.ts');
   const { RunObserver } = await import('../local/demo/run-observer.ts');
   const { describeReport, writeReport } = await import('../local/demo/run-report.ts');
-  const { demoInferencesPerSecond } = await import('../local/demo/settings.ts');
+  const { demoInferencesPerSecond, localRegion } = await import('../local/demo/settings.ts');
 
   const screen = new RunScreen();
   const decisions: Decision[] = [];
@@ -71,14 +79,20 @@ async function start(options: StartOptions): Promise<void> {
     onDecision: (decision) => decisions.push(decision),
     onWarning: (line) => screen.line(line),
   });
+  const { url } = system.dashboard;
+  const { endpoint } = system.cloud;
+  const retract = announceLocalStage(folder, { endpoint, region: localRegion, dashboard: url });
   const ended = untilEnd(options.for);
   const startMs = systemClock.nowMs();
   const observer = new RunObserver(system, startMs, options.model === undefined);
   try {
     await observer.open();
     const cameras = rows === null ? demoCameras(startMs) : ownCameras(rows, clips.length);
-    screen.line(`dashboard: ${system.dashboard.url}`);
-    screen.line(`local cloud: ${system.cloud.endpoint} (AWS_ENDPOINT_URL); log: ${system.logPath}`);
+    screen.line(`dashboard: ${styleText(['bold', 'cyan'], url)}`);
+    screen.line(`local cloud: ${endpoint} (AWS_ENDPOINT_URL); log: ${system.logPath}`);
+    screen.line('in another terminal: npx kvs-infer status --watch');
+    screen.foot(`dashboard: ${url}   Ctrl-C ends`);
+    if (options.open) openBrowser(url, (line) => screen.line(line));
     for (const { row, story } of cameras) screen.line(`camera ${String(row.cameraId)}: ${story}`);
     await startFeeds(system, cameras, clips, rows === null ? spareStreamName : null);
     for (const { row } of cameras) await system.putRow(row);
@@ -105,6 +119,7 @@ async function start(options: StartOptions): Promise<void> {
     if (options.report !== undefined) await writeReport(options.report, report);
   } finally {
     ended.cancel();
+    retract();
     await system.close();
   }
 }

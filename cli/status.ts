@@ -3,39 +3,48 @@
  * and what should somebody look at. Contract: exit code 0 when the stage could be read, whatever it says; `--json` prints
  * one document; `--watch` looks again every few seconds until Ctrl-C.
  */
-import { setTimeout as pause } from 'node:timers/promises';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { type CameraPhase, cameraPhases } from '../core/fleet-state.ts';
 import { type CameraView, cameraView } from '../core/views/camera-view.ts';
 import { type FleetView, fleetView } from '../core/views/fleet-view.ts';
+import { styledPhase } from './phase-style.ts';
 import { onStage, type Stage, type StageOptions, withStageOptions } from './stage.ts';
+import { showOrWatch, type WatchOptions, withWatchOptions } from './watch.ts';
 
-const watchDefaultSeconds = 5;
 /** Cameras that are named; the others are counted. */
 const camerasNamedMax = 10;
 /** Phases in which a camera gets what its row asks for. */
 const contentPhases: ReadonlySet<CameraPhase> = new Set(['running', 'off-schedule', 'warming', 'disabled']);
 
 type Status = { stage: string; at: string; fleets: FleetView[]; needAttention: CameraView[] };
-type StatusOptions = StageOptions & { watch?: true | number };
 
 export function statusCommand(program: Command): void {
-  withStageOptions(program.command('status').description('a stage at one glance: cameras, fleets, cost, problems'))
-    .option('--watch [seconds]', `look again every ${watchDefaultSeconds} s, or as often as given`, watchSeconds)
-    .addHelpText('after', '\nExample:\n  $ kvs-infer status --stage production --watch')
-    .action((options: StatusOptions) =>
-      onStage(options, async (stage) => {
-        for (;;) {
-          const status = await readStatus(stage);
-          const text = options.json ? JSON.stringify(status, null, 2) : describeStatus(status);
-          // A terminal shows the newest alone; a file gets one after the other.
-          const clear = options.watch !== undefined && process.stdout.isTTY && !options.json ? '\u001b[2J\u001b[H' : '';
-          console.log(`${clear}${text}`);
-          if (options.watch === undefined) return;
-          await pause((options.watch === true ? watchDefaultSeconds : options.watch) * 1_000);
-        }
-      }),
+  withWatchOptions(
+    withStageOptions(program.command('status').description('a stage at one glance: cameras, fleets, cost, problems')),
+  )
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ kvs-infer status --stage production --watch\n  $ kvs-infer status --stage local --json',
+    )
+    .action((options: StageOptions & WatchOptions) =>
+      onStage(options, (stage) =>
+        showOrWatch<Status>(options, {
+          read: () => readStatus(stage),
+          describe: describeStatus,
+          facts: factsOf,
+          gone: 'gets what its row asks for',
+        }),
+      ),
     );
+}
+
+function factsOf({ fleets, needAttention }: Status): ReadonlyMap<string, string> {
+  return new Map(
+    [
+      ...fleets.map((view) => [`fleet ${view.fleet}`, describeFleet(view).join(';').replaceAll(/; +/g, '; ')] as const),
+      ...needAttention.map(({ cameraId, phase, reason }) => [`camera ${cameraId}`, `${phase}: ${reason}`] as const),
+    ].map(([about, fact]) => [about, fact.replace(`${about}: `, '')]),
+  );
 }
 
 async function readStatus({ clients, tables, stage }: Stage): Promise<Status> {
@@ -73,7 +82,7 @@ export function describeStatus({ stage, at, fleets, needAttention }: Status): st
     `stage ${stage}, ${at}`,
     ...fleets.flatMap(describeFleet),
     needAttention.length === 0 ? 'every camera gets what its row asks for' : 'cameras to look at:',
-    ...named.map(({ cameraId, phase, reason }) => `  ${cameraId}: ${phase}: ${reason}`),
+    ...named.map(({ cameraId, phase, reason }) => `  ${cameraId}: ${styledPhase(phase)}: ${reason}`),
     ...(more > 0 ? [`  and ${more} more`] : []),
   ].join('\n');
 }
@@ -93,10 +102,4 @@ function describeFleet({ fleet, cameras, workers, days, latestDecision, pause: p
     ...(latestDecision === null ? [] : [`  ${latestDecision.reason}`]),
     ...(latestDecision?.problems ?? []).map((problem) => `  problem: ${problem}`),
   ];
-}
-
-function watchSeconds(text: string): number {
-  const value = Number(text);
-  if (!(value >= 1 && value <= 3_600)) throw new InvalidArgumentError('expected 1 to 3600 seconds.');
-  return value;
 }
