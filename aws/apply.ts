@@ -7,6 +7,7 @@
 import { assignmentsOf, sameAssignments } from '../core/control/assignment-list.ts';
 import type { CameraChange, ControlDecision } from '../core/control/decide.ts';
 import { drainOrder, isHandingOver, sameStandbys, standbysOf } from '../core/control/handover.ts';
+import type { LedgerEntry } from '../core/control/ledger.ts';
 import type { FleetObservation } from '../core/control/observation.ts';
 import { hasEnded, isDead, isLeaving } from '../core/control/observation.ts';
 import type { WindowPromise } from '../core/control/ready-by.ts';
@@ -21,7 +22,9 @@ import { inParallel, parallelWritesMax } from './parallel.ts';
 import { buryWorker, emptyListIfSilent, markDraining, writeLists } from './workers.ts';
 
 /** What was done or failed to be done, one sentence each. */
-export type Applied = { actions: string[]; failures: string[]; promises: WindowPromise[] };
+export type Applied = { actions: string[]; failures: string[] } & Accounted;
+/** What the tables have of this run's accounts. */
+type Accounted = { promises: WindowPromise[]; entries: LedgerEntry[] };
 
 export async function applyDecision(
   surroundings: Surroundings,
@@ -36,14 +39,14 @@ export async function applyDecision(
     changes: decision.changes.filter(({ ownership, observed }) => ownership === null || mayChange(observed)),
     departures: decision.departures.filter(({ state }) => mayChange(state)),
   };
-  const [promises] = await Promise.all([
+  const [accounted] = await Promise.all([
     writeCameras(surroundings, observation, possible, steps),
     grow(surroundings, observation, decision, steps),
     drain(surroundings, observation, decision, steps),
     giveBack(surroundings, observation, decision, steps),
     tidy(surroundings, possible, steps),
   ]);
-  return { actions: steps.sentences(), failures: steps.failures, promises };
+  return { actions: steps.sentences(), failures: steps.failures, ...accounted };
 }
 
 /**
@@ -194,16 +197,19 @@ async function writeCameras(
   observation: FleetObservation,
   decision: ControlDecision,
   steps: Steps,
-): Promise<WindowPromise[]> {
+): Promise<Accounted> {
   const written = new Map<string, CameraState>();
   const cleanGives = new Set<string>();
-  const promises: WindowPromise[] = [];
+  const accounted: Accounted = { promises: [], entries: [] };
   await inParallel(decision.changes, parallelWritesMax, async (change) => {
     try {
       const { happened, accountingFailure } = await writeCameraChange(clients, names.tables, change);
       if (accountingFailure !== null) {
         steps.fail(order.tidy, `account for the time of camera ${change.cameraId}`, accountingFailure);
-      } else if (happened) promises.push(...change.promises);
+      } else if (happened) {
+        accounted.promises.push(...change.promises);
+        accounted.entries.push(...change.ledger);
+      }
       if (happened) written.set(change.cameraId, change.next);
       if (happened && change.ownership?.kind === 'give' && change.ownership.clean) cleanGives.add(change.cameraId);
       const sentence = ownershipWords(change);
@@ -233,7 +239,7 @@ async function writeCameras(
       () => writeLists(clients, names.tables.workers, worker, list, standbys),
     );
   });
-  return promises;
+  return accounted;
 }
 
 function ownershipWords({ cameraId, ownership }: CameraChange): string | null {

@@ -54,3 +54,42 @@ export async function readDecisions(
   );
   return (answer.Items ?? []) as Decision[];
 }
+
+/** A page of the table is 1 MB; a busy day of a large fleet has several, because a projection is read in full. */
+const sizePagesMax = 20;
+
+export type StoredSize = Pick<Decision, 'at' | 'inputs' | 'desired' | 'reason'>;
+
+/**
+ * What the fleet's size was and what it should have been, oldest first: the newest `limit` decisions since `fromMs`.
+ * `isWhole` false: there are older ones within the span.
+ */
+export async function readSizes(
+  clients: AwsClients,
+  table: string,
+  fleet: string,
+  { fromMs, limit }: { fromMs: number; limit: number },
+): Promise<{ sizes: StoredSize[]; isWhole: boolean }> {
+  const sizes: StoredSize[] = [];
+  let from: Record<string, unknown> | undefined;
+  for (let page = 0; page < sizePagesMax && sizes.length < limit; page += 1) {
+    const answer = await awsCall(`read the sizes of fleet ${fleet}`, () =>
+      clients.documents.send(
+        new QueryCommand({
+          TableName: table,
+          KeyConditionExpression: 'fleet = :fleet AND #at >= :from',
+          ProjectionExpression: '#at, inputs, desired, reason',
+          ExpressionAttributeNames: { '#at': 'at' },
+          ExpressionAttributeValues: { ':fleet': fleet, ':from': new Date(fromMs).toISOString() },
+          ScanIndexForward: false,
+          Limit: limit - sizes.length,
+          ...(from === undefined ? {} : { ExclusiveStartKey: from }),
+        }),
+      ),
+    );
+    sizes.push(...((answer.Items ?? []) as StoredSize[]));
+    from = answer.LastEvaluatedKey;
+    if (from === undefined) return { sizes: sizes.reverse(), isWhole: true };
+  }
+  return { sizes: sizes.reverse(), isWhole: false };
+}

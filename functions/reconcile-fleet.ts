@@ -10,7 +10,7 @@ import { saveDecision } from '../aws/decisions.ts';
 import { type FleetLearnings, lockFleet, unlockFleet } from '../aws/fleets.ts';
 import { learnLeadTimes, observeFleet } from '../aws/observe.ts';
 import { decide } from '../core/control/decide.ts';
-import { withPromises } from '../core/control/meter.ts';
+import { withAccounts } from '../core/control/meter.ts';
 import { fleetPolicy } from '../core/control/policy.ts';
 import { type Decision, decisionRecord, problemKinds } from '../core/control/record.ts';
 import { watchGaps } from '../core/control/watch-gaps.ts';
@@ -110,7 +110,7 @@ async function runOnce(
   );
   const record = decisionRecord(item.fleet, decision, cameras, applied.actions, trigger, item);
   const kinds = problemKinds(decision);
-  const meter = withPromises(decision.meter, applied.promises, decision.policy.dayTimeZone);
+  const meter = withAccounts(decision.meter, applied, decision.policy.dayTimeZone);
   const learnings: FleetLearnings = {
     meter,
     moves: decision.moves.count === 0 ? null : decision.moves,

@@ -5,6 +5,7 @@
  */
 import type { ResourceNames } from '../core/names.ts';
 import { operatorGroup } from '../functions/api/principal.ts';
+import { fleetPolicy } from './control/control.ts';
 import { lambdaFunction } from './lambda-function.ts';
 import type { Settings } from './settings.ts';
 
@@ -58,6 +59,7 @@ export function api(settings: Settings, names: ResourceNames, accountId: string)
     environment: {
       KVS_INFER_ACCOUNT_ID: accountId,
       KVS_INFER_FLEETS: settings.fleets.join(','),
+      KVS_INFER_FLEET_POLICY: JSON.stringify(fleetPolicy(settings)),
       S3_BUCKET_NAME: names.resultBucket,
     },
     permissions: [

@@ -1,7 +1,7 @@
 /** What is counted by the day: seconds, money and windows, over midnight and under clocks that jump. */
 import { describe, expect, it } from 'vitest';
 import { noonMs, worker } from './fleet-factories.ts';
-import { dayOf, meterRun, withPromises } from './meter.ts';
+import { dayOf, meterRun, withAccounts } from './meter.ts';
 
 const hourMs = 3_600_000;
 const usdPerHour = new Map([
@@ -60,8 +60,29 @@ it('keeps a week and today', () => {
       outcome: 'missed' as const,
       cause: 'late',
     };
-    item = { ...item, ...withPromises(meter, [promise, { ...promise, outcome: 'hit', cause: null }], 'UTC') };
+    item = {
+      ...item,
+      ...withAccounts(meter, { promises: [promise, { ...promise, outcome: 'hit', cause: null }], entries: [] }, 'UTC'),
+    };
   }
   expect(item.days).toHaveLength(8);
   expect(item.days?.at(-1)).toMatchObject({ day: '2026-12-06', windows: 2, windowsHit: 1, latenessMaxMs: 9_000 });
+});
+
+it('sums the ledger of all cameras on the day of the hour, in the zone of the fleet', () => {
+  const entry = { cameraId: 'a', hour: '2026-11-24T16Z', scheduledSeconds: 60, inferredSeconds: 40 };
+  const entries = [
+    { ...entry, blindSeconds: { starting: 20 } },
+    { ...entry, cameraId: 'b', blindSeconds: { starting: 5, silent: 15 } },
+    { ...entry, hour: '2026-11-24T15Z', blindSeconds: { silent: 20 } },
+  ];
+  const empty = { meteredThroughMs: noonMs, days: [] };
+  const { days } = withAccounts(empty, { promises: [], entries }, 'Asia/Singapore');
+  expect(days).toMatchObject([
+    { day: '2026-11-24', scheduledSeconds: 60, inferredSeconds: 40, blindSeconds: { silent: 20 } },
+    { day: '2026-11-25', scheduledSeconds: 120, inferredSeconds: 80, blindSeconds: { starting: 25, silent: 15 } },
+  ]);
+  expect(withAccounts({ ...empty, days }, { promises: [], entries }, 'Asia/Singapore').days[1]).toMatchObject({
+    ...{ scheduledSeconds: 240, inferredSeconds: 160, blindSeconds: { starting: 50, silent: 30 } },
+  });
 });

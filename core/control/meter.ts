@@ -1,11 +1,12 @@
 /**
- * What a fleet used, day by day: instance seconds and their price, idle GPU seconds, windows and how they were kept. Each
- * run adds the time since the last one, so a day is as exact as the runs are frequent; nothing more is stored for it than
+ * What a fleet used and kept, day by day: instance seconds and their price, idle GPU seconds, windows and how they were
+ * kept, and the ledger's seconds of all its cameras. Each run adds the time since the last one, so a day is as exact as the runs are frequent; nothing more is stored for it than
  * the fleet's item, which is written anyway.
  * Invariants: a clock that jumps back adds nothing, one that jumps forward at most an hour; at most eight days are kept.
  */
 import { Temporal } from 'temporal-polyfill';
 import type { FleetItem, WorkerItem } from '../fleet-state.ts';
+import type { LedgerEntry } from './ledger.ts';
 import type { FleetObservation, GroupInstance } from './observation.ts';
 import { presentInstances } from './observation.ts';
 import type { WindowPromise } from './ready-by.ts';
@@ -27,6 +28,11 @@ export type FleetDay = {
   windows: number;
   windowsHit: number;
   latenessMaxMs: number;
+  /** Of all cameras, as the ledger has them by camera; absent in days that an older version counted. */
+  scheduledSeconds?: number;
+  inferredSeconds?: number;
+  /** By cause. */
+  blindSeconds?: Record<string, number>;
 };
 
 export type Meter = { meteredThroughMs: number; days: FleetDay[] };
@@ -67,9 +73,25 @@ export function meterRun(input: {
   return { meteredThroughMs: nowMs, days: newest([...days.values()]) };
 }
 
-/** Windows count on the day on which they opened. */
-export function withPromises(meter: Meter, promises: readonly WindowPromise[], timeZone: string): Meter {
+/** What a run has accounted for. Windows count on the day on which they opened, seconds on the day of their hour. */
+export function withAccounts(
+  meter: Meter,
+  { promises, entries }: { promises: readonly WindowPromise[]; entries: readonly LedgerEntry[] },
+  timeZone: string,
+): Meter {
   const days = new Map(meter.days.map((day) => [day.day, { ...day }]));
+  const dayOfHour = new Map<string, string>();
+  for (const { hour, scheduledSeconds, inferredSeconds, blindSeconds } of entries) {
+    const day = dayOfHour.get(hour) ?? dayOf(Date.parse(hour.replace('Z', ':00:00Z')), timeZone).day;
+    dayOfHour.set(hour, day);
+    const entry = days.get(day) ?? emptyDay(day);
+    entry.scheduledSeconds = rounded((entry.scheduledSeconds ?? 0) + scheduledSeconds);
+    entry.inferredSeconds = rounded((entry.inferredSeconds ?? 0) + inferredSeconds);
+    const blind = { ...entry.blindSeconds };
+    for (const [cause, seconds] of Object.entries(blindSeconds)) blind[cause] = rounded((blind[cause] ?? 0) + seconds);
+    entry.blindSeconds = blind;
+    days.set(day, entry);
+  }
   for (const { windowStartMs, outcome, latenessMs } of promises) {
     const { day } = dayOf(windowStartMs, timeZone);
     const entry = days.get(day) ?? emptyDay(day);

@@ -9,6 +9,7 @@ import { secureHeaders } from 'hono/secure-headers';
 import type { ControlDeps } from '../handler-deps.ts';
 import { addCameraRoutes } from './cameras.ts';
 import { addFleetRoutes } from './fleets.ts';
+import { addOverviewRoutes } from './overview.ts';
 import { authorize, type Claims, type Identify, type Principal } from './principal.ts';
 import { answerError, issuesOf, Problem, problemResponse } from './problem.ts';
 import { addResultRoutes } from './results.ts';
@@ -48,6 +49,7 @@ export function buildApi(deps: ControlDeps, { identify, claimsOf = () => null }:
     await next();
     if (!context.res.headers.has('cache-control')) context.res.headers.set('cache-control', 'no-store');
   });
+  addOverviewRoutes(app, deps);
   addCameraRoutes(app, deps);
   addFleetRoutes(app, deps);
   addResultRoutes(app, deps);

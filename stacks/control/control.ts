@@ -94,8 +94,8 @@ export function control(settings: Settings, { accountId, names, tables }: Contro
   return { functions: [reconcile, capacityChanged, cameraChanged], reconcile, cameraChanged, rowsQueue, eventsQueue };
 }
 
-/** What the loop has to know of the deployment to decide how much and of which kind. */
-function fleetPolicy({ capacity }: Settings): Partial<FleetPolicy> {
+/** What the functions have to know of the deployment to decide how much and of which kind. */
+export function fleetPolicy({ capacity }: Settings): Partial<FleetPolicy> {
   const { diskGib: _, ...policy } = capacity;
   return policy;
 }

@@ -1,0 +1,136 @@
+/**
+ * The stage at one glance, and how each fleet's size followed its demand: what the dashboard opens with.
+ * Invariant: what a call reads is bounded: the states and workers of the fleets, one decision of each, and at most
+ * `pointsMax` decisions for a history.
+ */
+import { createRoute, z } from '@hono/zod-openapi';
+import { readCameraStates } from '../../aws/camera-states.ts';
+import { readDecisions, readSizes } from '../../aws/decisions.ts';
+import { readFleet } from '../../aws/fleets.ts';
+import { readWorkers } from '../../aws/workers.ts';
+import { fleetPattern } from '../../core/camera.ts';
+import { fleetPolicy } from '../../core/control/policy.ts';
+import { instanceHourPrices } from '../../core/cost/instance-prices.ts';
+import { priceTable } from '../../core/cost/prices.ts';
+import { demandAhead, type FleetInput, overviewOf } from '../../core/views/overview-view.ts';
+import type { ControlDeps } from '../handler-deps.ts';
+import type { Api } from './app.ts';
+import { failures, noFleet } from './cameras.ts';
+import { entityTag, namesTag } from './row-version.ts';
+
+const hourMs = 3_600_000;
+const hoursMax = 168;
+const pointsMax = 1_000;
+/** What a fleet launches when its deployment names no types (stacks/settings.ts). */
+const usualInstanceType = 'g4dn.xlarge';
+
+const coverage = z.number().nullable().meta({ description: '0 to 1; null when nothing is wanted' });
+const usd = z.number().nullable().meta({ description: 'US dollars; null when a price is not known' });
+const secondsByCause = z.record(z.string(), z.number());
+const overviewSchema = z
+  .object({
+    at: z.string(),
+    cameras: z.int(),
+    phases: z.record(z.string(), z.int()),
+    now: z.object({ wanted: z.int(), watched: z.int(), silent: z.int(), coverage }),
+    today: z.object({
+      ...{ scheduledSeconds: z.number(), inferredSeconds: z.number(), blindSeconds: secondsByCause, coverage },
+      ...{ windows: z.int(), windowsHit: z.int(), latenessMaxMs: z.number() },
+      ...{ instanceSeconds: z.number(), idleSeconds: z.number() },
+    }),
+    cost: z.object({ usdToday: z.number(), usdByMidnight: usd, usdAlwaysOn: usd }),
+    fleets: z.array(
+      z.object({
+        ...{ fleet: z.string(), cameras: z.int(), workers: z.int(), desired: z.int().nullable() },
+        ...{
+          reason: z.string().nullable(),
+          pausedUntil: z.string().nullable(),
+          overriddenUntil: z.string().nullable(),
+        },
+      }),
+    ),
+    problems: z.array(
+      z.object({
+        ...{ fleet: z.string(), severity: z.enum(['error', 'warning', 'notice']), words: z.string(), count: z.int() },
+        cameras: z.array(z.object({ cameraId: z.string(), reason: z.string() })),
+      }),
+    ),
+  })
+  .meta({ id: 'Overview', description: 'the day begins at midnight in the zone of each fleet' });
+const historySchema = z
+  .object({
+    points: z.array(
+      z.object({
+        ...{ at: z.string(), needed: z.int(), desired: z.int(), serving: z.int(), reason: z.string() },
+      }),
+    ),
+    isWhole: z.boolean().meta({ description: 'false: there are older decisions within the span' }),
+    ahead: z.array(z.object({ start: z.string(), workers: z.int() })),
+    maxWorkers: z.int(),
+  })
+  .meta({ id: 'FleetHistory', description: 'a point per stored decision; `ahead`: what the schedules alone need' });
+const json = (schema: z.ZodType, description: string) => ({ content: { 'application/json': { schema } }, description });
+
+export function addOverviewRoutes(app: Api, { clients, clock, environment }: ControlDeps): void {
+  const { names, fleets, policy: deployment } = environment;
+  const { tables } = names;
+
+  async function inputOf(fleet: string): Promise<FleetInput> {
+    const [item, workers, cameras, decisions] = await Promise.all([
+      readFleet(clients, tables.fleets, fleet),
+      readWorkers(clients, tables.workers, fleet),
+      readCameraStates(clients, tables.cameraStates, fleet),
+      readDecisions(clients, tables.decisions, fleet, { limit: 1 }),
+    ]);
+    const { policy } = fleetPolicy(deployment, item);
+    const [type = usualInstanceType] = policy.instanceTypes;
+    const prices = instanceHourPrices(priceTable, environment.region, [type], policy.instanceUsdPerHour);
+    return { item, policy, cameras, decisions, workers, usdPerInstanceHour: prices.get(`${type}/on-demand`) ?? null };
+  }
+
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/api/overview',
+      summary: 'Is everything watched, what does it cost, what should somebody look at',
+      responses: { 200: json(overviewSchema, 'answers 304 to If-None-Match while nothing changes'), ...failures },
+    }),
+    async (context) => {
+      const body = overviewOf(await Promise.all(fleets.map(inputOf)), clock.nowMs());
+      const { at: _, ...rest } = body;
+      const tag = entityTag(rest);
+      const headers = { etag: tag, 'cache-control': 'private, no-cache' };
+      if (namesTag(context.req.header('if-none-match') ?? '', tag)) return context.body(null, 304, headers) as never;
+      return context.json(body, 200, headers);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/api/fleets/{fleet}/history',
+      summary: "The fleet's size against its demand, and what the windows ahead need",
+      request: {
+        params: z.object({ fleet: z.string().regex(fleetPattern).meta({ example: 'default' }) }),
+        query: z.object({ hours: z.coerce.number().int().min(1).max(hoursMax).default(24) }),
+      },
+      responses: { 200: json(historySchema, 'as many hours back as ahead, oldest first'), ...failures },
+    }),
+    async (context) => {
+      const { fleet } = context.req.valid('param');
+      if (!fleets.includes(fleet)) throw noFleet(fleet);
+      const spanMs = context.req.valid('query').hours * hourMs;
+      const nowMs = clock.nowMs();
+      const [input, { sizes, isWhole }] = await Promise.all([
+        inputOf(fleet),
+        readSizes(clients, tables.decisions, fleet, { fromMs: nowMs - spanMs, limit: pointsMax }),
+      ]);
+      const points = sizes.map(({ at, inputs, desired, reason }) => ({
+        ...{ at, reason, desired: desired.instances },
+        ...{ needed: inputs.workersNeeded ?? 0, serving: inputs.workersServing ?? 0 },
+      }));
+      const ahead = demandAhead(input, nowMs, nowMs + spanMs);
+      return context.json({ points, isWhole, ahead, maxWorkers: input.policy.maxWorkers }, 200);
+    },
+  );
+}
