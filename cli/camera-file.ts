@@ -9,8 +9,8 @@ import { KvsInferError } from '../core/errors.ts';
 /** A registry of 2,000 cameras with long calendars stays well under this. */
 const fileSizeMaxBytes = 16 * 1024 * 1024;
 
-/** @returns the rows as written, unparsed; at least one. Errors: CAMERA_FILE_UNREADABLE, CAMERA_FILE_INVALID. */
-export async function readCameraFile(path: string): Promise<unknown[]> {
+/** @throws KvsInferError CAMERA_FILE_UNREADABLE, CAMERA_FILE_INVALID when it is too large to be one. */
+export async function readTextFile(path: string): Promise<string> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
@@ -23,6 +23,12 @@ export async function readCameraFile(path: string): Promise<unknown[]> {
   }
   if (text.length > fileSizeMaxBytes)
     throw invalid(path, `expected at most ${fileSizeMaxBytes} characters, got ${text.length}`);
+  return text;
+}
+
+/** @returns the rows as written, unparsed; at least one. Errors: CAMERA_FILE_UNREADABLE, CAMERA_FILE_INVALID. */
+export async function readCameraFile(path: string): Promise<unknown[]> {
+  const text = await readTextFile(path);
   const document = parseDocument(text, { prettyErrors: true });
   const [syntaxError] = document.errors;
   if (syntaxError) throw invalid(path, syntaxError.message.split('\n')[0] ?? 'not YAML');

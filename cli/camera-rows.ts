@@ -8,10 +8,11 @@ import type { Command } from 'commander';
 import { KvsInferError } from '../core/errors.ts';
 import { readCameraFile } from './camera-file.ts';
 import { type ConfirmOptions, isConfirmed, isInteractive, withConfirmOption } from './confirm.ts';
-import { countToWrite, describeChanges, judged, planChanges, writeChanges } from './row-changes.ts';
+import { judged, planChanges } from './row-changes.ts';
 import { onStage, rowOf, type Stage, type StageOptions, withStageOptions } from './stage.ts';
+import { type WriteOptions, writeRows } from './write-rows.ts';
 
-type PutOptions = StageOptions & ConfirmOptions & { dryRun?: true };
+type PutOptions = StageOptions & WriteOptions;
 
 export function cameraRowCommands(camera: Command): void {
   withConfirmOption(
@@ -46,23 +47,15 @@ export function cameraRowCommands(camera: Command): void {
 async function put(stage: Stage, files: readonly string[], options: PutOptions): Promise<void> {
   const rows = judged((await Promise.all(files.map(readCameraFile))).flat());
   const planned = await planChanges(stage, rows);
-  const changes = planned.map(({ change }) => change);
-  const count = countToWrite(planned);
-  const isAsked = options.dryRun === undefined && options.yes === undefined && count > 0 && isInteractive();
-  if (isAsked && !options.json) console.log(describeChanges(changes).join('\n'));
-  const isWriting =
-    options.dryRun === undefined &&
-    (!isAsked || (await isConfirmed(`Write ${rowsOf(count)} to stage ${stage.stage}?`)));
-  if (isWriting) await writeChanges(stage, planned);
-  const written = changes.filter((change) => change.written).length;
-  const summary = isWriting ? `${written} written` : `${count} would be written`;
-  if (options.json) console.log(JSON.stringify(changes, null, 2));
-  else if (isAsked) console.log(isWriting ? [...failures(planned), summary].join('\n') : 'nothing is written');
-  else console.log([...describeChanges(changes), summary].join('\n'));
-}
-
-function failures(planned: Awaited<ReturnType<typeof planChanges>>): string[] {
-  return planned.flatMap(({ change: { cameraId, problem } }) => (problem === null ? [] : [`${cameraId}: ${problem}`]));
+  await writeRows(stage, planned, options, { needsYes: false });
+  if (options.json)
+    console.log(
+      JSON.stringify(
+        planned.map(({ change }) => change),
+        null,
+        2,
+      ),
+    );
 }
 
 async function remove(stage: Stage, cameraIds: string[], options: StageOptions & ConfirmOptions): Promise<void> {
@@ -88,8 +81,4 @@ async function remove(stage: Stage, cameraIds: string[], options: StageOptions &
   throw new KvsInferError('CAMERA_CHANGED', `somebody else has changed ${left.join(', ')} meanwhile`, {
     hint: 'it stays; look at it with "camera show" and try again',
   });
-}
-
-function rowsOf(count: number): string {
-  return count === 1 ? '1 row' : `${count} rows`;
 }

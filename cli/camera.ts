@@ -6,6 +6,7 @@ import type { Command } from 'commander';
 import type { Camera, Issue } from '../core/camera.ts';
 import { parseCameraRow } from '../core/parse-camera-row.ts';
 import { readCameraFile } from './camera-file.ts';
+import { cameraImportCommand } from './camera-import.ts';
 import { cameraListCommand } from './camera-list.ts';
 import { cameraOverrideCommand } from './camera-override.ts';
 import { cameraRowCommands } from './camera-rows.ts';
@@ -18,6 +19,7 @@ export function cameraCommand(program: Command): void {
   cameraListCommand(camera);
   cameraShowCommand(camera);
   cameraRowCommands(camera);
+  cameraImportCommand(camera);
   cameraOverrideCommand(camera);
   camera
     .command('check')

@@ -26,6 +26,7 @@ const wrongUsage: ReadonlySet<string> = new Set([
   'WRONG_SPAN',
   'MODEL_NAME_INVALID',
   'CAMERAS_NOT_CHOSEN',
+  'NOT_CONFIRMED',
 ]);
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {

@@ -6,6 +6,7 @@
  */
 import { createRequire } from 'node:module';
 import { AwsError } from '../http/aws-error.ts';
+import { type ConditionalInput, withDocumentsCompared } from './document-conditions.ts';
 
 export type AttributeValue = Record<string, unknown>;
 export type Item = Record<string, AttributeValue>;
@@ -45,7 +46,13 @@ const require = createRequire(import.meta.url);
 const database = require('dynalite/db') as {
   create(options: Record<string, unknown>): Store;
   itemSize(item: Item): number;
+  mapPath(path: readonly unknown[], item: Item): AttributeValue | null | undefined;
+  checkConditional(input: ConditionalInput, item: Item | undefined): unknown;
 };
+const { checkConditional } = database;
+// Its actions call it by way of the module.
+database.checkConditional = (input, item) =>
+  checkConditional(withDocumentsCompared(input, item, database.mapPath), item);
 const validations = require('dynalite/validations') as {
   checkTypes(input: Input, types: unknown): Input;
   checkValidations(input: Input, types: unknown, custom: unknown, store: Store): void;

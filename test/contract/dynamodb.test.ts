@@ -1,5 +1,6 @@
 /** The DynamoDB calls that the product makes, with the real client. moto answers all but transactions under contention. */
 import {
+  type AttributeValue,
   BatchWriteItemCommand,
   ConditionalCheckFailedException,
   CreateTableCommand,
@@ -58,6 +59,27 @@ describeContract('DynamoDB', (target) => {
     });
     expect((await dynamo.send(new ListTablesCommand({}))).TableNames).toEqual([TableName]);
     expect(streamArn).toMatch(/^arn:aws:dynamodb:us-east-1:123456789012:table\/contract\/stream\//);
+  });
+
+  it('compares maps and lists by content, whatever the order of the keys', async () => {
+    const detect = { M: { model: { S: 'default' }, classes: { L: [{ S: 'car' }] } } };
+    await dynamo.send(new PutItemCommand({ TableName, Item: { ...state('documents'), detect } }));
+    const put = (condition: string, given: AttributeValue) =>
+      dynamo.send(
+        new PutItemCommand({
+          ...{ TableName, Item: { ...state('documents'), detect }, ConditionExpression: condition },
+          ExpressionAttributeNames: { '#d': 'detect' },
+          ExpressionAttributeValues: { ':d': given },
+        }),
+      );
+    const turned = { M: { classes: { L: [{ S: 'car' }] }, model: { S: 'default' } } };
+    const other = { M: { model: { S: 'default' }, classes: { L: [{ S: 'bus' }] } } };
+    await put('#d = :d AND attribute_exists(cameraId)', turned);
+    await put('NOT #d = :d OR attribute_not_exists(cameraId)', other);
+    await put('#d.classes <> :d', { L: [{ S: 'bus' }] });
+    await expect(put('#d = :d', other)).rejects.toThrow(ConditionalCheckFailedException);
+    await expect(put('#d <> :d', turned)).rejects.toThrow(ConditionalCheckFailedException);
+    await expect(put('#d.model = :d', turned)).rejects.toThrow(ConditionalCheckFailedException);
   });
 
   it('updates under a condition and answers with the new item', async () => {
