@@ -118,10 +118,11 @@ function mixesMarkets({ launch }: GroupObservation): boolean {
 
 /** Asks EC2 when instances were launched, only when one has just made its first inference. */
 export async function learnLeadTimes(clients: AwsClients, observation: FleetObservation): Promise<LeadTimes | null> {
-  const candidates = instancesToSample(
-    observation.fleet,
-    observation.workers.map((worker) => ({ worker, instanceId: instanceOf(worker, observation.containerInstances) })),
-  ).slice(0, launchTimesMax);
+  const workers = observation.workers.map((worker) => ({
+    worker,
+    instanceId: instanceOf(worker, observation.containerInstances),
+  }));
+  const candidates = instancesToSample(observation.fleet, workers).slice(0, launchTimesMax);
   if (candidates.length === 0) return null;
   const launched = await readLaunchTimes(
     clients,
@@ -130,5 +131,6 @@ export async function learnLeadTimes(clients: AwsClients, observation: FleetObse
   const types = (observation.group?.instances ?? []).flatMap(({ instanceId, instanceType }): [string, string][] =>
     instanceType === undefined ? [] : [[instanceId, instanceType]],
   );
-  return withLeadTimeSamples(observation.fleet, candidates, launched, new Map(types));
+  const present = new Set(workers.map(({ instanceId }) => instanceId));
+  return withLeadTimeSamples(observation.fleet, candidates, launched, present, new Map(types));
 }

@@ -77,11 +77,15 @@ function idleBeforeFirstCameraMs(worker: WorkerItem): number {
   return Number.isFinite(assignedAtMs) ? Math.max(0, assignedAtMs - readyAtMs) : 0;
 }
 
-/** @returns the samples with the new ones appended, or null when there is nothing new. */
+/**
+ * @param present instances that have a worker: each is remembered while it has one, however many there are.
+ * @returns the samples with the new ones appended, or null when there is nothing new.
+ */
 export function withLeadTimeSamples(
   item: FleetItem | null,
   candidates: readonly InstanceToSample[],
   launchedAtMs: ReadonlyMap<string, number>,
+  present: ReadonlySet<string | null>,
   typeOf: ReadonlyMap<string, string> = new Map(),
 ): LeadTimes | null {
   const samplesMs = [...(item?.leadTimeSamplesMs ?? [])];
@@ -100,7 +104,12 @@ export function withLeadTimeSamples(
     if (type !== undefined) byType[type] = [...(byType[type] ?? []), sampleMs].slice(-samplesMax);
   }
   if (!added) return null;
-  return { samplesMs: samplesMs.slice(-samplesMax), instanceIds: instanceIds.slice(-samplesMax), byType };
+  const firstKept = instanceIds.length - samplesMax;
+  return {
+    samplesMs: samplesMs.slice(-samplesMax),
+    instanceIds: instanceIds.filter((id, index) => index >= firstKept || present.has(id)),
+    byType,
+  };
 }
 
 /**

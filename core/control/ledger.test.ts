@@ -1,7 +1,7 @@
 /** The ledger balances, and lead times are learned from what was measured. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type CameraPhase, cameraPhases, type WatchReport } from '../fleet-state.ts';
+import { type CameraPhase, cameraPhases, type FleetItem, type WatchReport } from '../fleet-state.ts';
 import { noonMs, policy, report, state, worker } from './fleet-factories.ts';
 import { instancesToSample, leadTimeMs, withLeadTimeSamples } from './lead-time.ts';
 import { accountCamera, type OwnersWord } from './ledger.ts';
@@ -213,10 +213,33 @@ describe('the lead time', () => {
     });
     const candidates = instancesToSample(null, [{ worker: first, instanceId: 'i-1' }]);
     expect(candidates).toEqual([{ instanceId: 'i-1', servedAtMs: noonMs - 96_000 }]);
-    const learned = withLeadTimeSamples(null, candidates, new Map([['i-1', noonMs - 296_000]]));
+    const learned = withLeadTimeSamples(null, candidates, new Map([['i-1', noonMs - 296_000]]), new Set(['i-1']));
     expect(learned).toEqual({ samplesMs: [200_000], instanceIds: ['i-1'], byType: {} });
     const item = { fleet: 'default', schemaVersion: 1 as const, leadTimeInstanceIds: ['i-1'] };
     expect(instancesToSample(item, [{ worker: first, instanceId: 'i-1' }])).toEqual([]);
+  });
+
+  it('takes one sample an instance however many there are, and forgets those that are gone', () => {
+    const fleetOf = (from: number, count: number) =>
+      Array.from({ length: count }, (_, index) => {
+        const id = String(from + index);
+        return { worker: worker(`w${id}`, { firstInferenceAtMs: noonMs + from + index }), instanceId: `i-${id}` };
+      });
+    const learn = (item: FleetItem, workers: ReturnType<typeof fleetOf>) => {
+      const candidates = instancesToSample(item, workers);
+      const launched = new Map(candidates.map(({ instanceId }) => [instanceId, noonMs - 300_000]));
+      return withLeadTimeSamples(item, candidates, launched, new Set(workers.map(({ instanceId }) => instanceId)));
+    };
+    const remembered = (learned: ReturnType<typeof learn>): FleetItem => ({
+      ...{ fleet: 'default', schemaVersion: 1 },
+      ...{ leadTimeSamplesMs: learned?.samplesMs ?? [], leadTimeInstanceIds: learned?.instanceIds ?? [] },
+    });
+    const first = fleetOf(0, 94);
+    const item = remembered(learn({ fleet: 'default', schemaVersion: 1 }, first));
+    expect(item.leadTimeSamplesMs).toHaveLength(50);
+    expect(learn(item, first)).toBeNull();
+    const later = learn(item, fleetOf(94, 60));
+    expect(later?.instanceIds).toEqual(fleetOf(94, 60).map(({ instanceId }) => instanceId));
   });
 });
 

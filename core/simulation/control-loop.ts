@@ -7,7 +7,7 @@
 import { scheduledIntervals } from '../calendar.ts';
 import { type ControlDecision, decide } from '../control/decide.ts';
 import { demandHorizonMs } from '../control/demand.ts';
-import { instancesToSample, leadTimeMaxMs, leadTimeMs, withLeadTimeSamples } from '../control/lead-time.ts';
+import { instancesToSample, type LeadTimes, leadTimeMaxMs, leadTimeMs, withLeadTimeSamples } from '../control/lead-time.ts';
 import { type FleetObservation, hasEnded, instanceOf, isDead, isLeaving } from '../control/observation.ts';
 import { handoverMs } from '../control/policy.ts';
 import { SeededRandom } from '../seeded-random.ts';
@@ -141,13 +141,7 @@ export class ControlLoop {
 
   #learn(observation: FleetObservation, { plan, moves }: ControlDecision): void {
     const world = this.#world;
-    const { workers, containerInstances } = observation;
-    const candidates = instancesToSample(
-      observation.fleet,
-      workers.map((worker) => ({ worker, instanceId: instanceOf(worker, containerInstances) })),
-    );
-    const launched = new Map(world.cloud.instances.map(({ instanceId, launchedAtMs }) => [instanceId, launchedAtMs]));
-    const learned = candidates.length === 0 ? null : withLeadTimeSamples(observation.fleet, candidates, launched);
+    const learned = this.#learnLeadTimes(observation);
     const { lowerDemandSinceMs: _, ...kept } = world.fleetItem;
     if (learned !== null) world.changed();
     world.fleetItem = {
@@ -156,6 +150,15 @@ export class ControlLoop {
       ...(plan.lowerDemandSinceMs === null ? {} : { lowerDemandSinceMs: plan.lowerDemandSinceMs }),
       ...(learned === null ? {} : { leadTimeSamplesMs: learned.samplesMs, leadTimeInstanceIds: learned.instanceIds }),
     };
+  }
+
+  #learnLeadTimes({ fleet, workers: items, containerInstances }: FleetObservation): LeadTimes | null {
+    const workers = items.map((worker) => ({ worker, instanceId: instanceOf(worker, containerInstances) }));
+    const candidates = instancesToSample(fleet, workers);
+    if (candidates.length === 0) return null;
+    const { instances } = this.#world.cloud;
+    const launched = new Map(instances.map(({ instanceId, launchedAtMs }) => [instanceId, launchedAtMs]));
+    return withLeadTimeSamples(fleet, candidates, launched, new Set(workers.map(({ instanceId }) => instanceId)));
   }
 
   /** The next instant at which a window comes within the lead time, is to be assigned, opens or closes. */
