@@ -23,11 +23,20 @@ export function scheduledIntervals(camera: Scheduled, fromMs: number, toMs: numb
   if (camera.schedule === 'always') {
     intervals.push({ startMs: overriddenToMs, endMs: toMs });
   } else {
-    for (const { startMs, endMs } of weeklyIntervals(camera.schedule, overriddenToMs, toMs)) {
+    for (const { startMs, endMs } of weeklyIntervals(oneOf(camera.schedule), overriddenToMs, toMs)) {
       intervals.push({ startMs: Math.max(startMs, overriddenToMs), endMs: Math.min(endMs, toMs) });
     }
   }
   return merge(intervals);
+}
+
+/**
+ * One value for all cameras that are watched at the same hours as this one; null when it has hours of its own (a dated
+ * override), or none. Fleets are large and opening hours few: who answers for a fleet answers once for each.
+ */
+export function sharedHours({ enabled, schedule, override }: Scheduled): object | 'always' | null {
+  if (!enabled || override !== undefined) return null;
+  return schedule === 'always' ? schedule : oneOf(schedule);
 }
 
 /** Is `atMs` inside a watched interval? */
@@ -39,6 +48,20 @@ export function isScheduled(camera: Scheduled, atMs: number): boolean {
 export function nextScheduledStart(camera: Scheduled, afterMs: number, horizonMs: number): number | null {
   const intervals = scheduledIntervals(camera, afterMs, afterMs + horizonMs);
   return intervals.find((interval) => interval.startMs > afterMs)?.startMs ?? null;
+}
+
+/** The schedules that were met, by what they say, and which of them stands for each. */
+const schedulesByText = new Map<string, WeeklySchedule>();
+const schedulesMax = 2_000;
+const standsFor = new WeakMap<WeeklySchedule, WeeklySchedule>();
+
+/** The first schedule that was met and that says the same. */
+function oneOf(schedule: WeeklySchedule): WeeklySchedule {
+  const known = standsFor.get(schedule);
+  if (known !== undefined) return known;
+  const first = remembered(schedulesByText, schedulesMax, JSON.stringify(schedule), () => schedule);
+  standsFor.set(schedule, first);
+  return first;
 }
 
 /** Windows that may intersect `[fromMs, toMs)`, unclipped and unmerged. A window begins on the local date that lists it. */

@@ -10,7 +10,7 @@ import { workerBin } from './bins.ts';
 import type { CameraDemand } from './demand.ts';
 import { drainReleasesAtMs, isHandingOver, moveStep, standbysMax } from './handover.ts';
 import { isDead, isLeaving } from './observation.ts';
-import { type Bin, byPriority, type Load, type Placement, placeCameras } from './pack.ts';
+import { type Bin, type Load, type Placement, placeCameras, ranked } from './pack.ts';
 
 /** A worker that lists a camera no more this long after it was asked, without a word, has lost it: two heartbeats and a flush. */
 export const silentReleaseMs = 10_000;
@@ -62,64 +62,73 @@ export function leaseOf(
 }
 
 /** The changes of ownership, in order of camera id. */
-export function assignCameras(input: AssignInput): OwnershipChange[] {
+export function assignCameras(input: AssignInput): readonly OwnershipChange[] {
   const { nowMs, policy } = input;
   const workers = new Map(input.workers.map((worker) => [worker.workerId, worker]));
   const ready = input.serving.filter((worker) => worker.lifecycle === 'ready');
   const readyIds = new Set(ready.map((worker) => worker.workerId));
   const demandOf = new Map(input.demands.map((demand) => [demand.cameraId, demand]));
-  const wanted = input.cameras.filter((state) => {
-    return demandOf.get(state.cameraId)?.assignNow === true && !input.shed.has(state.cameraId);
+  const facts: CaseFacts = { nowMs, workers, shed: input.shed };
+  const loads: Load[] = [];
+  const cases = inOrderOfIds(input.cameras).map((state): Case => {
+    const { cameraId, ownerWorkerId, successorWorkerId } = state;
+    const demand = demandOf.get(cameraId);
+    if (demand?.assignNow === true && !input.shed.has(cameraId)) {
+      const home =
+        successorWorkerId !== undefined && readyIds.has(successorWorkerId) ? successorWorkerId : ownerWorkerId;
+      const binId = home !== undefined && readyIds.has(home) ? home : null;
+      loads.push({ cameraId, priority: demand.priority, load: loadNow(demand), binId });
+    }
+    const lease = leaseOf(state, workers, nowMs, policy.workerDeadAfterMs);
+    return { state, demand, lease, target: undefined };
   });
-  const isReady = (workerId: string | undefined) => workerId !== undefined && readyIds.has(workerId);
-  const loads = wanted.map(({ cameraId, ownerWorkerId, successorWorkerId }) => ({
-    cameraId,
-    priority: demandOf.get(cameraId)?.priority ?? 0,
-    load: loadNow(demandOf.get(cameraId)),
-    binId: [successorWorkerId, ownerWorkerId].find(isReady) ?? null,
-  }));
   const { binOf } = placeBesideOlder(
     loads,
     ready.map((worker) => workerBin(worker, policy, worker.workerId)),
     input.older,
   );
-  const cases = [...input.cameras]
-    .sort((a, b) => (a.cameraId < b.cameraId ? -1 : 1))
-    .map((state) => ({
-      ...{ state, nowMs, workers, demand: demandOf.get(state.cameraId), shed: input.shed },
-      lease: leaseOf(state, workers, nowMs, policy.workerDeadAfterMs),
-      target: binOf.get(state.cameraId),
-    }));
   // Whoever has cameras with another place to go to keeps the others until these have gone.
-  const moving = cases.filter(({ lease, target }) => lease === 'held' && target !== undefined);
-  const owners = new Set(moving.map(({ state }) => state.ownerWorkerId));
-  const changes = cases.flatMap((one) => changeOf(one, owners.has(one.state.ownerWorkerId)) ?? []);
+  const movers = new Set<string | undefined>();
+  for (const one of cases) {
+    one.target = binOf.get(one.state.cameraId);
+    if (one.lease === 'held' && one.target !== undefined) movers.add(one.state.ownerWorkerId);
+  }
+  const changes = cases.flatMap((one) => changeOf(one, facts, movers.has(one.state.ownerWorkerId)) ?? []);
   return withinStandbys(changes, cases, loads);
+}
+
+/** A table's answer is in order already. */
+function inOrderOfIds(cameras: readonly CameraState[]): readonly CameraState[] {
+  const isOrdered = cameras.every(
+    (state, index) => index === 0 || (cameras[index - 1]?.cameraId ?? '') < state.cameraId,
+  );
+  return isOrdered ? cameras : cameras.toSorted((a, b) => (a.cameraId < b.cameraId ? -1 : 1));
 }
 
 type Case = {
   state: CameraState;
   lease: Lease;
   target: string | undefined;
-  nowMs: number;
-  workers: ReadonlyMap<string, WorkerItem>;
   demand: CameraDemand | undefined;
-  shed: ReadonlySet<string>;
 };
+
+/** What all cases share. */
+type CaseFacts = { nowMs: number; workers: ReadonlyMap<string, WorkerItem>; shed: ReadonlySet<string> };
 
 /** A worker stands by for a few cameras at a time: those of the highest priority first. */
 function withinStandbys(
   changes: readonly OwnershipChange[],
   cases: readonly Case[],
   loads: readonly Load[],
-): OwnershipChange[] {
+): readonly OwnershipChange[] {
+  if (!changes.some(({ kind }) => kind === 'prepare')) return changes;
   const counts = new Map<string, number>();
   const count = (workerId: string) => counts.set(workerId, (counts.get(workerId) ?? 0) + 1);
   const ended = new Set(changes.flatMap(({ kind, cameraId }) => (kind === 'release' ? [] : [cameraId])));
   for (const { state } of cases) {
     if (state.successorWorkerId !== undefined && !ended.has(state.cameraId)) count(state.successorWorkerId);
   }
-  const rank = new Map([...loads].sort(byPriority).map(({ cameraId }, index) => [cameraId, index]));
+  const rank = new Map(ranked(loads).map(({ cameraId }, index) => [cameraId, index]));
   const prepared = new Set<OwnershipChange>();
   const rankOf = ({ cameraId }: OwnershipChange) => rank.get(cameraId) ?? 0;
   for (const change of [...changes].sort((a, b) => rankOf(a) - rankOf(b))) {
@@ -152,8 +161,9 @@ function placeBesideOlder(loads: readonly Load[], bins: readonly Bin[], older: R
 }
 
 /** @param othersMove the owner has cameras with another place to go to. */
-function changeOf(one: Case, othersMove: boolean): OwnershipChange | null {
-  const { state, lease, target, workers, demand, shed } = one;
+function changeOf(one: Case, facts: CaseFacts, othersMove: boolean): OwnershipChange | null {
+  const { state, lease, target, demand } = one;
+  const { workers, shed } = facts;
   const { cameraId, ownerWorkerId, successorWorkerId } = state;
   if (lease === 'releasing') return null;
   if (lease === 'held' && ownerWorkerId !== undefined) {
@@ -170,7 +180,7 @@ function changeOf(one: Case, othersMove: boolean): OwnershipChange | null {
       // Its owner is busy starting again or out of sight for packing: taking the camera away would help nobody.
       return owner?.lifecycle === 'ready' && !isLeaving(owner) ? release('its worker has no room for it') : callOff;
     }
-    if (target !== ownerWorkerId) return move(one, target, release);
+    if (target !== ownerWorkerId) return move(state, target, facts, release);
     const given = owner?.assignments?.[cameraId];
     if (
       given !== undefined &&
@@ -191,8 +201,9 @@ function changeOf(one: Case, othersMove: boolean): OwnershipChange | null {
 }
 
 function move(
-  { state, nowMs, workers }: Case,
+  state: CameraState,
   target: string,
+  { nowMs, workers }: CaseFacts,
   release: (reason: string) => OwnershipChange & { kind: 'release' },
 ): OwnershipChange | null {
   const { cameraId } = state;

@@ -10,7 +10,7 @@ import { newWorkerBin } from './bins.ts';
 import { type BudgetAnswer, withinBudget } from './budget.ts';
 import { climbLadder, type LadderStep } from './capacity-ladder.ts';
 import { type MovesMade, movesMade, withinMoves } from './consolidation.ts';
-import { type CameraDemand, cameraDemands, ownersWord, reportOf } from './demand.ts';
+import { type CameraDemand, cameraDemands, ownersWord } from './demand.ts';
 import { isStandingBy, wasStandingBy } from './handover.ts';
 import { fleetLeadTimeMs } from './lead-time.ts';
 import { accountCamera, type LedgerEntry } from './ledger.ts';
@@ -185,46 +185,44 @@ function cameraChanges(
     const demand = demands[index];
     if (demand === undefined) return;
     const change = ownershipOf.get(state.cameraId) ?? null;
-    const next = afterOwnership(state, change, demand, nowMs);
-    const lease = leaseOf(next, workerById, nowMs, policy.workerDeadAfterMs);
+    const owned = change === null ? state : afterOwnership(state, change, demand, nowMs);
+    const lease = leaseOf(owned, workerById, nowMs, policy.workerDeadAfterMs);
     if (state.leaving !== undefined && (lease === 'none' || lease === 'released' || lease === 'orphaned')) {
       departures.push({ state, toFleet: state.leaving.toFleet });
       return;
     }
+    const word = ownersWord(state, workerById, nowMs, policy.workerDeadAfterMs);
     const goesOn = change === null || change.kind === 'prepare' || change.kind === 'call-off';
-    const report = goesOn ? reportOf(state, workerById, nowMs, policy.workerDeadAfterMs) : null;
+    const report = goesOn && word?.isAlive === true ? word.report : null;
     const shed = plan.shed.has(state.cameraId);
     const isMoving = lease === 'releasing' || change?.kind === 'give';
     const isPrepared =
       (isMoving && isStandingBy(state, workerById)) ||
-      (lease === 'held' && report === null && wasStandingBy(next, workerById));
-    const phase = phaseOf({ demand, state: next, lease, report, isPrepared, shed, shedBecause, waitingFor });
-    if (phaseChanged(state, phase)) {
+      (lease === 'held' && report === null && wasStandingBy(owned, workerById));
+    const phase = phaseOf({ demand, state: owned, lease, report, isPrepared, shed, shedBecause, waitingFor });
+    const isNewPhase = phaseChanged(state, phase);
+    // What was typed within the lead time, or is paused, was not promised.
+    const promisableFromMs = isPaused ? Number.POSITIVE_INFINITY : state.rowChangedAtMs + leadMs;
+    const nextPhase = isNewPhase ? phase.phase : state.phase;
+    const accounting = accountCamera(state, nextPhase, demand.scheduledPast, word, nowMs, {
+      promisableFromMs,
+      isGiven: change?.kind === 'give',
+    });
+    const silentSinceMs = demand.silentSinceMs ?? undefined;
+    if (change === null && accounting === null && !isNewPhase && silentSinceMs === state.silentSinceMs) return;
+    const next = { ...owned };
+    if (isNewPhase) {
       next.phaseReason = phase.reason;
       if (phase.phase !== state.phase) next.phaseSinceMs = nowMs;
       next.phase = phase.phase;
     }
-    if (demand.silentSinceMs === null) delete next.silentSinceMs;
-    else next.silentSinceMs = demand.silentSinceMs;
-    const word = ownersWord(state, workerById, nowMs, policy.workerDeadAfterMs);
-    // What was typed within the lead time, or is paused, was not promised.
-    const promisableFromMs = isPaused ? Number.POSITIVE_INFINITY : state.rowChangedAtMs + leadMs;
-    const accounting = accountCamera(state, next.phase, demand.scheduledPast, word, nowMs, {
-      promisableFromMs,
-      isGiven: change?.kind === 'give',
-    });
+    if (silentSinceMs === undefined) delete next.silentSinceMs;
+    else next.silentSinceMs = silentSinceMs;
     if (accounting !== null) {
       next.accountedThroughMs = accounting.throughMs;
       if (accounting.open === undefined) delete next.openWindow;
       else next.openWindow = accounting.open;
     }
-    const written =
-      change !== null ||
-      accounting !== null ||
-      next.phase !== state.phase ||
-      next.phaseReason !== state.phaseReason ||
-      next.silentSinceMs !== state.silentSinceMs;
-    if (!written) return;
     changes.push({
       cameraId: state.cameraId,
       observed: state,
@@ -240,12 +238,11 @@ function cameraChanges(
 /** The state once the change is written. */
 export function afterOwnership(
   state: CameraState,
-  change: OwnershipChange | null,
+  change: OwnershipChange,
   { wantedNow, nextStartMs }: CameraDemand,
   nowMs: number,
 ): CameraState {
   const next = { ...state };
-  if (change === null) return next;
   switch (change.kind) {
     case 'give':
       next.ownerWorkerId = change.workerId;

@@ -3,8 +3,9 @@
  * inferences per second of the default model. Calendar, pause, silence and a missing stream all end here.
  * Invariant: a camera that cannot be judged (nothing known of its stream) is never declared silent for it.
  */
-import { type Interval, isScheduled, scheduledIntervals } from '../calendar.ts';
+import type { Interval } from '../calendar.ts';
 import type { CameraPhase, CameraState, FleetPolicy, RunningCamera, WorkerItem } from '../fleet-state.ts';
+import { type HoursInput, hoursAt, type Outlook, outlookOf, scheduledAt } from './hours.ts';
 import { isDead, type StreamsObservation } from './observation.ts';
 import { byPriority } from './pack.ts';
 import { camerasPerFleetMax, handoverMs, orderToLaunchMs } from './policy.ts';
@@ -35,7 +36,7 @@ export type CameraDemand = {
   /** Inferences per second of the default model. */
   load: number;
   /** Instants at which it costs a worker, clipped to `[now, now + horizon)`; silence is already taken out. */
-  intervals: Interval[];
+  intervals: readonly Interval[];
   /** Inside an interval now. */
   wantedNow: boolean;
   /** To be given to a worker now: wanted now, or so soon that the next tick would be late, or to be listened to. */
@@ -49,7 +50,7 @@ export type CameraDemand = {
   /** What `silentSinceMs` must be from now on. */
   silentSinceMs: number | null;
   /** Scheduled by its row alone over the recent past, for the ledger: silence and pause leave it unchanged. */
-  scheduledPast: Interval[];
+  scheduledPast: readonly Interval[];
 };
 
 export type DemandInput = {
@@ -77,32 +78,39 @@ export function demandHorizonMs(policy: FleetPolicy, leadMs: number): number {
   return leadMs + policy.reconcileIntervalMs + orderToLaunchMs;
 }
 
+type Word = { report: RunningCamera; isAlive: boolean; reportedAtMs: number };
+
 /** What the camera's present owner last said of it while it ran this very epoch, and whether that owner lives. */
 export function ownersWord(
   state: CameraState,
   workers: ReadonlyMap<string, WorkerItem>,
   nowMs: number,
   workerDeadAfterMs: number,
-): { report: RunningCamera; isAlive: boolean } | null {
-  const worker = workers.get(state.ownerWorkerId ?? '');
+): Word | null {
+  const worker = state.ownerWorkerId === undefined ? undefined : workers.get(state.ownerWorkerId);
   const report = worker?.running[state.cameraId];
   if (worker === undefined || report === undefined || report.epoch !== state.epoch) return null;
-  return { report, isAlive: !isDead(worker, nowMs, workerDeadAfterMs) };
-}
-
-/** What the camera's present owner says of it, when that owner lives and runs this very epoch. */
-export function reportOf(...asked: Parameters<typeof ownersWord>): RunningCamera | null {
-  const word = ownersWord(...asked);
-  return word?.isAlive === true ? word.report : null;
+  return {
+    report,
+    isAlive: !isDead(worker, nowMs, workerDeadAfterMs),
+    reportedAtMs: worker.heartbeatAtMs,
+  };
 }
 
 /** One demand per camera state, in the order of `cameras`. */
 export function cameraDemands(input: DemandInput): CameraDemand[] {
+  const { nowMs, policy, leadTimeMs, pause } = input;
   const workers = new Map(input.workers.map((worker) => [worker.workerId, worker]));
+  const hours: HoursInput = {
+    ...{ nowMs, pause },
+    pastMs: Math.max(accountablePastMs, policy.silentGraceMs) + 1,
+    horizonMs: demandHorizonMs(policy, leadTimeMs),
+    assignAheadMs: policy.reconcileIntervalMs + handoverMs,
+  };
+  const hoursOf = hoursAt(hours);
   const demands = input.cameras.map((state) => {
-    const report = reportOf(state, workers, input.nowMs, input.policy.workerDeadAfterMs);
-    const reportedAtMs = workers.get(state.ownerWorkerId ?? '')?.heartbeatAtMs ?? 0;
-    return cameraDemand(state, report === null ? null : { ...report, reportedAtMs }, input);
+    const word = ownersWord(state, workers, nowMs, policy.workerDeadAfterMs);
+    return cameraDemand(state, word?.isAlive === true ? word : null, input, hours, hoursOf);
   });
   return demands.length <= camerasPerFleetMax ? demands : withinFleet(demands, input.cameras);
 }
@@ -139,65 +147,73 @@ export function streamsToAskAbout(
 ): string[] {
   const workers = new Map(workerItems.map((worker) => [worker.workerId, worker]));
   const names = new Set<string>();
+  const isScheduledNow = scheduledAt(nowMs);
+  const looksAtIdle = looksAtIdleStreams(nowMs);
   for (const state of cameras) {
     if (state.camera === null || state.leaving !== undefined || names.has(state.camera.streamName)) continue;
-    const report = reportOf(state, workers, nowMs, policy.workerDeadAfterMs);
-    if (report !== null && report.state !== 'failing') continue;
-    const isAsked = isScheduled(state.camera, nowMs) || (state.camera.enabled && looksAtIdleStreams(nowMs));
+    const word = ownersWord(state, workers, nowMs, policy.workerDeadAfterMs);
+    if (word?.isAlive === true && word.report.state !== 'failing') continue;
+    const isAsked = isScheduledNow(state.camera) || (state.camera.enabled && looksAtIdle);
     if (isAsked) names.add(state.camera.streamName);
   }
   return [...names].sort();
 }
 
-/** What a worker said of a camera, and when. */
-type Report = RunningCamera & { reportedAtMs: number };
+const nothingAhead: Pick<Outlook, 'intervals' | 'wantedNow' | 'assignNow' | 'nextStartMs'> = {
+  intervals: [],
+  wantedNow: false,
+  assignNow: false,
+  nextStartMs: null,
+};
 
-function cameraDemand(state: CameraState, report: Report | null, input: DemandInput): CameraDemand {
-  const { nowMs, policy } = input;
+function demandOf(
+  state: CameraState,
+  { intervals, wantedNow, assignNow, nextStartMs, idle }: Outlook,
+  scheduledPast: readonly Interval[],
+  silentSinceMs: number | null = null,
+): CameraDemand {
   const { camera } = state;
-  const nothing = {
+  const isListenedTo = silentSinceMs !== null;
+  return {
     cameraId: state.cameraId,
     priority: camera?.priority ?? 0,
     ownerWorkerId: state.ownerWorkerId ?? null,
     load: camera === null ? 0 : camera.detect.fps * modelCostRatio(camera.detect.model),
-    intervals: [],
-    wantedNow: false,
-    assignNow: false,
-    isListenedTo: false,
-    nextStartMs: null,
-    silentSinceMs: null,
-    scheduledPast: [],
+    intervals,
+    wantedNow,
+    assignNow: assignNow || isListenedTo,
+    isListenedTo,
+    nextStartMs,
+    silentSinceMs,
+    scheduledPast,
+    idle,
   };
+}
+
+function cameraDemand(
+  state: CameraState,
+  /** Of an owner that lives. */
+  word: Word | null,
+  input: DemandInput,
+  hours: HoursInput,
+  hoursOf: ReturnType<typeof hoursAt>,
+): CameraDemand {
+  const { camera } = state;
+  const never = (phase: CameraPhase, reason: string) =>
+    demandOf(state, { ...nothingAhead, idle: { phase, reason } }, []);
   if (state.leaving !== undefined) {
-    const target =
-      state.leaving.toFleet === null ? 'its row was removed' : `it moves to fleet ${state.leaving.toFleet}`;
-    return { ...nothing, idle: { phase: 'disabled', reason: target } };
+    const { toFleet } = state.leaving;
+    return never('disabled', toFleet === null ? 'its row was removed' : `it moves to fleet ${toFleet}`);
   }
   if (camera === null) {
     const first = state.issues.find((issue) => issue.severity === 'error');
     const where = first === undefined ? '' : first.path === '' ? first.message : `${first.path}: ${first.message}`;
-    return { ...nothing, idle: { phase: 'invalid', reason: where || 'the row cannot be used' } };
+    return never('invalid', where || 'the row cannot be used');
   }
-  if (!camera.enabled) return { ...nothing, idle: { phase: 'disabled', reason: 'its row says enabled: false' } };
+  if (!camera.enabled) return never('disabled', 'its row says enabled: false');
 
-  const pastMs = Math.max(accountablePastMs, policy.silentGraceMs) + 1;
-  const all = scheduledIntervals(camera, nowMs - pastMs, nowMs + demandHorizonMs(policy, input.leadTimeMs));
-  const scheduledPast = all
-    .filter((interval) => interval.startMs < nowMs)
-    .map(({ startMs, endMs }) => ({ startMs, endMs: Math.min(endMs, nowMs) }));
-  const current = all.find((interval) => interval.startMs <= nowMs && nowMs < interval.endMs) ?? null;
-  let ahead = all.filter((interval) => interval.endMs > nowMs).map((interval) => clipStart(interval, nowMs));
-  if (input.pause !== null) {
-    const { untilMs, reason } = input.pause;
-    ahead = ahead.filter((interval) => interval.endMs > untilMs).map((interval) => clipStart(interval, untilMs));
-    if (!ahead.some((interval) => interval.startMs <= nowMs)) {
-      const why = `fleet paused until ${new Date(untilMs).toISOString()}${reason === '' ? '' : `: ${reason}`}`;
-      return finish(
-        { ...nothing, scheduledPast, intervals: ahead, idle: { phase: 'off-schedule', reason: why } },
-        input,
-      );
-    }
-  }
+  const { past, current, outlook, isPaused, later } = hoursOf(camera);
+  if (isPaused) return demandOf(state, outlook, past);
 
   const status =
     input.streams.statusByName === null ? null : (input.streams.statusByName.get(camera.streamName) ?? 'absent');
@@ -206,40 +222,13 @@ function cameraDemand(state: CameraState, report: Report | null, input: DemandIn
     const hint = camera.stream.create ? 'it is being created' : 'create it, or set stream.create to true';
     const reason = `KVS stream ${camera.streamName} ${what}: ${hint}`;
     const phase = current === null ? 'off-schedule' : 'silent';
-    return { ...nothing, scheduledPast, idle: { phase, reason } };
+    return demandOf(state, { ...nothingAhead, idle: { phase, reason } }, past);
   }
 
-  if (current !== null) {
-    const silentSinceMs = silentSince(state, report, current, input);
-    if (silentSinceMs !== null) {
-      const reason = `no media since ${new Date(silentSinceMs).toISOString()}; it costs no worker until media returns`;
-      const later = ahead.filter((interval) => interval.startMs > nowMs);
-      const idle = { phase: 'silent' as const, reason };
-      const silent = finish({ ...nothing, scheduledPast, intervals: later, silentSinceMs, idle }, input);
-      return { ...silent, assignNow: true, isListenedTo: true };
-    }
-  }
-  return finish(
-    { ...nothing, scheduledPast, intervals: ahead, idle: { phase: 'off-schedule', reason: 'outside its windows' } },
-    input,
-  );
-}
-
-function clipStart(interval: Interval, fromMs: number): Interval {
-  return { startMs: Math.max(interval.startMs, fromMs), endMs: interval.endMs };
-}
-
-/** Derives what follows from the intervals; a start within the horizon turns "idle" into "warming". */
-function finish(demand: CameraDemand, { nowMs, policy }: DemandInput): CameraDemand {
-  const wantedNow = demand.intervals.some((interval) => interval.startMs <= nowMs && nowMs < interval.endMs);
-  const nextStartMs = demand.intervals.find((interval) => interval.startMs > nowMs)?.startMs ?? null;
-  const assignBeforeMs = nowMs + policy.reconcileIntervalMs + handoverMs;
-  const assignNow = wantedNow || (nextStartMs !== null && nextStartMs <= assignBeforeMs);
-  const idle =
-    !wantedNow && nextStartMs !== null && demand.idle.phase === 'off-schedule'
-      ? { phase: 'warming' as const, reason: `its window opens at ${new Date(nextStartMs).toISOString()}` }
-      : demand.idle;
-  return { ...demand, wantedNow, nextStartMs, assignNow, idle };
+  const silentSinceMs = current === null ? null : silentSince(state, word, current, input);
+  if (silentSinceMs === null) return demandOf(state, outlook, past);
+  const reason = `no media since ${new Date(silentSinceMs).toISOString()}; it costs no worker until media returns`;
+  return demandOf(state, outlookOf(later, { phase: 'silent', reason }, hours), past, silentSinceMs);
 }
 
 /**
@@ -249,10 +238,11 @@ function finish(demand: CameraDemand, { nowMs, policy }: DemandInput): CameraDem
  */
 function silentSince(
   state: CameraState,
-  report: Report | null,
+  word: Word | null,
   current: Interval,
   { nowMs, policy, streams }: DemandInput,
 ): number | null {
+  const report = word?.report;
   const seenByWorkerMs = Math.max(report?.lastMediaAtMs ?? 0, state.lastMediaAtMs ?? 0);
   const streamName = state.camera?.streamName ?? '';
   const asked = streams.activeAtMs.has(streamName);
@@ -262,7 +252,7 @@ function silentSince(
     const returned = seenByWorkerMs > state.silentSinceMs || activeAtMs >= state.silentSinceMs;
     return returned ? null : state.silentSinceMs;
   }
-  const workerKnows = report !== null && report.state !== 'failing';
+  const workerKnows = word !== null && word.report.state !== 'failing';
   if (!workerKnows && !asked) return null;
   const seenByMetricMs = workerKnows || activeAtMs === 0 ? 0 : Math.min(nowMs, activeAtMs + streams.periodMs);
   const seenAtMs = Math.max(seenByWorkerMs, seenByMetricMs);
@@ -271,6 +261,6 @@ function silentSince(
   const graceMs = workerKnows ? policy.silentGraceMs : Math.max(policy.silentGraceMs, metricLagMs + streams.periodMs);
   const lastMs = Math.max(seenAtMs, expectedFromMs);
   // A worker that is late itself (stopped, cut off) has not said that its cameras sent nothing meanwhile.
-  const knownUntilMs = workerKnows ? Math.min(nowMs, report.reportedAtMs) : nowMs;
+  const knownUntilMs = workerKnows ? Math.min(nowMs, word.reportedAtMs) : nowMs;
   return knownUntilMs - lastMs >= graceMs ? lastMs : null;
 }

@@ -85,10 +85,11 @@ export function accountCamera(
  * make as many writes as there are cameras; by their names they take turns.
  */
 function isDue(cameraId: string, knownFromMs: number, nowMs: number): boolean {
+  // Known up to just before its turn, by the heartbeat that came before it, a camera has had it.
+  if (nowMs - knownFromMs < accountEveryMs / 2) return false;
   const offsetMs = hashOf(cameraId) % accountEveryMs;
   const turn = (atMs: number) => Math.floor((atMs + offsetMs) / accountEveryMs);
-  // Known up to just before its turn, by the heartbeat that came before it, a camera has had it.
-  return turn(nowMs) > turn(knownFromMs) && nowMs - knownFromMs >= accountEveryMs / 2;
+  return turn(nowMs) > turn(knownFromMs);
 }
 
 /** What a living owner, or the one to whom it is being handed, has not said yet is left for the next slice. */

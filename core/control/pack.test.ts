@@ -1,7 +1,8 @@
 /** What must hold for every packing, whatever the cameras and workers: found by random search, not by example. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Bin, byPriority, type Load, placeCameras, workersMissing, workersToSpare } from './pack.ts';
+import { headcount } from './headcount.ts';
+import { type Bin, byPriority, type Load, placeCameras, ranked } from './pack.ts';
 
 const binIds = ['a', 'b', 'c', 'd'];
 const bins = fc
@@ -127,9 +128,9 @@ describe('how many workers', () => {
   it('adding what is missing is enough, and one fewer is not what the same packing would use', () => {
     fc.assert(
       fc.property(loads, bins, (all, workers) => {
-        const missing = workersMissing(all, workers, newBin);
+        const missing = headcount(all, workers, newBin).missing;
         const more = Array.from({ length: missing }, (_, index): Bin => ({ id: `new-${index}`, ...newBin }));
-        expect(workersMissing(all, [...workers, ...more], newBin)).toBe(0);
+        expect(headcount(all, [...workers, ...more], newBin).missing).toBe(0);
       }),
     );
   });
@@ -137,11 +138,11 @@ describe('how many workers', () => {
   it('spares only workers whose cameras fit on the others, emptiest first', () => {
     fc.assert(
       fc.property(loads, bins, (all, workers) => {
-        const spared = workersToSpare(all, workers, newBin, workers.length);
+        const spared = headcount(all, workers, newBin).spare;
         const rest = workers.filter((bin) => !spared.includes(bin.id));
         if (spared.length === 0) return;
         expect(all.length === 0 || rest.length > 0).toBe(true);
-        expect(workersMissing(all, rest, newBin)).toBe(0);
+        expect(headcount(all, rest, newBin).missing).toBe(0);
       }),
     );
   });
@@ -158,15 +159,15 @@ describe('how many workers', () => {
       { id: 'c', capacity: 5, target: 3.75 },
       { id: 'd', capacity: 30, target: 22.5 },
     ];
-    const spared = workersToSpare(all, workers, newBin, workers.length);
+    const spared = headcount(all, workers, newBin).spare;
     const rest = workers.filter((bin) => !spared.includes(bin.id));
-    expect(workersMissing(all, rest, newBin)).toBe(0);
+    expect(headcount(all, rest, newBin).missing).toBe(0);
   });
 
   it('spares nobody while somebody is missing', () => {
     const all: Load[] = [0, 1, 2].map((number) => ({ cameraId: `${number}`, priority: 50, load: 15, binId: null }));
     const workers: Bin[] = [{ id: 'a', ...newBin }];
-    expect(workersMissing(all, workers, newBin)).toBe(2);
-    expect(workersToSpare(all, workers, newBin, 1)).toEqual([]);
+    expect(headcount(all, workers, newBin).missing).toBe(2);
+    expect(headcount(all, workers, newBin).spare).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 /**
- * Which camera fits on which worker, in inferences per second. Two questions: where does every camera go on the workers
- * that there are (`placeCameras`), and how many more, or fewer, workers would do (`workersMissing`, `workersToSpare`).
+ * Which camera goes where on the workers that there are, in inferences per second. How many more, or fewer, workers would
+ * do is asked of headcount.ts.
  * Invariants: a camera that has a place keeps it while its worker can carry it; a camera of lower priority never holds
  * room that one of higher priority needs; a worker is loaded beyond its capacity only by a single camera; the same input
  * gives the same answer, whatever its order.
@@ -23,7 +23,7 @@ export type Bin = {
 };
 
 /** Rounding slack: fps times ratio sums such as 0.1 + 0.2 must not cost a GPU. */
-const slack = 1e-9;
+export const slack = 1e-9;
 /** Placing and rebalancing settle within two or three rounds; the bound only guards against an endless loop. */
 const roundsMax = 8;
 
@@ -34,9 +34,31 @@ export function byPriority(a: Pick<Load, 'cameraId' | 'priority'>, b: Pick<Load,
   return b.priority - a.priority || (a.cameraId < b.cameraId ? -1 : a.cameraId > b.cameraId ? 1 : 0);
 }
 
+/** In order of `byPriority`. Tables answer in order of ids, and priorities are few: that is told by one look. */
+export function ranked<Item extends Pick<Load, 'cameraId' | 'priority'>>(items: readonly Item[]): readonly Item[] {
+  let isRanked = true;
+  let isById = true;
+  for (let index = 1; index < items.length && (isRanked || isById); index += 1) {
+    const [before, item] = [items[index - 1] as Item, items[index] as Item];
+    isById &&= before.cameraId < item.cameraId;
+    isRanked &&= byPriority(before, item) <= 0;
+  }
+  if (isRanked) return items;
+  if (!isById) return items.toSorted(byPriority);
+  const byRank = Map.groupBy(items, ({ priority }) => priority);
+  return [...byRank.keys()].sort((a, b) => b - a).flatMap((priority) => byRank.get(priority) ?? []);
+}
+
+export function inOrderOfIds(bins: readonly Bin[]): Bin[] {
+  return [...bins].sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
 export function placeCameras(loads: readonly Load[], bins: readonly Bin[]): Placement {
-  const ordered = [...loads].sort(byPriority);
-  const sortedBins = [...bins].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const ordered = ranked(loads);
+  const sortedBins = inOrderOfIds(bins);
+  if (everybodyStays(ordered, sortedBins)) {
+    return { binOf: new Map(ordered.map(({ cameraId, binId }) => [cameraId, binId as string])), unplaced: [] };
+  }
   let current = new Map(ordered.map((load) => [load.cameraId, load.binId]));
   for (let round = 0; ; round += 1) {
     const binOf = relieveOverTarget(ordered, sortedBins, placeOnce(ordered, current, sortedBins));
@@ -46,6 +68,21 @@ export function placeCameras(loads: readonly Load[], bins: readonly Bin[]): Plac
     if (settled || round >= roundsMax) return { binOf, unplaced: ordered.filter((load) => !binOf.has(load.cameraId)) };
     current = new Map(ordered.map((load) => [load.cameraId, binOf.get(load.cameraId) ?? null]));
   }
+}
+
+/** Has everybody a place within its worker's target? What follows would change nothing then: an ordinary minute. */
+function everybodyStays(ordered: readonly Load[], bins: readonly Bin[]): boolean {
+  const indexOf = new Map<string | null, number>(bins.map(({ id }, index) => [id, index]));
+  const sums = bins.map(() => 0);
+  const counts = bins.map(() => 0);
+  for (const { binId, load } of ordered) {
+    const index = indexOf.get(binId);
+    const bin = bins[index ?? -1];
+    if (index === undefined || bin === undefined || !fits(sums[index] as number, load, bin.capacity)) return false;
+    sums[index] = (sums[index] as number) + load;
+    counts[index] = (counts[index] as number) + 1;
+  }
+  return bins.every(({ target }, index) => (counts[index] as number) < 2 || (sums[index] as number) <= target + slack);
 }
 
 /** One pass in order of priority. Those still to come reserve their present places until a higher one needs the room. */
@@ -128,137 +165,13 @@ function relieveOverTarget(
   return result;
 }
 
-/** How many workers of `newBin`'s size would have to be added so that everybody fits within the targets. */
-export function workersMissing(loads: readonly Load[], bins: readonly Bin[], newBin: Omit<Bin, 'id'>): number {
-  return packWithinTargets([...loads].sort(byPriority), (load) => load.binId, bins, newBin).added;
-}
-
-/**
- * Which workers could go, emptiest first, such that their cameras fit on the others within the targets. Only workers
- * that `mayGo` allows are taken; at most `countMax`.
- */
-export function workersToSpare(
-  loads: readonly Load[],
-  bins: readonly Bin[],
-  newBin: Omit<Bin, 'id'>,
-  countMax: number,
-  mayGo: (binId: string) => boolean = () => true,
-): string[] {
-  const ordered = [...loads].sort(byPriority);
-  const { sums, binOf, added } = packWithinTargets(ordered, (load) => load.binId, bins, newBin);
-  const spared: string[] = [];
-  if (added > 0) return spared;
-  const loadsIn = Map.groupBy(ordered, (load) => binOf.get(load.cameraId));
-  const candidates = bins
-    .filter((bin) => mayGo(bin.id))
-    .sort((a, b) => (sums.get(a.id) ?? 0) - (sums.get(b.id) ?? 0) || (a.id < b.id ? -1 : 1));
-  const remaining = new Set([...bins].sort((a, b) => (a.id < b.id ? -1 : 1)));
-  const filled = leastRoom(ordered, bins);
-  let room = bins.reduce((sum, { target }) => sum + target, 0);
-  for (const candidate of candidates) {
-    if (spared.length >= countMax) break;
-    // A full fleet is told at once, without trying each of its workers.
-    if (filled > room - candidate.target + slack * (ordered.length + 1)) continue;
-    remaining.delete(candidate);
-    const moves = moveInto(remaining, loadsIn.get(candidate.id) ?? [], sums);
-    if (moves === null) {
-      remaining.add(candidate);
-      continue;
-    }
-    for (const [load, bin] of moves) {
-      const inside = loadsIn.get(bin.id);
-      if (inside === undefined) loadsIn.set(bin.id, [load]);
-      else inside.push(load);
-    }
-    room -= candidate.target;
-    spared.push(candidate.id);
-  }
-  // The next run packs from the homes that cameras have now. What it would miss again was not to spare.
-  const binById = new Map(bins.map((bin) => [bin.id, bin]));
-  const wouldMiss = () => packWithinTargets(ordered, (load) => load.binId, [...remaining], newBin).added > 0;
-  while (spared.length > 0 && wouldMiss()) {
-    const last = binById.get(spared.pop() ?? '');
-    if (last !== undefined) remaining.add(last);
-  }
-  return spared;
-}
-
-/** What the loads fill at least: no packing exists in less room. */
-function leastRoom(loads: readonly Load[], bins: readonly Bin[]): number {
-  const smallestTarget = bins.reduce((least, { target }) => Math.min(least, target), Number.POSITIVE_INFINITY);
-  // A camera larger than a target may have a worker for itself: it fills one, whatever it weighs.
-  return loads.reduce((sum, { load }) => sum + Math.min(load, smallestTarget), 0);
-}
-
-/** Adds the loads to the sums of the fullest bins that have room for them. @returns null, and no sum is changed, when one finds none. */
-function moveInto(bins: Iterable<Bin>, loads: readonly Load[], sums: Map<string, number>): [Load, Bin][] | null {
-  const moves: [Load, Bin][] = [];
-  const before = new Map<string, number>();
-  for (const load of [...loads].sort(largestFirst)) {
-    const bin = best(bins, (candidate) => {
-      const taken = sums.get(candidate.id) ?? 0;
-      return fits(taken, load.load, candidate.target) ? taken : null;
-    });
-    if (bin === undefined) {
-      for (const [id, sum] of before) sums.set(id, sum);
-      return null;
-    }
-    const taken = sums.get(bin.id) ?? 0;
-    if (!before.has(bin.id)) before.set(bin.id, taken);
-    sums.set(bin.id, taken + load.load);
-    moves.push([load, bin]);
-  }
-  return moves;
-}
-
-/** Packs tighter (first-fit decreasing). */
-function largestFirst(a: Load, b: Load): number {
-  return b.load - a.load || byPriority(a, b);
-}
-
-/** @param ordered by priority. @param homeOf where each runs now, or null. */
-function packWithinTargets(
-  ordered: readonly Load[],
-  homeOf: (load: Load) => string | null,
-  bins: readonly Bin[],
-  newBin: Omit<Bin, 'id'>,
-): { added: number; sums: Map<string, number>; binOf: Map<string, string> } {
-  const all = [...bins].sort((a, b) => (a.id < b.id ? -1 : 1));
-  const binById = new Map(all.map((bin) => [bin.id, bin]));
-  const sums = new Map(all.map((bin) => [bin.id, 0]));
-  const binOf = new Map<string, string>();
-  const sumOf = (bin: Bin) => sums.get(bin.id) ?? 0;
-  const put = (load: Load, bin: Bin) => {
-    sums.set(bin.id, sumOf(bin) + load.load);
-    binOf.set(load.cameraId, bin.id);
-  };
-  const homeless: Load[] = [];
-  for (const load of ordered) {
-    const own = binById.get(homeOf(load) ?? '');
-    if (own !== undefined && fits(sumOf(own), load.load, own.target)) put(load, own);
-    else homeless.push(load);
-  }
-  homeless.sort(largestFirst);
-  let added = 0;
-  for (const load of homeless) {
-    let bin = best(all, (candidate) => (fits(sumOf(candidate), load.load, candidate.target) ? sumOf(candidate) : null));
-    if (bin === undefined) {
-      bin = { id: `new-${String(added).padStart(6, '0')}`, ...newBin };
-      added += 1;
-      all.push(bin);
-    }
-    put(load, bin);
-  }
-  return { added, sums, binOf };
-}
-
 /** A single camera may exceed a limit: somebody has to take it, and it degrades only itself. */
-function fits(taken: number, load: number, limit: number): boolean {
+export function fits(taken: number, load: number, limit: number): boolean {
   return taken <= slack || taken + load <= limit + slack;
 }
 
 /** The candidate with the highest score, the first among equals; undefined when all scores are null. */
-function best(bins: Iterable<Bin>, score: (bin: Bin) => number | null): Bin | undefined {
+export function best(bins: Iterable<Bin>, score: (bin: Bin) => number | null): Bin | undefined {
   let chosen: Bin | undefined;
   let chosenScore = Number.NEGATIVE_INFINITY;
   for (const bin of bins) {

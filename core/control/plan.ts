@@ -9,14 +9,13 @@ import { absentPrefix, newWorkerBin, renewingPrefix, sortWorkers, workerPrefix }
 import { chooseTerminations, isChangingHands, isEmptied, tasksFor } from './capacity-steps.ts';
 import { type Consolidation, consolidationWords, movesMade, weighDrains } from './consolidation.ts';
 import type { CameraDemand } from './demand.ts';
+import { headcount } from './headcount.ts';
+import { comingLoads, loadOf, loadsAt, type Wanted, wantedOf } from './loads.ts';
 import type { FleetObservation } from './observation.ts';
-import { type Bin, type Load, placeCameras, workersMissing, workersToSpare } from './pack.ts';
+import { type Bin, type Load, placeCameras } from './pack.ts';
 import { planReason } from './plan-reason.ts';
 import type { activeOrders } from './policy.ts';
 import { drainsOfRollout, olderWorkers, stopsOfRollout } from './rollout.ts';
-
-/** Distinct window starts that are looked at one by one; beyond that all of the horizon counts as one instant. */
-const instantsMax = 48;
 
 export type Sizes = { instances: number; tasks: number };
 
@@ -55,7 +54,8 @@ export function planFleet(input: PlanInput): Plan {
   const { nowMs, policy, orders, observation, demands } = input;
   const { group, service, containerInstances } = observation;
   const fleet = sortWorkers(observation, policy, nowMs);
-  const loadsNow = loadsAt(nowMs, input);
+  const wanted = wantedOf(demands);
+  const loadsNow = loadsAt(nowMs, wanted);
   const newBin = newWorkerBin(fleet.live, policy);
 
   const maxAllowed = Math.min(policy.maxWorkers, group?.max ?? policy.maxWorkers);
@@ -63,7 +63,7 @@ export function planFleet(input: PlanInput): Plan {
   const minAllowed = Math.min(maxAllowed, Math.max(wantedMin, group?.min ?? 0));
   const partial = observation.missing.length > 0;
 
-  const needs = workersNeeded(input, fleet.bins, newBin);
+  const needs = workersNeeded(nowMs, wanted, loadsNow, fleet.bins, newBin);
   const older = partial ? [] : olderWorkers(fleet.live, service);
   // With nobody to watch there is nothing to hand over, and no need for a second GPU.
   const surge = needs.needed === 0 ? 0 : Math.min(policy.rolloutSurgeWorkers, older.length);
@@ -187,17 +187,21 @@ export type WorkersNeeded = {
 };
 
 /** The most that any instant from now to the horizon needs: two windows that follow each other share one worker. */
-function workersNeeded(input: PlanInput, bins: readonly Bin[], newBin: Omit<Bin, 'id'>): WorkersNeeded {
-  const neededFor = (loads: Load[]) => {
-    const missing = workersMissing(loads, bins, newBin);
-    if (missing > 0) return { needed: bins.length + missing, spare: [] };
-    const spare = workersToSpare(loads, bins, newBin, bins.length, (id) => !id.startsWith(renewingPrefix));
-    return { needed: bins.length - spare.length, spare };
+function workersNeeded(
+  nowMs: number,
+  wanted: readonly Wanted[],
+  loadsNow: readonly Load[],
+  bins: readonly Bin[],
+  newBin: Omit<Bin, 'id'>,
+): WorkersNeeded {
+  const neededFor = (loads: readonly Load[]) => {
+    const { missing, spare } = headcount(loads, bins, newBin, (id) => !id.startsWith(renewingPrefix));
+    return { needed: bins.length + missing - spare.length, spare };
   };
-  const now = neededFor(loadsAt(input.nowMs, input));
+  const now = neededFor(loadsNow);
   let needed = now.needed;
   let decidedByStartMs: number | null = null;
-  for (const { startMs, loads } of comingLoads(input)) {
+  for (const { startMs, loads } of comingLoads(nowMs, wanted)) {
     const later = neededFor(loads).needed;
     if (later > needed) {
       needed = later;
@@ -205,31 +209,6 @@ function workersNeeded(input: PlanInput, bins: readonly Bin[], newBin: Omit<Bin,
     }
   }
   return { needed, decidedByStartMs, spareNow: now.spare };
-}
-
-function comingLoads(input: PlanInput): { startMs: number; loads: Load[] }[] {
-  const starts = new Set<number>();
-  for (const demand of input.demands) {
-    for (const interval of demand.intervals) if (interval.startMs > input.nowMs) starts.add(interval.startMs);
-  }
-  const sorted = [...starts].sort((a, b) => a - b);
-  const first = sorted[0];
-  if (first === undefined) return [];
-  if (sorted.length > instantsMax) {
-    const all = input.demands.filter((demand) => demand.intervals.length > 0);
-    return [{ startMs: first, loads: all.map(loadOf) }];
-  }
-  return sorted.map((startMs) => ({ startMs, loads: loadsAt(startMs, input) }));
-}
-
-function loadsAt(atMs: number, input: PlanInput): Load[] {
-  return input.demands
-    .filter((demand) => demand.intervals.some((interval) => interval.startMs <= atMs && atMs < interval.endMs))
-    .map(loadOf);
-}
-
-function loadOf({ cameraId, priority, load, ownerWorkerId }: CameraDemand): Load {
-  return { cameraId, priority, load, binId: ownerWorkerId === null ? null : `${workerPrefix}${ownerWorkerId}` };
 }
 
 function drainReason(id: string, spare: readonly string[], weighed: readonly Consolidation[], max: number): string {
@@ -240,7 +219,8 @@ function drainReason(id: string, spare: readonly string[], weighed: readonly Con
 
 /** Emptiest first as far as cameras fit elsewhere; beyond that (the maximum was lowered) the least loaded. */
 function binsToGo(count: number, spare: readonly string[], bins: readonly Bin[], loads: readonly Load[]): string[] {
-  const loadIn = (id: string) => sum(loads.filter((load) => load.binId === id).map((load) => load.load));
+  const loadsOf = Map.groupBy(loads, ({ binId }) => binId);
+  const loadIn = (id: string) => sum((loadsOf.get(id) ?? []).map((load) => load.load));
   const forced = bins
     .map((bin) => bin.id)
     .filter((id) => !spare.includes(id) && !id.startsWith(renewingPrefix))
@@ -264,7 +244,10 @@ function shedCameras(
 ): ReadonlySet<string> {
   const all = [...bins];
   for (let index = 0; all.length < workersMax; index += 1) all.push({ id: `new:${index}`, ...newBin });
-  const wanted = input.demands.filter((demand) => demand.assignNow && !demand.isListenedTo).map(loadOf);
+  const names = new Map<string, string>();
+  const wanted = input.demands
+    .filter((demand) => demand.assignNow && !demand.isListenedTo)
+    .map((demand) => loadOf(demand, names));
   return new Set(placeCameras(wanted, all).unplaced.map((load) => load.cameraId));
 }
 

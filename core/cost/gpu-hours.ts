@@ -7,7 +7,8 @@
 import { type Interval, type Scheduled, scheduledIntervals } from '../calendar.ts';
 import type { Camera } from '../camera.ts';
 import { modelCostRatio } from '../control/demand.ts';
-import { type Load, workersMissing } from '../control/pack.ts';
+import { headcount } from '../control/headcount.ts';
+import type { Load } from '../control/pack.ts';
 import type { FleetPolicy } from '../fleet-state.ts';
 
 const hourMs = 3_600_000;
@@ -113,7 +114,7 @@ function pack(
     const { cameraId, priority, detect } = cameras[index] as CostedCamera;
     return { cameraId, priority, load: detect.fps * modelCostRatio(detect.model), binId: null };
   });
-  const workers = workersMissing(loads, [], newBin);
+  const workers = headcount(loads, [], newBin).missing;
   packed.set(key, workers);
   return workers;
 }

@@ -7,7 +7,13 @@
 import { scheduledIntervals } from '../calendar.ts';
 import { type ControlDecision, decide } from '../control/decide.ts';
 import { demandHorizonMs } from '../control/demand.ts';
-import { instancesToSample, type LeadTimes, leadTimeMaxMs, leadTimeMs, withLeadTimeSamples } from '../control/lead-time.ts';
+import {
+  instancesToSample,
+  type LeadTimes,
+  leadTimeMaxMs,
+  leadTimeMs,
+  withLeadTimeSamples,
+} from '../control/lead-time.ts';
 import { type FleetObservation, hasEnded, instanceOf, isDead, isLeaving } from '../control/observation.ts';
 import { handoverMs } from '../control/policy.ts';
 import { SeededRandom } from '../seeded-random.ts';

@@ -1,0 +1,162 @@
+/**
+ * How many workers more would be needed, or could go, so that every camera has its place within a worker's target.
+ * Invariants: what is spared is not missed by the next run; the same input gives the same answer, whatever its order.
+ */
+import { type Bin, byPriority, fits, inOrderOfIds, type Load, ranked, slack } from './pack.ts';
+
+export type Headcount = {
+  /** Workers of `newBin`'s size that would have to be added. */
+  missing: number;
+  /** Workers that could go, emptiest first; none while some are missing. */
+  spare: string[];
+};
+
+/** @param mayGo workers that may be spared. */
+export function headcount(
+  loads: readonly Load[],
+  bins: readonly Bin[],
+  newBin: Omit<Bin, 'id'>,
+  mayGo: (binId: string) => boolean = () => true,
+): Headcount {
+  const ordered = ranked(loads);
+  const sorted = inOrderOfIds(bins);
+  const packing = packWithinTargets(ordered, sorted, newBin);
+  if (packing.added > 0) return { missing: packing.added, spare: [] };
+  return { missing: 0, spare: binsToSpare(ordered, sorted, newBin, packing, mayGo) };
+}
+
+type Packing = {
+  added: number;
+  /** By the bins' order. */
+  sums: number[];
+  /** Where each of the loads went, by the bins' order. */
+  places: number[];
+};
+
+/** @param ordered by priority. @param bins by id. */
+function packWithinTargets(ordered: readonly Load[], bins: readonly Bin[], newBin: Omit<Bin, 'id'>): Packing {
+  const all = bins.map(({ target }) => target);
+  const sums = bins.map(() => 0);
+  const indexOf = new Map<string | null, number>(bins.map(({ id }, index) => [id, index]));
+  const places = ordered.map(() => -1);
+  const homeless: number[] = [];
+  ordered.forEach(({ binId, load }, at) => {
+    const own = indexOf.get(binId);
+    if (own !== undefined && fits(sums[own] as number, load, all[own] as number)) {
+      sums[own] = (sums[own] as number) + load;
+      places[at] = own;
+    } else homeless.push(at);
+  });
+  homeless.sort((a, b) => largestFirst(ordered[a] as Load, ordered[b] as Load));
+  for (const at of homeless) {
+    const { load } = ordered[at] as Load;
+    let place = fullestWithRoom(all.keys(), load, sums, all);
+    if (place === null) {
+      place = all.length;
+      all.push(newBin.target);
+      sums.push(0);
+    }
+    sums[place] = (sums[place] as number) + load;
+    places[at] = place;
+  }
+  return { added: all.length - bins.length, sums, places };
+}
+
+/** Packs tighter (first-fit decreasing). */
+function largestFirst(a: Load, b: Load): number {
+  return b.load - a.load || byPriority(a, b);
+}
+
+/** The first of the fullest that have room; null when none has. */
+function fullestWithRoom(
+  bins: Iterable<number>,
+  load: number,
+  sums: readonly number[],
+  targets: readonly number[],
+): number | null {
+  let chosen: number | null = null;
+  let most = Number.NEGATIVE_INFINITY;
+  for (const index of bins) {
+    const taken = sums[index] as number;
+    if (taken <= most || !fits(taken, load, targets[index] as number)) continue;
+    chosen = index;
+    most = taken;
+  }
+  return chosen;
+}
+
+function binsToSpare(
+  ordered: readonly Load[],
+  bins: readonly Bin[],
+  newBin: Omit<Bin, 'id'>,
+  { sums, places }: Packing,
+  mayGo: (binId: string) => boolean,
+): string[] {
+  const filled = leastRoom(ordered, bins);
+  let room = bins.reduce((sum, { target }) => sum + target, 0);
+  // A full fleet is told at once, without trying each of its workers.
+  const isFull = ({ target }: Bin) => filled > room - target + slack * (ordered.length + 1);
+  const candidates = [...bins.keys()]
+    .filter((index) => mayGo((bins[index] as Bin).id))
+    .sort((a, b) => (sums[a] as number) - (sums[b] as number) || a - b);
+  if (candidates.every((index) => isFull(bins[index] as Bin))) return [];
+  const targets = bins.map(({ target }) => target);
+  const loadsIn = bins.map((): Load[] => []);
+  places.forEach((place, at) => {
+    loadsIn[place]?.push(ordered[at] as Load);
+  });
+  const remaining = new Set(bins.keys());
+  const spared: number[] = [];
+  for (const candidate of candidates) {
+    const bin = bins[candidate] as Bin;
+    if (isFull(bin)) continue;
+    remaining.delete(candidate);
+    const moves = moveInto(remaining, loadsIn[candidate] ?? [], sums, targets);
+    if (moves === null) {
+      remaining.add(candidate);
+      continue;
+    }
+    for (const [load, place] of moves) loadsIn[place]?.push(load);
+    room -= bin.target;
+    spared.push(candidate);
+  }
+  // The next run packs from the homes that cameras have now. What it would miss again was not to spare.
+  const isMissed = () =>
+    packWithinTargets(
+      ordered,
+      bins.filter((_, index) => remaining.has(index)),
+      newBin,
+    ).added > 0;
+  while (spared.length > 0 && isMissed()) remaining.add(spared.pop() as number);
+  return spared.map((index) => (bins[index] as Bin).id);
+}
+
+/** What the loads fill at least: no packing exists in less room. */
+function leastRoom(loads: readonly Load[], bins: readonly Bin[]): number {
+  const smallestTarget = bins.reduce((least, { target }) => Math.min(least, target), Number.POSITIVE_INFINITY);
+  // A camera larger than a target may have a worker for itself: it fills one, whatever it weighs.
+  return loads.reduce((sum, { load }) => sum + Math.min(load, smallestTarget), 0);
+}
+
+/** Adds the loads to the sums of the fullest bins that have room for them. @returns null, and no sum is changed, when one finds none. */
+function moveInto(
+  bins: ReadonlySet<number>,
+  loads: readonly Load[],
+  sums: number[],
+  targets: readonly number[],
+): [Load, number][] | null {
+  const moves: [Load, number][] = [];
+  const before = new Map<number, number>();
+  for (const load of [...loads].sort(largestFirst)) {
+    const place = fullestWithRoom(bins, load.load, sums, targets);
+    if (place === null) {
+      for (const [index, sum] of before) sums[index] = sum;
+      return null;
+    }
+    const taken = sums[place] as number;
+    if (!before.has(place)) before.set(place, taken);
+    sums[place] = taken + load.load;
+    moves.push([load, place]);
+  }
+  return moves;
+}
