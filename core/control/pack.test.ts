@@ -29,6 +29,19 @@ function loadIn(bin: Bin, all: readonly Load[], binOf: ReadonlyMap<string, strin
   return { sum: inside.reduce((total, load) => total + load.load, 0), count: inside.length };
 }
 
+it('ranked is the order of byPriority, whichever order comes in', () => {
+  const orders = [
+    (all: Load[]) => all,
+    (all: Load[]) => all.toSorted((a, b) => (a.cameraId < b.cameraId ? -1 : 1)),
+    (all: Load[]) => all.toSorted(byPriority),
+  ];
+  fc.assert(
+    fc.property(loads, fc.constantFrom(...orders), (all, arrange) => {
+      expect(ranked(arrange(all))).toEqual(all.toSorted(byPriority));
+    }),
+  );
+});
+
 describe('placeCameras', () => {
   it('loads no worker beyond its capacity, unless by a single camera', () => {
     fc.assert(
