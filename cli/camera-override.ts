@@ -2,8 +2,7 @@
  * `kvs-infer camera override`: holds one camera on or off for a while, whatever its schedule says, or ends that. It changes
  * the attribute `override` of the row alone. Contract: on and off always have an end.
  */
-import type { Command } from 'commander';
-import { KvsInferError } from '../core/errors.ts';
+import { Argument, type Command } from 'commander';
 import { type ExpiryOptions, parseExpiry, withExpiryOptions } from './expiry.ts';
 import { onStage, rowOf, type StageOptions, withStageOptions } from './stage.ts';
 
@@ -16,17 +15,11 @@ export function cameraOverrideCommand(camera: Command): void {
         .command('override')
         .description('hold a camera on or off until an instant, or end that with none')
         .argument('<cameraId>', 'id of a registered camera')
-        .argument('<state>', 'on, off or none'),
+        .addArgument(new Argument('<state>', 'whether it is watched, or follows its schedule again').choices(states)),
     ),
   )
     .addHelpText('after', '\nExample:\n  $ kvs-infer camera override dock-1 off --for 4h --stage production')
-    .action((cameraId: string, given: string, options: StageOptions & ExpiryOptions) => {
-      const state = states.find((one) => one === given);
-      if (state === undefined) {
-        throw new KvsInferError('WRONG_SPAN', `expected on, off or none, got "${given}"`, {
-          hint: 'write: camera override dock-1 off --for 4h',
-        });
-      }
+    .action((cameraId: string, state: (typeof states)[number], options: StageOptions & ExpiryOptions) => {
       const override = state === 'none' ? null : { state, until: parseExpiry(options, Date.now()) };
       return onStage(options, async (stage) => {
         await rowOf(stage, cameraId);

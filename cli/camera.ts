@@ -5,6 +5,7 @@
 import type { Command } from 'commander';
 import type { Camera, Issue } from '../core/camera.ts';
 import { parseCameraRow } from '../core/parse-camera-row.ts';
+import { cameraFeedCommand } from './camera-feed.ts';
 import { readCameraFile } from './camera-file.ts';
 import { cameraImportCommand } from './camera-import.ts';
 import { cameraListCommand } from './camera-list.ts';
@@ -21,6 +22,7 @@ export function cameraCommand(program: Command): void {
   cameraRowCommands(camera);
   cameraImportCommand(camera);
   cameraOverrideCommand(camera);
+  cameraFeedCommand(camera);
   camera
     .command('check')
     .description('parse camera rows and print every issue, as the system would')

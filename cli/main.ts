@@ -8,6 +8,7 @@ import { Command, CommanderError } from 'commander';
 import { formatError, KvsInferError } from '../core/errors.ts';
 import { cameraCommand } from './camera.ts';
 import { clipCommand } from './clip.ts';
+import { completionCommand } from './completion.ts';
 import { costCommand } from './cost.ts';
 import { demuxCommand } from './demux.ts';
 import { fleetCommand } from './fleet.ts';
@@ -75,6 +76,8 @@ export function buildProgram(): Command {
   program.commandsGroup('Deployment:');
   preflightCommand(program);
   validateCommand(program);
+  program.commandsGroup('Help:');
+  completionCommand(program);
   for (const command of allCommands(program)) {
     // Subcommands do not inherit these.
     command.exitOverride().configureOutput(program.configureOutput()).configureHelp(program.configureHelp());
