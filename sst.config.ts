@@ -27,7 +27,8 @@ export default $config({
     const { fleet } = await import('./stacks/fleet/fleet.ts');
     const { control } = await import('./stacks/control/control.ts');
     const { api } = await import('./stacks/api.ts');
-    const { web } = await import('./stacks/web.ts');
+    const { siteConfig, web } = await import('./stacks/web.ts');
+    const { signIn } = await import('./stacks/sign-in.ts');
     const { observability } = await import('./stacks/observability/observability.ts');
 
     const settings = parseSettings(process.env, $app.stage);
@@ -41,7 +42,9 @@ export default $config({
     const gpus = fleet(settings, { accountId, names, net, store, models });
     const loop = control(settings, { accountId, names, tables });
     const http = api(settings, names, accountId);
-    const site = web(settings, accountId, http);
+    const site = web(settings, accountId, names, http);
+    const login = signIn(settings, accountId, http, site);
+    siteConfig(settings, accountId, site, http, login);
     const eyes = observability(settings, {
       names,
       accountId,
@@ -60,7 +63,7 @@ export default $config({
       site: site.url,
       api: http.url,
       userPool: http.users.id,
-      userPoolClient: http.client.id,
+      userPoolClient: login.client.id,
       dashboard: eyes.dashboard.dashboardName,
       alarms: eyes.topic.name,
     };

@@ -60,6 +60,7 @@ async function start(options: StartOptions): Promise<void> {
   const { report: reportPath, port, cameras: camerasPath } = options;
   const rows = await checkStart({ folder, modelPath, report: reportPath, port, cameras: camerasPath });
   const clips = await makeClips(join(folder, 'clips'));
+  await buildDashboard();
 
   // Loaded here, so that other commands of the line start without them.
   const { demoCameras, spareStreamName } = await import('../local/demo/demo-cameras.ts');
@@ -121,6 +122,16 @@ async function start(options: StartOptions): Promise<void> {
     ended.cancel();
     retract();
     await system.close();
+  }
+}
+
+/** A second or two after its sources have changed. The system is worth starting without it. */
+async function buildDashboard(): Promise<void> {
+  const { buildSite } = await import('../web/build-site.ts');
+  try {
+    await buildSite({ onBuild: () => console.error('building the dashboard …') });
+  } catch (error) {
+    console.error(`the dashboard could not be built: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

@@ -1,7 +1,7 @@
 /**
- * The HTTP API: behind a Cognito user pool whose tokens the gateway checks itself, and throttled. Everybody in the pool may
- * look; only the members of one group change anything.
- * Invariant: no route answers without a valid token of this stage's pool; nobody signs up by himself.
+ * The HTTP API: its function, the gateway that throttles it, and the people of the stage. Everybody in the pool may look;
+ * only the members of one group change anything. Its routes are opened by sign-in.ts, which knows whose tokens hold.
+ * Invariant: nobody signs up by himself.
  */
 import type { ResourceNames } from '../core/names.ts';
 import { operatorGroup } from '../functions/api/principal.ts';
@@ -9,8 +9,6 @@ import { fleetPolicy } from './control/control.ts';
 import { lambdaFunction } from './lambda-function.ts';
 import type { Settings } from './settings.ts';
 
-/** functions/http-api.ts takes the same; test/deploy compares the two. */
-const routes = ['ANY /api/{proxy+}'];
 /** A team looking at a dashboard; a script in a loop must not read the tables empty. */
 const throttle = { throttlingRateLimit: 20, throttlingBurstLimit: 40 };
 const passwordLengthMin = 14;
@@ -38,14 +36,6 @@ export function api(settings: Settings, names: ResourceNames, accountId: string)
     },
     { retainOnDelete: settings.isProduction },
   );
-  const client = new aws.cognito.UserPoolClient('UsersClient', {
-    name: `${prefix}-dashboard`,
-    userPoolId: users.id,
-    generateSecret: false,
-    preventUserExistenceErrors: 'ENABLED',
-    explicitAuthFlows: ['ALLOW_USER_SRP_AUTH', 'ALLOW_REFRESH_TOKEN_AUTH'],
-    enableTokenRevocation: true,
-  });
   new aws.cognito.UserGroup('Operators', {
     name: operatorGroup,
     userPoolId: users.id,
@@ -88,17 +78,7 @@ export function api(settings: Settings, names: ResourceNames, accountId: string)
       },
     },
   });
-  const authorizer = gateway.addAuthorizer({
-    name: 'users',
-    jwt: {
-      issuer: $interpolate`https://cognito-idp.${settings.region}.amazonaws.com/${users.id}`,
-      audiences: [client.id],
-    },
-  });
-  for (const route of routes) {
-    gateway.route(route, server.function.arn, { auth: { jwt: { authorizer: authorizer.id } } });
-  }
-  return { url: gateway.url, users, client, server };
+  return { url: gateway.url, gateway, users, server };
 }
 
 export type Api = ReturnType<typeof api>;

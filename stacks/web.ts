@@ -1,13 +1,17 @@
 /**
- * The static site: the files of web/ in a private bucket behind CloudFront, with the addresses that they need in
- * config.json. Invariant: the bucket is read by this one distribution, over TLS, and every answer carries the security
- * headers.
+ * The site: the dashboard as web/build-site.ts builds it, in a private bucket behind CloudFront, which also stands in front of
+ * the API, so that the page speaks to its own address alone. What it must know of the stage is in config.json.
+ * Invariant: the bucket is read by this one distribution, over TLS; every page carries the security headers; answers of the
+ * API are never kept.
  */
+import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { extname, join } from 'node:path';
+import type { ResourceNames } from '../core/names.ts';
 import type { Api } from './api.ts';
 import { privateBucket } from './private-bucket.ts';
 import type { Settings } from './settings.ts';
+import type { SignIn } from './sign-in.ts';
 
 const contentTypes: Record<string, string> = {
   '.css': 'text/css; charset=utf-8',
@@ -21,13 +25,35 @@ const contentTypes: Record<string, string> = {
 const hstsSeconds = 31_536_000;
 /** AWS's managed policy: a short cache, compressed, keyed by the path alone. */
 const cachingOptimized = '658327ea-f89d-4fab-a63d-7e88639e58f6';
-/** Names change with every build; the page itself must be looked at again at once. */
-const cacheControl = 'no-cache';
+/** AWS's managed policies: nothing kept, and everything of the request but its host handed on. */
+const cachingDisabled = '4135ea2d-6df8-44a3-9df3-4b5a84be39ad';
+const allViewerExceptHostHeader = 'b689b0a8-53d0-40ab-baf2-38738e2966ac';
+/** Names of assets change with their content; the page itself must be looked at again at once. */
+const cacheControlOf = (file: string) =>
+  file.startsWith('assets/') ? 'public, max-age=31536000, immutable' : 'no-cache';
+/** Pages are made in the browser: every address but those of files is the one page. */
+const onePage = `function handler(event) {
+  var request = event.request;
+  if (!request.uri.startsWith('/assets/') && request.uri !== '/config.json') request.uri = '/index.html';
+  return request;
+}`;
 
-export function web(settings: Settings, accountId: string, http: Api) {
+/** Of Cognito's login page for this stage. */
+export function loginDomain({ stage, region }: Settings, accountId: string): { prefix: string; host: string } {
+  const prefix = `kvs-infer-${stage}-${accountId}`;
+  return { prefix, host: `${prefix}.auth.${region}.amazoncognito.com` };
+}
+
+export function web(settings: Settings, accountId: string, names: ResourceNames, http: Api) {
   const prefix = `kvs-infer-${settings.stage}`;
   const bucketName = `${prefix}-web-${accountId}`;
-  const headers = securityHeaders(prefix, settings, http);
+  const headers = securityHeaders(prefix, settings, accountId, names);
+  const router = new aws.cloudfront.Function('WebPages', {
+    name: `${prefix}-web-pages`,
+    runtime: 'cloudfront-js-2.0',
+    publish: true,
+    code: onePage,
+  });
   const access = new aws.cloudfront.OriginAccessControl('WebAccess', {
     name: `${prefix}-web`,
     originAccessControlOriginType: 's3',
@@ -46,6 +72,16 @@ export function web(settings: Settings, accountId: string, http: Api) {
         domainName: `${bucketName}.s3.${settings.region}.amazonaws.com`,
         originAccessControlId: access.id,
       },
+      {
+        originId: 'api',
+        domainName: http.url.apply((url) => url.replace(/^https:\/\//, '').replace(/\/.*$/, '')),
+        customOriginConfig: {
+          httpPort: 80,
+          httpsPort: 443,
+          originProtocolPolicy: 'https-only',
+          originSslProtocols: ['TLSv1.2'],
+        },
+      },
     ],
     defaultCacheBehavior: {
       targetOriginId: 'web',
@@ -55,44 +91,79 @@ export function web(settings: Settings, accountId: string, http: Api) {
       compress: true,
       cachePolicyId: cachingOptimized,
       responseHeadersPolicyId: headers.id,
+      functionAssociations: [{ eventType: 'viewer-request', functionArn: router.arn }],
     },
+    orderedCacheBehaviors: [
+      {
+        pathPattern: '/api/*',
+        targetOriginId: 'api',
+        viewerProtocolPolicy: 'https-only',
+        allowedMethods: ['GET', 'HEAD', 'OPTIONS', 'PUT', 'POST', 'PATCH', 'DELETE'],
+        cachedMethods: ['GET', 'HEAD'],
+        compress: true,
+        cachePolicyId: cachingDisabled,
+        originRequestPolicyId: allViewerExceptHostHeader,
+      },
+    ],
     restrictions: { geoRestriction: { restrictionType: 'none' } },
     viewerCertificate: { cloudfrontDefaultCertificate: true },
   });
   const bucket = privateBucket('WebFiles', { name: bucketName, readByDistribution: site.arn });
-  const folder = join($cli.paths.root, 'web');
-  for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+  for (const file of builtFiles()) {
     const contentType = contentTypes[extname(file)];
     if (contentType === undefined) continue;
     new aws.s3.BucketObjectv2(`Web-${file}`, {
       bucket: bucket.name,
       key: file,
-      source: new $util.asset.FileAsset(join(folder, file)),
+      source: new $util.asset.FileAsset(join(siteFolder(), file)),
       contentType,
-      cacheControl,
+      cacheControl: cacheControlOf(file),
       serverSideEncryption: 'AES256',
     });
   }
+  return { url: $interpolate`https://${site.domainName}`, bucket };
+}
+
+export type Site = ReturnType<typeof web>;
+
+/** What the page must know before it can ask anybody who looks. */
+export function siteConfig(settings: Settings, accountId: string, site: Site, { users }: Api, { client }: SignIn) {
   new aws.s3.BucketObjectv2('Web-config.json', {
-    bucket: bucket.name,
+    bucket: site.bucket.name,
     key: 'config.json',
     content: $jsonStringify({
       stage: settings.stage,
       region: settings.region,
-      api: http.url,
-      userPool: http.users.id,
-      userPoolClient: http.client.id,
+      signIn: {
+        authority: $interpolate`https://cognito-idp.${settings.region}.amazonaws.com/${users.id}`,
+        clientId: client.id,
+        hostedDomain: loginDomain(settings, accountId).host,
+      },
     }),
     contentType: 'application/json',
-    cacheControl,
+    cacheControl: 'no-cache',
     serverSideEncryption: 'AES256',
   });
-  return { url: $interpolate`https://${site.domainName}` };
 }
 
-/** Scripts and connections from nowhere but the site, its API and its user pool. */
-function securityHeaders(prefix: string, { region }: Settings, http: Api) {
-  const policy = $interpolate`default-src 'self'; connect-src 'self' ${http.url} https://cognito-idp.${region}.amazonaws.com; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'`;
+const siteFolder = () => join($cli.paths.root, 'web', 'dist');
+
+/** Built by the project's own Node, whichever runs the deployment. */
+function builtFiles(): string[] {
+  const { root } = $cli.paths;
+  execFileSync(join(root, 'node_modules', '.bin', 'node'), [join(root, 'web', 'build-site.ts')], { cwd: root });
+  return readdirSync(siteFolder(), { recursive: true, encoding: 'utf8' }).sort();
+}
+
+/** Scripts from nowhere but the site, connections to its user pool alone, pictures from the bucket of the snapshots. */
+function securityHeaders(prefix: string, settings: Settings, accountId: string, { resultBucket }: ResourceNames) {
+  const { region } = settings;
+  const policy = [
+    "default-src 'self'",
+    `connect-src 'self' https://cognito-idp.${region}.amazonaws.com https://${loginDomain(settings, accountId).host}`,
+    `img-src 'self' data: https://${resultBucket}.s3.${region}.amazonaws.com`,
+    ...["object-src 'none'", "base-uri 'none'", "form-action 'self'", "frame-ancestors 'none'"],
+  ].join('; ');
   return new aws.cloudfront.ResponseHeadersPolicy('WebHeaders', {
     name: `${prefix}-web`,
     securityHeadersConfig: {

@@ -6,14 +6,14 @@ import { readdir, readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 
 const root = new URL('../', import.meta.url);
-const folders = ['core', 'aws', 'functions', 'worker', 'local', 'cli', 'models', 'bench', 'stacks', 'test'];
+const folders = ['core', 'aws', 'functions', 'worker', 'local', 'cli', 'models', 'bench', 'stacks', 'test', 'web'];
 const linesMax = 300;
 
 const files = (
   await Promise.all(
     folders.map(async (folder) => {
       const entries = await readdir(new URL(folder, root), { recursive: true }).catch(() => []);
-      return entries.filter((entry) => entry.endsWith('.ts')).map((entry) => `${folder}/${entry}`);
+      return entries.filter((entry) => /\.tsx?$/.test(entry) && !entry.startsWith('dist')).map((entry) => `${folder}/${entry}`);
     }),
   )
 ).flat();

@@ -57,6 +57,12 @@ const overviewSchema = z
     ),
   })
   .meta({ id: 'Overview', description: 'the day begins at midnight in the zone of each fleet' });
+const meSchema = z
+  .object({
+    ...{ name: z.string(), role: z.enum(['viewer', 'operator']), stage: z.string(), region: z.string() },
+    fleets: z.array(z.string()),
+  })
+  .meta({ id: 'Me' });
 const historySchema = z
   .object({
     points: z.array(
@@ -87,6 +93,19 @@ export function addOverviewRoutes(app: Api, { clients, clock, environment }: Con
     const prices = instanceHourPrices(priceTable, environment.region, [type], policy.instanceUsdPerHour);
     return { item, policy, cameras, decisions, workers, usdPerInstanceHour: prices.get(`${type}/on-demand`) ?? null };
   }
+
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/api/me',
+      summary: 'Who asks, what that allows, and of which stage',
+      responses: { 200: json(meSchema, 'the caller'), ...failures },
+    }),
+    (context) => {
+      const { name, role } = context.get('principal');
+      return context.json({ name, role, stage: environment.stage, region: environment.region, fleets }, 200);
+    },
+  );
 
   app.openapi(
     createRoute({

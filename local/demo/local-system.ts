@@ -13,6 +13,7 @@ import { createStream } from '../../aws/streams.ts';
 import { systemClock } from '../../core/clock.ts';
 import type { Decision } from '../../core/control/record.ts';
 import { KvsInferError } from '../../core/errors.ts';
+import { siteFolder } from '../../web/build-site.ts';
 import { readCatalogue, writeCatalogue } from '../../worker/detect/model-catalogue.ts';
 import { type LocalCloud, startLocalCloud } from '../cloud.ts';
 import { processRunner } from '../compute/process-runner.ts';
@@ -145,7 +146,7 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
       fleet: { taskEnvironment: workerEnvironment(options, folders, cloud) },
     });
     dashboard = await startDashboardServer({
-      ...{ deps: stage.deps, webFolder: join(repositoryRoot, 'web') },
+      ...{ deps: stage.deps, siteFolder },
       ...{ port: defaultDashboardPort, portSearch: true },
     });
     const putRow = (row: Record<string, unknown>) => putCameraRow(clients, stage.names.tables.cameras, row);

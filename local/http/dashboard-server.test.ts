@@ -2,16 +2,16 @@ import { request } from 'node:http';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type ApiStage, startApiStage } from '../../functions/api/api-stage.test-factory.ts';
 import { completeDeps } from '../../functions/handler-deps.ts';
+import { buildSite, siteFolder } from '../../web/build-site.ts';
 import { type DashboardServer, startDashboardServer } from './dashboard-server.ts';
 
 let stage: ApiStage;
 let dashboard: DashboardServer;
 let base: string;
 beforeAll(async () => {
-  stage = await startApiStage();
+  [stage] = await Promise.all([startApiStage(), buildSite()]);
   const deps = completeDeps(stage.deps, 'test');
-  const webFolder = new URL('../../web', import.meta.url).pathname;
-  dashboard = await startDashboardServer({ deps, webFolder, port: 0, portSearch: false });
+  dashboard = await startDashboardServer({ deps, siteFolder, port: 0, portSearch: false });
   base = new URL(dashboard.url).origin;
 });
 afterAll(async () => {
@@ -24,7 +24,16 @@ it('serves the page to everybody on this machine, and the API to who has the tok
   expect(page.status).toBe(200);
   expect(page.headers.get('content-type')).toContain('text/html');
   expect(page.headers.get('content-security-policy')).toContain("default-src 'self'");
-  expect((await fetch(`${base}/style.css`)).headers.get('content-type')).toContain('text/css');
+  expect(page.headers.get('cache-control')).toBe('no-cache');
+  const [script] = /assets\/[^"]+\.js/.exec(await page.text()) ?? [];
+  const asset = await fetch(`${base}/${script}`);
+  expect(asset.headers.get('content-type')).toContain('javascript');
+  expect(asset.headers.get('cache-control')).toContain('immutable');
+  expect((await fetch(`${base}/assets/gone.js`)).status).toBe(404);
+  expect((await fetch(`${base}/cameras/dock-1`)).headers.get('content-type')).toContain('text/html');
+  expect(await (await fetch(`${base}/config.json`)).json()).toEqual({
+    ...{ stage: 'test', region: 'ap-southeast-1', signIn: null },
+  });
   expect((await fetch(`${base}/api/cameras`)).status).toBe(401);
   const authorization = `Bearer ${dashboard.token}`;
   const cameras = await fetch(`${base}/api/cameras`, { headers: { authorization } });
@@ -33,8 +42,12 @@ it('serves the page to everybody on this machine, and the API to who has the tok
 
 it('makes another token at each start, and keeps it out of what browsers send', async () => {
   const { deps } = stage;
-  const webFolder = new URL('../../web', import.meta.url).pathname;
-  const other = await startDashboardServer({ deps: completeDeps(deps, 'test'), webFolder, port: 0, portSearch: false });
+  const other = await startDashboardServer({
+    deps: completeDeps(deps, 'test'),
+    siteFolder,
+    port: 0,
+    portSearch: false,
+  });
   expect(other.token).not.toBe(dashboard.token);
   expect(new URL(other.url).search).toBe('');
   await other.close();
@@ -43,17 +56,22 @@ it('makes another token at each start, and keeps it out of what browsers send', 
 it('refuses a page from elsewhere, a rebound name, and paths that leave the folder', async () => {
   const { port } = new URL(base);
   const asked = (headers: Record<string, string>, path = '/') =>
-    new Promise<number>((resolve, reject) => {
-      const sent = request({ host: '127.0.0.1', port, path, headers }, (answer) => {
-        answer.resume();
-        resolve(answer.statusCode ?? 0);
+    new Promise<{ status: number; text: string }>((resolve, reject) => {
+      const sent = request({ host: '127.0.0.1', port, path, headers }, async (answer) => {
+        resolve({ status: answer.statusCode ?? 0, text: Buffer.concat(await answer.toArray()).toString() });
       });
       sent.on('error', reject).end();
     });
-  expect(await asked({ host: `127.0.0.1:${port}` })).toBe(200);
-  expect(await asked({ host: 'evil.example.com' })).toBe(403);
-  expect(await asked({ host: `127.0.0.1:${port}`, origin: 'https://evil.example.com' })).toBe(403);
-  for (const path of ['/../package.json', '/..%2fpackage.json', '/%2e%2e/package.json']) {
-    expect(await asked({ host: `127.0.0.1:${port}` }, path), path).toBe(404);
+  expect((await asked({ host: `127.0.0.1:${port}` })).status).toBe(200);
+  expect((await asked({ host: 'evil.example.com' })).status).toBe(403);
+  expect((await asked({ host: `127.0.0.1:${port}`, origin: 'https://evil.example.com' })).status).toBe(403);
+  for (const path of [
+    '/../package.json',
+    '/..%2fpackage.json',
+    '/%2e%2e/package.json',
+    '/assets/..%2f..%2f..%2fpackage.json',
+  ]) {
+    // The one page, or nothing; never the file.
+    expect((await asked({ host: `127.0.0.1:${port}` }, path)).text, path).not.toContain('"dependencies"');
   }
 });

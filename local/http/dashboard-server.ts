@@ -1,5 +1,5 @@
 /**
- * The dashboard of the local stage: the files of web/ and the HTTP API, the same application that runs on Lambda, on a
+ * The dashboard of the local stage: the site that web/build-site.ts builds and the HTTP API, the same application that runs on Lambda, on a
  * loopback port of its own.
  * Invariants: the API answers only to the token that this start made; a page from elsewhere, or a name that was pointed at
  * loopback, is refused before anything is read.
@@ -7,7 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import { createAdaptorServer } from '@hono/node-server';
 import { serveStatic } from '@hono/node-server/serve-static';
-import { Hono } from 'hono';
+import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { secureHeaders } from 'hono/secure-headers';
 import { buildApi } from '../../functions/api/app.ts';
 import { identifyByToken } from '../../functions/api/principal.ts';
@@ -26,17 +26,23 @@ const contentSecurityPolicy = {
   frameAncestors: ["'none'"],
 };
 
+/** Their names change with their content. */
+const immutable: MiddlewareHandler = async (context, next) => {
+  await next();
+  if (context.res.ok) context.res.headers.set('cache-control', 'public, max-age=31536000, immutable');
+};
+
 export type DashboardServer = {
   /** With the token behind `#`, which browsers do not send. */
   url: string;
   token: string;
   close(): Promise<void>;
 };
-export type DashboardOptions = { deps: ControlDeps; webFolder: string; port: number; portSearch: boolean };
+export type DashboardOptions = { deps: ControlDeps; siteFolder: string; port: number; portSearch: boolean };
 
 /** @throws KvsInferError PORT_BUSY */
 export async function startDashboardServer(options: DashboardOptions): Promise<DashboardServer> {
-  const { deps, webFolder, port, portSearch } = options;
+  const { deps, siteFolder, port, portSearch } = options;
   const token = randomBytes(tokenBytes).toString('base64url');
   const app = new Hono();
   app.use(async (context, next) => {
@@ -47,7 +53,15 @@ export async function startDashboardServer(options: DashboardOptions): Promise<D
   });
   app.route('/', buildApi(deps, { identify: identifyByToken(token) }));
   app.use(secureHeaders({ contentSecurityPolicy }));
-  app.get('*', serveStatic({ root: webFolder }));
+  const { stage, region } = deps.environment;
+  app.get('/config.json', (context) =>
+    context.json({ stage, region, signIn: null }, 200, { 'cache-control': 'no-store' }),
+  );
+  app.use('/assets/*', immutable, serveStatic({ root: siteFolder }));
+  app.get('/assets/*', (context) => context.notFound());
+  // Pages are made in the browser: every other address is the one page, which knows what is at it.
+  const revalidated = (_path: string, context: Context) => context.header('cache-control', 'no-cache');
+  app.get('*', serveStatic({ root: siteFolder, path: 'index.html', onFound: revalidated }));
   const server = createAdaptorServer({ fetch: app.fetch }) as import('node:http').Server;
   const bound = await listenOnLoopback(server, port, portSearch);
   return {

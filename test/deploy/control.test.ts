@@ -187,8 +187,16 @@ describe.skipIf(!isSynthesised)('web', () => {
         allowedMethods: ['GET', 'HEAD'],
         responseHeadersPolicyId: graph.one('aws:cloudfront/responseHeadersPolicy:ResponseHeadersPolicy').id,
       },
-      origins: [{ domainName: 'kvs-infer-test-web-123456789012.s3.ap-southeast-1.amazonaws.com' }],
     });
+    const api = graph.one('aws:apigatewayv2/api:Api').state.apiEndpoint as string;
+    expect(site.inputs.origins).toMatchObject([
+      { domainName: 'kvs-infer-test-web-123456789012.s3.ap-southeast-1.amazonaws.com' },
+      { domainName: new URL(api).hostname, customOriginConfig: { originProtocolPolicy: 'https-only' } },
+    ]);
+    // Managed-CachingDisabled: an answer of the API is for whoever asked.
+    expect(site.inputs.orderedCacheBehaviors).toMatchObject([
+      { pathPattern: '/api/*', targetOriginId: 'api', cachePolicyId: '4135ea2d-6df8-44a3-9df3-4b5a84be39ad' },
+    ]);
     const policy = JSON.parse(graph.one('aws:s3/bucketPolicy:BucketPolicy', /WebFiles/).inputs.policy);
     expect(policy.Statement).toContainEqual(
       expect.objectContaining({
@@ -209,15 +217,40 @@ describe.skipIf(!isSynthesised)('web', () => {
       frameOptions: { frameOption: 'DENY' },
       referrerPolicy: { referrerPolicy: 'no-referrer' },
     });
-    const api = graph.one('aws:apigatewayv2/api:Api').state.apiEndpoint;
-    expect(securityHeadersConfig.contentSecurityPolicy.contentSecurityPolicy).toContain(`connect-src 'self' ${api} `);
-    const keys = graph.all('aws:s3/bucketObjectv2:BucketObjectv2', /^Web-/).map(({ inputs }) => inputs.key);
-    expect(keys.sort()).toEqual(['config.json', 'index.html', 'style.css']);
+    const { contentSecurityPolicy } = securityHeadersConfig.contentSecurityPolicy;
+    const login = 'kvs-infer-test-123456789012.auth.ap-southeast-1.amazoncognito.com';
+    expect(contentSecurityPolicy).toContain(
+      `connect-src 'self' https://cognito-idp.ap-southeast-1.amazonaws.com https://${login};`,
+    );
+    expect(contentSecurityPolicy).toMatch(/img-src 'self' data: https:\/\/[\w-]+\.s3\.ap-southeast-1\.amazonaws\.com;/);
+    expect(contentSecurityPolicy).not.toContain('unsafe');
+    const files = graph.all('aws:s3/bucketObjectv2:BucketObjectv2', /^Web-/).map(({ inputs }) => inputs);
+    const keys = files.map(({ key }) => key as string);
+    expect(keys).toEqual(expect.arrayContaining(['config.json', 'index.html']));
+    expect(keys.some((key) => /^assets\/index-[\w-]+\.js$/.test(key))).toBe(true);
+    for (const { key, cacheControl } of files) {
+      expect(cacheControl, key).toBe(key.startsWith('assets/') ? 'public, max-age=31536000, immutable' : 'no-cache');
+    }
+    const client = graph.one('aws:cognito/userPoolClient:UserPoolClient');
+    const pool = graph.one('aws:cognito/userPool:UserPool');
     const config = graph.one('aws:s3/bucketObjectv2:BucketObjectv2', 'Web-config.json').inputs.content;
-    expect(JSON.parse(config)).toMatchObject({
+    expect(JSON.parse(config)).toEqual({
       stage: 'test',
-      api,
-      userPool: expect.stringContaining('ap-southeast-1_'),
+      region: 'ap-southeast-1',
+      signIn: {
+        authority: `https://cognito-idp.ap-southeast-1.amazonaws.com/${pool.id}`,
+        ...{ clientId: client.id, hostedDomain: login },
+      },
+    });
+  });
+
+  it('gets codes of the login page for itself alone, without a secret', () => {
+    const graph = graphOf('test');
+    const client = graph.one('aws:cognito/userPoolClient:UserPoolClient').inputs;
+    const { domainName } = graph.one('aws:cloudfront/distribution:Distribution').state;
+    const home = [`https://${domainName}/`];
+    expect(client).toMatchObject({
+      ...{ generateSecret: false, allowedOauthFlows: ['code'], callbackUrls: home, logoutUrls: home },
     });
   });
 });
