@@ -13,7 +13,9 @@ const files = (
   await Promise.all(
     folders.map(async (folder) => {
       const entries = await readdir(new URL(folder, root), { recursive: true }).catch(() => []);
-      return entries.filter((entry) => /\.tsx?$/.test(entry) && !entry.startsWith('dist')).map((entry) => `${folder}/${entry}`);
+      return entries
+        .filter((entry) => /\.tsx?$/.test(entry) && !entry.startsWith('dist'))
+        .map((entry) => `${folder}/${entry}`);
     }),
   )
 ).flat();
