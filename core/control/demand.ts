@@ -73,6 +73,11 @@ export function modelCostRatio(model: string): number {
   return modelCostRatios[model] ?? 1;
 }
 
+/** A metric cannot tell silence from its own delay. */
+export function metricGraceMs({ silentGraceMs }: FleetPolicy, { periodMs }: StreamsObservation): number {
+  return Math.max(silentGraceMs, metricLagMs + periodMs);
+}
+
 /** Demand looks one tick and the way of an order further than the lead time: the next look is one tick away. */
 export function demandHorizonMs(policy: FleetPolicy, leadMs: number): number {
   return leadMs + policy.reconcileIntervalMs + orderToLaunchMs;
@@ -257,8 +262,7 @@ function silentSince(
   const seenByMetricMs = workerKnows || activeAtMs === 0 ? 0 : Math.min(nowMs, activeAtMs + streams.periodMs);
   const seenAtMs = Math.max(seenByWorkerMs, seenByMetricMs);
   const expectedFromMs = Math.max(current.startMs, state.ownedSinceMs ?? 0, state.rowChangedAtMs);
-  // A metric cannot tell silence from its own delay.
-  const graceMs = workerKnows ? policy.silentGraceMs : Math.max(policy.silentGraceMs, metricLagMs + streams.periodMs);
+  const graceMs = workerKnows ? policy.silentGraceMs : metricGraceMs(policy, streams);
   const lastMs = Math.max(seenAtMs, expectedFromMs);
   // A worker that is late itself (stopped, cut off) has not said that its cameras sent nothing meanwhile.
   const knownUntilMs = workerKnows ? Math.min(nowMs, word.reportedAtMs) : nowMs;

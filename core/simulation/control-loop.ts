@@ -14,11 +14,12 @@ import {
   leadTimeMs,
   withLeadTimeSamples,
 } from '../control/lead-time.ts';
-import { type FleetObservation, hasEnded, instanceOf, isDead, isLeaving } from '../control/observation.ts';
+import { type FleetObservation, hasEnded, instanceOf } from '../control/observation.ts';
 import { handoverMs } from '../control/policy.ts';
 import { SeededRandom } from '../seeded-random.ts';
 import { applyToWorld } from './apply-to-world.ts';
 import type { FleetWorld } from './fleet-world.ts';
+import { holdsUntilMs } from './holds-until.ts';
 import { type ObservationPart, observationParts, WorldObserver } from './observe-world.ts';
 import { drawMs, drawSpells } from './settings.ts';
 
@@ -100,8 +101,9 @@ export class ControlLoop {
     this.#isRunning = true;
     this.runs += 1;
     const random = new SeededRandom(`${input.seed}/run/${nowMs}`);
+    const endMs = nowMs + drawMs(random, input.settings.runMs);
     const finish = this.#think(random);
-    queue.at(nowMs + drawMs(random, input.settings.runMs), () => {
+    queue.at(endMs, () => {
       const isRepeated = (finish?.() ?? false) && mayRepeat;
       if ((this.#isAsked || isRepeated) && inARow < runsMax) {
         this.#isAsked = false;
@@ -136,10 +138,12 @@ export class ControlLoop {
     const isWell = [...world.items.values()].every((item) => {
       return hasEnded(item) || world.workers.get(item.workerId)?.isCut === false;
     });
-    const isSettledNow = isWell && isSettled(observation, decision);
-    this.#quietUntilMs = isSettledNow ? this.#nextBoundaryMs() : Number.NEGATIVE_INFINITY;
+    this.#quietUntilMs = isWell
+      ? Math.min(holdsUntilMs(observation, decision), this.#nextBoundaryMs())
+      : Number.NEGATIVE_INFINITY;
     return () => {
       const hasFailed = applyToWorld(world, observation, decision, random);
+      if (hasFailed) world.changed();
       this.#learn(observation, decision);
       return hasFailed;
     };
@@ -177,46 +181,6 @@ export class ControlLoop {
     const boundaries = aheadOfStartMs.map((aheadMs) => firstFrom(this.#startsMs, nowMs + aheadMs) - aheadMs);
     return Math.min(firstFrom(this.#endsMs, nowMs), ...boundaries);
   }
-}
-
-/**
- * Did the decision change nothing, and will it be as empty a minute later when nothing happens? Whatever waits for time
- * to pass (a boot, a grace, a dead worker's item, a camera that does not run yet) answers no.
- */
-function isSettled({ cameras, workers, fleet, missing, group }: FleetObservation, decision: ControlDecision): boolean {
-  const { plan, changes, departures, buried, nowMs, policy } = decision;
-  if (missing.length > 0 || departures.length > 0 || buried.length > 0) return false;
-  if (plan.setInstances !== null || plan.setTasks !== null || plan.terminations.length > 0) return false;
-  if (plan.drains.length > 0 || plan.stops.length > 0 || plan.shed.size > 0) return false;
-  if (plan.lowerDemandSinceMs !== null || fleet.lowerDemandSinceMs !== undefined) return false;
-  if (group === null || group.instances.some(({ lifecycleState }) => lifecycleState !== 'InService')) return false;
-  if (workers.length !== group.desired || group.desired !== group.instances.length) return false;
-  const isServing = (worker: (typeof workers)[number]) =>
-    worker.lifecycle === 'ready' && !isLeaving(worker) && !isDead(worker, nowMs, policy.workerDeadAfterMs);
-  if (!workers.every(isServing)) return false;
-  const byId = new Map(workers.map((worker) => [worker.workerId, worker]));
-  const next = new Map(changes.map((change) => [change.cameraId, change]));
-  if (cameras.some(({ successorWorkerId }) => successorWorkerId !== undefined)) return false;
-  return decision.demands.every((demand) => {
-    const change = next.get(demand.cameraId);
-    if (change !== undefined && !isAccountingOnly(change)) return false;
-    const { ownerWorkerId } = demand;
-    if (ownerWorkerId === null) return !demand.assignNow || (demand.isListenedTo && workers.length === 0);
-    const owner = byId.get(ownerWorkerId);
-    const report = owner?.running[demand.cameraId];
-    const given = owner?.assignments?.[demand.cameraId];
-    const isAsWanted = report?.state === 'running' || (demand.isListenedTo && report?.state === 'silent');
-    return demand.assignNow && isAsWanted && report.epoch === given?.epoch;
-  });
-}
-
-function isAccountingOnly({ ownership, observed, next }: ControlDecision['changes'][number]): boolean {
-  return (
-    ownership === null &&
-    next.phase === observed.phase &&
-    next.phaseReason === observed.phaseReason &&
-    next.silentSinceMs === observed.silentSinceMs
-  );
 }
 
 function sortedOnce(values: readonly number[]): number[] {

@@ -157,7 +157,7 @@ export class FleetWorld {
   #mediaChanges(model: ModelCamera, isSending: boolean): void {
     model.isSending = isSending;
     if (isSending && model.watchers.size === 0) model.cause = 'returning';
-    model.noticedAtMs = !isSending || model.watchers.size === 0 ? this.nowMs : Number.POSITIVE_INFINITY;
+    if (isSending) model.noticedAtMs = model.watchers.size === 0 ? this.nowMs : Number.POSITIVE_INFINITY;
     this.account.classify(model, this.nowMs);
     if (!isSending) {
       this.count('camera fell silent');
@@ -169,7 +169,10 @@ export class FleetWorld {
     // The metric shows this period, and the next one for certain, some minutes later.
     const periodEndMs = (Math.floor(this.nowMs / activityPeriodMs) + 1) * activityPeriodMs;
     for (const endMs of [periodEndMs, periodEndMs + activityPeriodMs]) {
-      this.queue.at(endMs + this.input.settings.metricLagMs, () => this.changed());
+      this.queue.at(endMs + this.input.settings.metricLagMs, () => {
+        // Nobody asks the metric about a stream that a worker reads, or that nobody wants.
+        if (model.isScheduled && model.watchers.size === 0) this.changed();
+      });
     }
   }
 

@@ -4,12 +4,14 @@
  */
 import { expect, it } from 'vitest';
 import type { ControlDecision } from '../../core/control/decide.ts';
+import type { FleetObservation } from '../../core/control/observation.ts';
 import { defaultPolicy } from '../../core/control/policy.ts';
 import { parseCameraRow } from '../../core/parse-camera-row.ts';
 import { ControlLoop } from '../../core/simulation/control-loop.ts';
 import { FleetWorld } from '../../core/simulation/fleet-world.ts';
 import { blindCauses } from '../../core/simulation/model-camera.ts';
 import { defaultSettings } from '../../core/simulation/settings.ts';
+import { randomWorld } from './random-world.ts';
 
 const fromMs = Date.parse('2026-11-23T00:00:00Z');
 const toMs = fromMs + 86_400_000;
@@ -62,6 +64,54 @@ it.each(['1', '2', '3', '4'])(
     expect(time.inferred + blindCauses.reduce((sum, cause) => sum + time[cause], 0)).toBe(scheduledMs);
   },
 );
+
+it('in random worlds too, with every fault but those of the runs themselves', () => {
+  const decisions = { quick: 0, thorough: 0 };
+  for (let seed = 1; seed <= 12; seed += 1) {
+    const drawn = randomWorld(String(seed));
+    // A run that is left out has no step that could fail and nothing to read.
+    const input = { ...drawn, settings: { ...drawn.settings, stepFailureRate: 0, staleReadRate: 0 } };
+    const [quick, thorough] = [true, false].map((skipQuietRuns) => {
+      const world = new FleetWorld(input);
+      const loop = new ControlLoop(world, { skipQuietRuns });
+      world.playUntil(input.toMs);
+      world.account.integrate(input.toMs);
+      const { time, windows } = world.account;
+      const { instances } = world.cloud;
+      return { loop, result: { seed, time, windows, instances, leadTimes: world.fleetItem.leadTimeSamplesMs } };
+    });
+    expect(quick?.result).toEqual(thorough?.result);
+    decisions.quick += quick?.loop.decisions ?? 0;
+    decisions.thorough += thorough?.loop.decisions ?? 0;
+  }
+  expect(decisions.quick).toBeLessThan(decisions.thorough * 0.6);
+});
+
+it('what a worker said last of a camera does not become older when the camera falls silent', () => {
+  const untilMs = fromMs + 2 * 3_600_000;
+  const restless = { ...settings, silentShare: 0.5, silenceMs: { minMs: 20_000, typicalMs: 120_000, maxMs: 900_000 } };
+  const input = { seed: '3', fleet: 'default', rows, policy: defaultPolicy, settings: restless, fromMs, toMs: untilMs };
+  const world = new FleetWorld(input);
+  const last = new Map<string, number>();
+  const older: string[] = [];
+  const onDecision = (_: ControlDecision, { workers }: FleetObservation) => {
+    for (const { workerId, running } of workers) {
+      for (const [cameraId, { epoch, lastMediaAtMs }] of Object.entries(running)) {
+        const key = `${workerId} ${cameraId} ${epoch}`;
+        const before = last.get(key);
+        if (before !== undefined && (lastMediaAtMs ?? 0) < before) older.push(`${key} at ${world.nowMs}`);
+        if (lastMediaAtMs !== undefined) last.set(key, lastMediaAtMs);
+      }
+    }
+  };
+  // Looked at every second, so that a look falls between a silence and the heartbeat that tells of it.
+  const loop = new ControlLoop(world, { skipQuietRuns: false, onDecision });
+  for (let atMs = fromMs; atMs < untilMs; atMs += 1_000) world.queue.at(atMs, () => world.onTrigger());
+  world.playUntil(untilMs);
+  expect(loop.decisions).toBeGreaterThan(4_000);
+  expect(world.faults['camera fell silent']).toBeGreaterThan(20);
+  expect(older).toEqual([]);
+});
 
 it('cameras move make-before-break', () => {
   const sums = { prepared: 0, released: 0, inVain: 0 };
