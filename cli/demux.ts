@@ -9,6 +9,8 @@ import { stat } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { KvsInferError } from '../core/errors.ts';
 import { type FragmentEvent, FragmentReader } from '../worker/demux/fragment-reader.ts';
+import { LateBar } from './late-bar.ts';
+import { type Column, textTable } from './text-table.ts';
 
 export type DemuxReport = {
   /** Each distinct track once, in order of appearance. */
@@ -60,10 +62,18 @@ export async function demuxFile(path: string): Promise<DemuxReport> {
   const report: DemuxReport = { tracks: [], fragments: [], frames: 0, errors: [], errorsLeftOut: 0 };
   const seenTracks = new Set<string>();
   const reader = new FragmentReader((event) => record(report, seenTracks, event));
+  const bar = new LateBar('{bar} {percentage}% read', stats.size);
+  let readBytes = 0;
   try {
-    for await (const chunk of createReadStream(path, { highWaterMark: READ_CHUNK_BYTES })) reader.push(chunk as Buffer);
+    for await (const chunk of createReadStream(path, { highWaterMark: READ_CHUNK_BYTES })) {
+      reader.push(chunk as Buffer);
+      readBytes += (chunk as Buffer).byteLength;
+      bar.update(readBytes);
+    }
   } catch (cause) {
     throw unreadable(path, cause instanceof Error ? cause.message : String(cause), cause);
+  } finally {
+    bar.stop();
   }
   reader.end();
   const missing = report.errors.find((error) => error.code === 'MATROSKA_NOT_FOUND');
@@ -114,20 +124,11 @@ export function describeReport(report: DemuxReport): string {
     fragment.complete ? '' : 'incomplete',
   ]);
   const header = ['FRAGMENT', 'PRODUCER TIME', 'SERVER TIME', 'FRAMES', 'KEY', 'KB', ''];
+  const columns = header.map((head, index): Column => (index === 0 ? { head, keep: true } : { head }));
   const errors = report.errors.map(({ code, message, atByte }) => `byte ${atByte}: ${code}: ${message}`);
   const errorCount = report.errors.length + report.errorsLeftOut;
   const totals = [count(rows.length, 'fragment'), count(report.frames, 'frame'), count(errorCount, 'error')].join(', ');
-  return [...tracks, ...(rows.length > 0 ? alignColumns([header, ...rows]) : []), totals, ...errors].join('\n');
-}
-
-function alignColumns(rows: readonly string[][]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
+  return [...tracks, ...(rows.length > 0 ? [textTable(columns, rows)] : []), totals, ...errors].join('\n');
 }
 
 function count(amount: number, noun: string): string {

@@ -26,6 +26,7 @@ import {
   vpcCheck,
   zonesCheck,
 } from './preflight-checks.ts';
+import { StepProgress } from './step-progress.ts';
 
 const credentialsFix =
   'log in (aws sso login, aws configure, or AWS_PROFILE), and let the role call sts:GetCallerIdentity';
@@ -73,9 +74,12 @@ async function preflight(stage: string): Promise<Check[]> {
   const local = [...tools, await dockerCheck(settings.imageUri), passed('settings', summary)];
   const { accountProbe } = await import('../aws/preflight.ts');
   const probe = accountProbe({ region });
+  const progress = new StepProgress(1);
+  progress.begin(`account and region ${region} are asked`);
   try {
     return [...local, ...(await accountChecks(probe, settings))];
   } finally {
+    progress.stop();
     probe.destroy();
   }
 }

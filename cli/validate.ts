@@ -31,6 +31,7 @@ import {
 } from './deployment-checks/surroundings-checks.ts';
 import { givenSettings } from './deployment-settings.ts';
 import { deploymentTable } from './deployment-table.ts';
+import { StepProgress } from './step-progress.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url)).replace(/\/$/, '');
 /** The replaced deployment's region, where the settings name none: the checks need some region, and no account. */
@@ -87,13 +88,16 @@ async function validate(stage: string): Promise<{ region: string; results: Check
   const given: Record<string, string> = { AWS_REGION: regionDefault, ...givenSettings() };
   const settings = parseSettings(given, stage);
   const work = mkdtempSync(path.join(tmpdir(), 'kvs-infer-validate-'));
+  const progress = new StepProgress(2);
   try {
     // A missing model is a failed check of its own; the rest can be looked at all the same.
     const standIn = path.join(work, 'model.onnx');
     writeFileSync(standIn, '');
     const MODELS = settings.models.map(({ name }) => `${name}=${standIn}`).join(',');
     const say = (line: string) => console.error(`kvs-infer: ${line}`);
+    progress.begin('the deployment is put together');
     const [data] = await synthesise([{ stage, settings: { ...given, MODELS } }], say);
+    progress.begin('it is held to its specification');
     if (data === undefined || data.errors.length > 0) {
       throw new KvsInferError('SYNTHESIS_FAILED', (data?.errors ?? ['no graph came back']).join('; '), {
         hint: 'correct the settings or the stacks; "sst deploy" would stop here too',
@@ -102,6 +106,7 @@ async function validate(stage: string): Promise<{ region: string; results: Check
     const subject = { graph: new Graph(data), settings, root };
     return { region: settings.region, results: deploymentChecks.map((check) => runCheck(check, subject)) };
   } finally {
+    progress.stop();
     rmSync(work, { recursive: true, force: true });
   }
 }
