@@ -3,7 +3,7 @@
  * decided is written in camera-changes.ts.
  * Invariant: a verdict is written only by a newer row version than the one that is stored.
  */
-import { DeleteCommand, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { DeleteCommand, GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { Camera, Issue } from '../core/camera.ts';
 import type { CameraState } from '../core/fleet-state.ts';
 import type { AwsClients } from './clients.ts';
@@ -20,6 +20,38 @@ export function comparableSequence(sequenceNumber: string): string {
 export async function readCameraStates(clients: AwsClients, table: string, fleet: string): Promise<CameraState[]> {
   const items = await queryAll(clients, table, { name: 'fleet', value: fleet }, `read the cameras of fleet ${fleet}`);
   return items as CameraState[];
+}
+
+/** A fleet's states are some MB; the filter spares the way here, not the reading. */
+const phasePagesMax = 20;
+
+/** Cameras whose present phase began after `fromMs`, in the order of their ids; the answer may be some seconds old. */
+export async function readPhaseChanges(
+  clients: AwsClients,
+  table: string,
+  fleet: string,
+  fromMs: number,
+): Promise<Pick<CameraState, 'fleet' | 'cameraId' | 'phase' | 'phaseReason' | 'phaseSinceMs'>[]> {
+  const changes: Record<string, unknown>[] = [];
+  let from: Record<string, unknown> | undefined;
+  for (let page = 0; page < phasePagesMax; page += 1) {
+    const answer = await awsCall(`read the phases of fleet ${fleet}`, () =>
+      clients.documents.send(
+        new QueryCommand({
+          TableName: table,
+          KeyConditionExpression: 'fleet = :fleet',
+          FilterExpression: 'phaseSinceMs > :from',
+          ProjectionExpression: 'fleet, cameraId, phase, phaseReason, phaseSinceMs',
+          ExpressionAttributeValues: { ':fleet': fleet, ':from': fromMs },
+          ...(from === undefined ? {} : { ExclusiveStartKey: from }),
+        }),
+      ),
+    );
+    changes.push(...(answer.Items ?? []));
+    from = answer.LastEvaluatedKey;
+    if (from === undefined) break;
+  }
+  return changes as Pick<CameraState, 'fleet' | 'cameraId' | 'phase' | 'phaseReason' | 'phaseSinceMs'>[];
 }
 
 export async function readCameraState(

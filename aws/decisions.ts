@@ -55,6 +55,27 @@ export async function readDecisions(
   return (answer.Items ?? []) as Decision[];
 }
 
+/** Oldest first, of those after `fromMs`; `isCut`: there are later ones. */
+export async function readDecisionsSince(
+  clients: AwsClients,
+  table: string,
+  fleet: string,
+  { fromMs, limit }: { fromMs: number; limit: number },
+): Promise<{ decisions: Decision[]; isCut: boolean }> {
+  const answer = await awsCall(`read the decisions of fleet ${fleet}`, () =>
+    clients.documents.send(
+      new QueryCommand({
+        TableName: table,
+        KeyConditionExpression: 'fleet = :fleet AND #at > :from',
+        ExpressionAttributeNames: { '#at': 'at' },
+        ExpressionAttributeValues: { ':fleet': fleet, ':from': new Date(fromMs).toISOString() },
+        Limit: limit,
+      }),
+    ),
+  );
+  return { decisions: (answer.Items ?? []) as Decision[], isCut: answer.LastEvaluatedKey !== undefined };
+}
+
 /** A page of the table is 1 MB; a busy day of a large fleet has several, because a projection is read in full. */
 const sizePagesMax = 20;
 

@@ -13,16 +13,16 @@ import type { DetectionItem } from './results.ts';
 export type TrackPage = { tracks: DetectionItem[]; next: string | null };
 
 /**
- * Tracks first seen in `[fromMs, toMs)`, newest first.
+ * Tracks first seen in `[fromMs, toMs)`, newest first unless `oldestFirst`.
  * @param after the `next` of the page before; anything else begins anew.
  */
 export async function readTracks(
   clients: AwsClients,
   table: string,
   cameraId: string,
-  options: { fromMs: number; toMs: number; limit: number; after: string | null },
+  options: { fromMs: number; toMs: number; limit: number; after: string | null; oldestFirst?: boolean },
 ): Promise<TrackPage> {
-  const { fromMs, toMs, limit, after } = options;
+  const { fromMs, toMs, limit, after, oldestFirst = false } = options;
   const iso = (atMs: number) => new Date(atMs).toISOString();
   const answer = await awsCall(`read the tracks of ${cameraId}`, () =>
     clients.documents.send(
@@ -31,7 +31,7 @@ export async function readTracks(
         KeyConditionExpression: 'cameraId = :camera AND #at BETWEEN :from AND :to',
         ExpressionAttributeNames: { '#at': 'at#trackId' },
         ExpressionAttributeValues: { ':camera': cameraId, ':from': iso(fromMs), ':to': iso(toMs) },
-        ScanIndexForward: false,
+        ScanIndexForward: oldestFirst,
         Limit: limit,
         ...(after === null ? {} : { ExclusiveStartKey: { cameraId, 'at#trackId': after } }),
       }),

@@ -10,11 +10,10 @@ import type { FleetWorldInput } from '../../core/simulation/fleet-input.ts';
 import type { CameraTime } from '../../core/simulation/model-camera.ts';
 import { type HourPrices, type Outcome, outcomeOf, sumOfTallies } from '../../core/simulation/outcome.ts';
 import type { SimulationSettings } from '../../core/simulation/settings.ts';
-import type { FleetRun, Runner } from '../../core/simulation/simulate.ts';
+import type { FleetRun, Runner, RunOrder } from '../../core/simulation/simulate.ts';
 import { sumOfTimelines, type TimelineValues } from '../../core/simulation/timeline.ts';
+import { runAll } from '../../local/simulation/run-all.ts';
 import type { SkippedRow } from '../cameras-to-forecast.ts';
-import { runAll } from './run-all.ts';
-import type { RunOrder } from './run-thread.ts';
 
 export type Question = {
   cameras: readonly Camera[];

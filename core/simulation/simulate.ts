@@ -15,6 +15,9 @@ import { Timeline, type TimelineValues } from './timeline.ts';
 
 export type Runner = 'ours' | BaselineName;
 
+/** One run that somebody wants played. */
+export type RunOrder = { input: FleetWorldInput; runner: Runner };
+
 export type FleetRun = {
   fleet: string;
   runner: Runner;

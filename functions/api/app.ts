@@ -8,19 +8,32 @@ import { bodyLimit } from 'hono/body-limit';
 import { secureHeaders } from 'hono/secure-headers';
 import type { ControlDeps } from '../handler-deps.ts';
 import { addCameraRoutes } from './cameras.ts';
+import { addCostRoutes } from './cost.ts';
+import { addEventRoutes } from './events.ts';
 import { addFleetRoutes } from './fleets.ts';
 import { addOverviewRoutes } from './overview.ts';
+import { type PlayRuns, playInTurn } from './play-in-turn.ts';
 import { authorize, type Claims, type Identify, type Principal } from './principal.ts';
 import { answerError, issuesOf, Problem, problemResponse } from './problem.ts';
+import { limitRate } from './rate-limit.ts';
 import { addResultRoutes } from './results.ts';
+import { addSimulateRoutes } from './simulate.ts';
 
 /** A row with a long calendar and fifty regions is some 40 kB; DynamoDB ends at 400 kB. */
 const bodyMaxBytes = 256 * 1024;
 
 export type Api = OpenAPIHono<{ Variables: { principal: Principal } }>;
-export type ApiOptions = { identify: Identify; claimsOf?: (env: unknown) => Claims | null };
+export type ApiOptions = {
+  identify: Identify;
+  claimsOf?: (env: unknown) => Claims | null;
+  /** An answer may last: Lambda's are whole. */
+  streamsEvents?: boolean;
+  /** Where others are served meanwhile: off the main thread. */
+  playRuns?: PlayRuns;
+};
 
-export function buildApi(deps: ControlDeps, { identify, claimsOf = () => null }: ApiOptions): Api {
+export function buildApi(deps: ControlDeps, options: ApiOptions): Api {
+  const { identify, claimsOf = () => null, streamsEvents = false, playRuns = playInTurn } = options;
   const app: Api = new OpenAPIHono({
     defaultHook: (result) => {
       if (result.success) return;
@@ -36,6 +49,7 @@ export function buildApi(deps: ControlDeps, { identify, claimsOf = () => null }:
   app.notFound((context) => problemResponse(context, 404, `there is no ${context.req.method} ${context.req.path}`));
   app.use(secureHeaders());
   app.use('/api/*', authorize(identify, claimsOf));
+  app.use('/api/*', limitRate(deps.clock));
   app.use(
     '/api/*',
     bodyLimit({
@@ -53,12 +67,15 @@ export function buildApi(deps: ControlDeps, { identify, claimsOf = () => null }:
   addCameraRoutes(app, deps);
   addFleetRoutes(app, deps);
   addResultRoutes(app, deps);
+  addEventRoutes(app, deps, { streamsEvents });
+  addCostRoutes(app, deps);
+  addSimulateRoutes(app, deps, { playRuns });
   app.doc31('/api/openapi.json', {
     openapi: '3.1.0',
     info: {
       title: 'kvs-infer',
       version: '1',
-      description: 'Cameras, fleets, decisions, results and coverage of one stage.',
+      description: 'Cameras, fleets, decisions, results, events, coverage and cost of one stage.',
     },
   });
   return app;

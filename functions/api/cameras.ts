@@ -48,10 +48,16 @@ const viewSchema = z
   })
   .loose()
   .meta({ id: 'CameraState' });
-const rowSchema = z.record(z.string(), z.unknown()).meta({
+export const rowSchema = z.record(z.string(), z.unknown()).meta({
   id: 'CameraRow',
   description: 'as docs/cameras.md describes it; judged as a whole, and refused with every issue',
 });
+const verdictSchema = z
+  .object({
+    ...{ cameraId: z.string(), fleet: z.string(), isUsable: z.boolean(), issues: z.array(issueSchema) },
+    rowSeenAt: z.string(),
+  })
+  .meta({ id: 'Verdict', description: 'isUsable false: the camera does nothing until its row is put right' });
 const cameraSchema = z
   .object({ row: rowSchema, state: viewSchema.nullable() })
   .meta({ id: 'Camera', description: 'state is null until the system has seen the row' });
@@ -79,6 +85,29 @@ export function addCameraRoutes(app: Api, deps: ControlDeps): void {
       const headers = { etag: tag, 'cache-control': 'private, no-cache' };
       if (namesTag(context.req.header('if-none-match') ?? '', tag)) return context.body(null, 304, headers) as never;
       return context.json(body, 200, headers);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/api/verdicts',
+      summary: 'What is wrong with the rows: every camera whose row has errors or warnings',
+      responses: {
+        200: json(z.object({ verdicts: z.array(verdictSchema), judged: z.int() }), 'errors first; `judged`: all rows'),
+        ...failures,
+      },
+    }),
+    async (context) => {
+      const states = (await Promise.all(fleets.map((one) => readCameraStates(clients, cameraStates, one)))).flat();
+      const verdicts = states
+        .filter(({ issues }) => issues.length > 0)
+        .sort((a, b) => Number(b.camera === null) - Number(a.camera === null))
+        .map(({ cameraId, fleet, camera, issues, rowChangedAtMs }) => ({
+          ...{ cameraId, fleet, isUsable: camera !== null, issues },
+          rowSeenAt: new Date(rowChangedAtMs).toISOString(),
+        }));
+      return context.json({ verdicts, judged: states.length }, 200);
     },
   );
 

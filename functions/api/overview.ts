@@ -22,7 +22,7 @@ const hourMs = 3_600_000;
 const hoursMax = 168;
 const pointsMax = 1_000;
 /** What a fleet launches when its deployment names no types (stacks/settings.ts). */
-const usualInstanceType = 'g4dn.xlarge';
+export const usualInstanceType = 'g4dn.xlarge';
 
 const coverage = z.number().nullable().meta({ description: '0 to 1; null when nothing is wanted' });
 const usd = z.number().nullable().meta({ description: 'US dollars; null when a price is not known' });

@@ -40,6 +40,30 @@ it('serves the page to everybody on this machine, and the API to who has the tok
   expect(await cameras.json()).toMatchObject({ cameras: [{ cameraId: 'dock-1' }] });
 });
 
+it('streams events, and plays a change of schedules off the thread that serves', async () => {
+  const authorization = `Bearer ${dashboard.token}`;
+  const leave = new AbortController();
+  const stream = await fetch(`${base}/api/events`, {
+    ...{ headers: { authorization, accept: 'text/event-stream' }, signal: leave.signal },
+  });
+  expect(stream.headers.get('content-type')).toContain('text/event-stream');
+  const reader = stream.body?.pipeThrough(new TextDecoderStream()).getReader();
+  for (let text = ''; !text.includes('phase/dock-1'); ) text += (await reader?.read())?.value;
+  const row = {
+    cameraId: 'dock-1',
+    streamName: 's',
+    schedule: { timeZone: 'UTC', windows: [{ start: '08:00', end: '10:00' }] },
+  };
+  const simulation = await fetch(`${base}/api/simulate`, {
+    ...{ method: 'POST', headers: { authorization, 'content-type': 'application/json' } },
+    body: JSON.stringify({ rows: [row], days: 1 }),
+  });
+  const { played, calendar } = (await simulation.json()) as { played: object; calendar: object };
+  expect(calendar).toMatchObject({ before: { cameraHours: 24 }, after: { cameraHours: 2 } });
+  expect(played).toMatchObject({ before: { readyBy: { windows: 0 } }, after: { readyBy: { windows: 1 } } });
+  leave.abort();
+});
+
 it('makes another token at each start, and keeps it out of what browsers send', async () => {
   const { deps } = stage;
   const other = await startDashboardServer({

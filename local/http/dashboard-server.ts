@@ -9,10 +9,12 @@ import { createAdaptorServer } from '@hono/node-server';
 import { serveStatic } from '@hono/node-server/serve-static';
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { secureHeaders } from 'hono/secure-headers';
+import type { RunOrder } from '../../core/simulation/simulate.ts';
 import { buildApi } from '../../functions/api/app.ts';
 import { identifyByToken } from '../../functions/api/principal.ts';
 import { problemResponse } from '../../functions/api/problem.ts';
 import type { ControlDeps } from '../../functions/handler-deps.ts';
+import { runAll } from '../simulation/run-all.ts';
 import { listenOnLoopback } from './listen.ts';
 import { foreignHost } from './loopback-hosts.ts';
 
@@ -51,7 +53,8 @@ export async function startDashboardServer(options: DashboardOptions): Promise<D
       return problemResponse(context, 403, `this answers requests to loopback only, not ${foreign}`);
     return next();
   });
-  app.route('/', buildApi(deps, { identify: identifyByToken(token) }));
+  const playRuns = (orders: readonly RunOrder[], signal: AbortSignal) => runAll(orders, () => {}, signal);
+  app.route('/', buildApi(deps, { identify: identifyByToken(token), streamsEvents: true, playRuns }));
   app.use(secureHeaders({ contentSecurityPolicy }));
   const { stage, region } = deps.environment;
   app.get('/config.json', (context) =>

@@ -1,15 +1,23 @@
 /**
  * All the runs of a question, shared out among as many threads as there are cores.
- * Invariants: the answer has the order of the orders, whichever thread was quicker; on a failure every thread ends.
+ * Invariants: the answer has the order of the orders, whichever thread was quicker; on a failure, and when nobody waits
+ * for it any more, every thread ends.
  */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { KvsInferError } from '../../core/errors.ts';
-import type { FleetRun } from '../../core/simulation/simulate.ts';
-import type { RunAnswer, RunOrder } from './run-thread.ts';
+import type { FleetRun, RunOrder } from '../../core/simulation/simulate.ts';
+import type { RunAnswer } from './run-thread.ts';
 
-/** @param onProgress gets the share of all that is played, 0..1. @throws KvsInferError SIMULATION_FAILED */
-export async function runAll(orders: readonly RunOrder[], onProgress: (share: number) => void): Promise<FleetRun[]> {
+/**
+ * @param onProgress gets the share of all that is played, 0..1.
+ * @param signal ends the threads early. @throws KvsInferError SIMULATION_FAILED, also then
+ */
+export async function runAll(
+  orders: readonly RunOrder[],
+  onProgress: (share: number) => void,
+  signal?: AbortSignal,
+): Promise<FleetRun[]> {
   const shares = orders.map(() => 0);
   const runs: (FleetRun | undefined)[] = orders.map(() => undefined);
   let next = 0;
@@ -26,9 +34,12 @@ export async function runAll(orders: readonly RunOrder[], onProgress: (share: nu
       played(index, 1);
     }
   };
+  const end = () => void Promise.all(threads.map((thread) => thread.terminate()));
+  signal?.addEventListener('abort', end, { once: true });
   try {
     await Promise.all(threads.map(work));
   } finally {
+    signal?.removeEventListener('abort', end);
     await Promise.all(threads.map((thread) => thread.terminate()));
   }
   return runs as FleetRun[];

@@ -1,12 +1,10 @@
 /**
- * Plays simulated runs one after another, off the command's main thread.
+ * Plays simulated runs one after another, off the main thread of the command or of the local stage.
  * Invariant: one answer per order: the run, or what it failed of.
  */
 import { parentPort } from 'node:worker_threads';
-import type { FleetWorldInput } from '../../core/simulation/fleet-input.ts';
-import { type FleetRun, type Runner, simulate } from '../../core/simulation/simulate.ts';
+import { type FleetRun, type RunOrder, simulate } from '../../core/simulation/simulate.ts';
 
-export type RunOrder = { input: FleetWorldInput; runner: Runner };
 export type RunAnswer =
   | { kind: 'progress'; share: number }
   | { kind: 'done'; run: FleetRun }
