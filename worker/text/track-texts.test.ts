@@ -117,6 +117,26 @@ test('what is too small is not read, and what cannot be read is tried again when
   expect(asked).toHaveLength(9);
 });
 
+test('a large object that moves is read in every frame until something is found, one that stands is not', async () => {
+  const at = (x: number): Partial<Detection> => ({ box: [x, 0.4, x + 0.3, 0.7] });
+  const { asked, told, frame } = rig(enabled, (_asked, count) => (count < 4 ? null : 'SGX1234'));
+  for (const x of [0, 0.04, 0.08, 0.12, 0.16, 0.2]) await frame([car('t', 0.3, at(x))], 200);
+  expect([asked.length, told]).toEqual([5, ['t SGX1234']]);
+  const standing = rig(enabled, () => null);
+  for (let index = 0; index < 10; index += 1) await standing.frame([car('t', 0.3, at(0.3 + 0.001 * index))], 190);
+  expect(standing.asked).toHaveLength(1);
+  const moving = rig(enabled, () => null);
+  const move = (index: number) => moving.frame([car('t', 0.3, at(0.3 * (index % 2)))], 200);
+  for (let index = 0; index < 20; index += 1) await move(index);
+  expect(moving.asked).toHaveLength(12);
+  for (let index = 20; index < 80; index += 1) await move(index);
+  expect(moving.asked).toHaveLength(16);
+  const small = rig(enabled, () => null);
+  for (let index = 0; index < 8; index += 1)
+    await small.frame([car('t', 0.1, { box: [0.1 * index, 0.4, 0.1 * index + 0.1, 0.5] })], 200);
+  expect(small.asked).toHaveLength(1);
+});
+
 test('small letters take no more than half of the readings; large ones are read in every frame until they settle', async () => {
   let [widthPx, probability] = [25, 0.2];
   const { asked, told, frame } = rig(enabled, () => line('SGX1234', widthPx, probability));

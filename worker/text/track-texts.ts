@@ -13,9 +13,12 @@ import { TextVote, type VotedText } from './text-vote.ts';
 
 /** Enough for a vote, and few enough that a parked car costs a second of one core in all. */
 const readingsMax = 16;
-/** Of these, while letters are small or none were found: a car that comes from far away is read when it is near. */
+/** Of these, while letters are small or none were found: a car that comes from far away is read when it is near. A large
+ * object that moves and showed none is excepted. */
 const smallReadingsMax = 8;
 const smallPitchPx = 5.5;
+/** Of all, in frame after frame of a large object that moves and shows none; the rest are left for what comes later. */
+const newViewReadingsMax = 12;
 /** Faster than ten frames a second the next one shows the same blur. */
 const readAgainAfterMs = 150;
 /** A track whose text is too small is tried again when it has come this much nearer, or after a while. */
@@ -29,6 +32,8 @@ const sureScore = 0.98;
 /** Nothing on an object this small can be read: a plate is a fifth of a car's width, letters want 5 px each. */
 const boxWidthMinPx = 48;
 const boxHeightMinPx = 12;
+/** A plate is a fifth of a car's width, and eight letters of 5.5 px are 44 px: so large an object may show one in any view. */
+const largeBoxMinPx = 220;
 /** Share of its width that an object moves or grows by before another view of it counts as one. */
 const movedMin = 0.05;
 /** A reading whose best text is less probable than this says nothing. */
@@ -58,10 +63,11 @@ type Reading = {
   lastReadAtMs: number;
   /** In pixels, of the largest view that was read. */
   areaRead: number;
-  /** Of the last reading that had text. */
+  /** Of the last reading, and of the last one that had text. */
+  boxTried: Box | null;
   boxRead: Box | null;
-  /** The last reading had letters large enough to read, be they cut off. */
-  hadLargeText: boolean;
+  /** Text of the last reading, be it cut off: of letters large enough to read, or of smaller ones. */
+  found: 'large' | 'small' | 'nothing';
   pending: Promise<void> | null;
   told: VotedText | null;
   readonly toldValues: Set<string>;
@@ -134,8 +140,9 @@ export class TrackTexts {
         smallReadings: 0,
         lastReadAtMs: Number.NEGATIVE_INFINITY,
         areaRead: 0,
+        boxTried: null,
         boxRead: null,
-        hadLargeText: false,
+        found: 'nothing',
         pending: null,
         told: null,
         toldValues: new Set(),
@@ -145,7 +152,9 @@ export class TrackTexts {
     }
     track.lastSeenAtMs = frame.capturedAtMs;
     if (widthPx < boxWidthMinPx || heightPx < boxHeightMinPx) return;
-    if (!isWorthReading(track, widthPx * heightPx, frame.capturedAtMs)) return;
+    const isNewLargeView =
+      widthPx >= largeBoxMinPx && track.boxTried !== null && hasMoved(track.boxTried, detection.box);
+    if (!isWorthReading(track, { area: widthPx * heightPx, isNewLargeView, atMs: frame.capturedAtMs })) return;
     this.#read(detection, track, frame, wanted, widthPx * heightPx);
   }
 
@@ -153,8 +162,9 @@ export class TrackTexts {
     const { box } = detection;
     const trackId = detection.trackId as string;
     track.readings += 1;
-    if (track.told === null && !track.hadLargeText) track.smallReadings += 1;
+    if (track.told === null && track.found !== 'large') track.smallReadings += 1;
     track.lastReadAtMs = frame.capturedAtMs;
+    track.boxTried = box;
     track.areaRead = Math.max(track.areaRead, area);
     const others = wanted.filter((other) => other.trackId !== trackId);
     const foreign = inFrontOf(
@@ -168,7 +178,7 @@ export class TrackTexts {
       const best = likely.find(({ value, isCutOff }) => !isCutOff && this.#pattern.matches(value));
       // What is cut off now is not told, but may be in full view in the next frame.
       const seen = best ?? likely.find(({ isCutOff }) => isCutOff);
-      track.hadLargeText = seen !== undefined && seen.widthPx / [...seen.value].length >= smallPitchPx;
+      track.found = seen === undefined ? 'nothing' : isLarge(seen) ? 'large' : 'small';
       if (best === undefined) return;
       const isRepeat = track.boxRead !== null && !hasMoved(track.boxRead, box);
       track.boxRead = box;
@@ -189,15 +199,23 @@ export class TrackTexts {
   }
 }
 
-function isWorthReading(track: Reading, area: number, atMs: number): boolean {
+type View = { area: number; isNewLargeView: boolean; atMs: number };
+
+function isWorthReading(track: Reading, { area, isNewLargeView, atMs }: View): boolean {
   if (track.pending !== null || track.readings >= readingsMax) return false;
   const elapsedMs = atMs - track.lastReadAtMs;
   if (elapsedMs < readAgainAfterMs) return false;
   const { unsure, sure } = correctionByArea;
   if (track.told !== null) return area >= track.areaRead * (track.told.score >= sureScore ? sure : unsure);
-  if (track.hadLargeText) return true;
+  // An object that enters or turns shows its text a frame later, and is gone soon.
+  const isDue = track.readings < newViewReadingsMax || elapsedMs >= tryAgainAfterMs;
+  if (track.found === 'large' || (track.found === 'nothing' && isNewLargeView && isDue)) return true;
   if (track.smallReadings >= smallReadingsMax) return area >= track.areaRead * muchNearerByArea;
   return area >= track.areaRead * nearerByArea || elapsedMs >= tryAgainAfterMs;
+}
+
+function isLarge({ value, widthPx }: LineReading): boolean {
+  return widthPx / [...value].length >= smallPitchPx;
 }
 
 function hasMoved(from: Box, to: Box): boolean {
