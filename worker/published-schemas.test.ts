@@ -1,5 +1,4 @@
 /** Everything that a worker publishes of a camera, against the JSON Schemas that consumers are given. */
-import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { expect, test } from 'vitest';
 import { publishedSchemas } from './published-schemas.test-factory.ts';
 import { rigAssignment, rigCamera, startWorkerRig } from './worker-rig.test-factory.ts';
@@ -26,7 +25,7 @@ test('frames, track events and what lies beside snapshots are as docs/schemas sa
       { name: 'middle', polygon: line },
     ];
     await rig.assign('worker-1', [rigAssignment(rigCamera({ regions, snapshots: { on: 'best', maxPerMinute: 60 } }))]);
-    await rig.until('the clip has been seen twice', () => rig.recordCount() > 100);
+    await rig.until('the clip has been seen', () => rig.recordCount() > 60);
     await rig.step(400);
 
     const records = await rig.records();
@@ -39,10 +38,7 @@ test('frames, track events and what lies beside snapshots are as docs/schemas sa
       .objects(rig.names.resultBucket, 'snapshots/')
       .filter(({ key }) => key.endsWith('.json'));
     expect(beside.length).toBeGreaterThan(0);
-    for (const { key } of beside) {
-      const { Body } = await rig.clients.s3.send(new GetObjectCommand({ Bucket: rig.names.resultBucket, Key: key }));
-      expect(problemOf(JSON.parse((await Body?.transformToString()) ?? '')), key).toBeNull();
-    }
+    for (const { key } of beside) expect(problemOf(await rig.objectOf(key)), key).toBeNull();
   } finally {
     await rig.close();
   }

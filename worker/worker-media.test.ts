@@ -51,10 +51,13 @@ async function rawCamera(cameraId: string) {
   const track = { number: 1, kind: 'video', codecId: 'V_MPEG4/ISO/AVC', width, height, codecPrivate } as const;
   return {
     begin: (more: Partial<{ codecId: string }> = {}) => producer.write(segmentHeader([{ ...track, ...more }])),
-    second: (timecodeMs: number) =>
+    /** @param dataOf what is sent for a frame. */
+    second: (timecodeMs: number, dataOf = (data: Uint8Array) => data) =>
       producer.write(
         openCluster(timecodeMs),
-        ...frames.slice(0, 10).map((frame) => simpleBlock(1, frame.timestampMs, frame.keyframe, frame.data)),
+        ...frames
+          .slice(0, 10)
+          .map(({ timestampMs, keyframe, data }) => simpleBlock(1, timestampMs, keyframe, dataOf(data))),
       ),
     end: () => producer.request.end(),
   };
@@ -125,6 +128,34 @@ test('a camera that sends another codec is named with counts, the other is not d
     await rig.step(1_000);
   }
   expect(told(worker, 'dock-2')).toMatchObject({ state: 'running', decode: { codec: 'h264', device: 'cpu' } });
+});
+
+test('frames without a byte are counted by name, the other camera is not disturbed, and it runs again by itself', async () => {
+  await rig.stream('dock-1');
+  const bad = await rawCamera('dock-2');
+  const worker = await watching(['dock-1', 'dock-2']);
+  bad.begin();
+  for (let second = 0; second < 12; second += 1) {
+    bad.second(rig.clock.nowMs(), () => new Uint8Array(0));
+    await rig.step(1_000);
+  }
+  expect(told(worker, 'dock-2')).toMatchObject({
+    state: 'failing',
+    reason: expect.stringMatching(/frames gave no picture, none did: FRAME_EMPTY: /),
+    mediaErrors: { FRAME_EMPTY: expect.any(Number) },
+  });
+  const { mediaErrors, frames } = told(worker, 'dock-2') ?? {};
+  expect(mediaErrors?.FRAME_EMPTY).toBeGreaterThan(80);
+  expect(frames?.dropped['decode-failed']).toBe(mediaErrors?.FRAME_EMPTY);
+  expect(told(worker, 'dock-1')).toMatchObject({ state: 'running', mediaErrors: {} });
+  expect(told(worker, 'dock-1')?.frames?.inferred).toBeGreaterThan(80);
+  expect(worker.health().healthy).toBe(true);
+  for (let second = 0; second < 12; second += 1) {
+    bad.second(rig.clock.nowMs());
+    await rig.step(1_000);
+  }
+  expect(told(worker, 'dock-2')).toMatchObject({ state: 'running' });
+  expect(told(worker, 'dock-2')?.frames?.inferred).toBeGreaterThan(80);
 });
 
 test('bytes that are damaged on their way are counted by name, beside a camera that is not disturbed', async () => {

@@ -55,8 +55,19 @@ test('a stream that refuses every call for a minute: named, counted, and then al
     service === 'kinesis' && operation === 'PutRecords';
   const heal = rig.cloud.context.faults.inject(isPut, throttled);
   const before = rig.recordCount();
+  const others = async () => ({
+    items: (await rig.detectionItems('dock-1')).length,
+    pictures: rig.cloud.s3.objects(rig.names.resultBucket, 'snapshots/').length,
+    inferred: [...worker.supervisor.runs()][0]?.framesInferred ?? 0,
+  });
+  const { items, pictures, inferred } = await others();
   await rig.step(60_000);
   expect(rig.recordCount()).toBe(before);
+  const after = await others();
+  expect(after.items - items).toBeGreaterThan(10);
+  // 12 tracks a minute get a picture, with the JSON beside it.
+  expect(after.pictures - pictures).toBeGreaterThan(15);
+  expect(after.inferred - inferred).toBeGreaterThan(550);
   expect(await reason()).toMatch(/\d{3} records wait: AWS_THROTTLED/);
   expect(await counted(worker, 'camera_waiting_records{camera="dock-1"}')).toBeGreaterThan(100);
   expect(worker.health().about).toMatchObject({ cameras: [{ records: { waiting: expect.any(Number), lost: 0 } }] });

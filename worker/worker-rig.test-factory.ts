@@ -9,6 +9,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { GetRecordsCommand, GetShardIteratorCommand } from '@aws-sdk/client-kinesis';
 import { CreateStreamCommand } from '@aws-sdk/client-kinesis-video';
+import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { awsClients } from '../aws/clients.ts';
 import { unpacked } from '../aws/packed-attributes.ts';
@@ -176,6 +177,12 @@ export async function startWorkerRig() {
         }),
       );
       return answer.Items ?? [];
+    },
+
+    /** What lies under a key of the result bucket, parsed. */
+    async objectOf(key: string | undefined): Promise<unknown> {
+      const { Body } = await clients.s3.send(new GetObjectCommand({ Bucket: names.resultBucket, Key: key }));
+      return JSON.parse((await Body?.transformToString()) ?? '');
     },
 
     /** Records in the result stream so far; cheaper than to read them. */

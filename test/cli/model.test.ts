@@ -21,6 +21,9 @@ describe.concurrent('model add', () => {
       ...{ name: 'yard', layout: 'yolox', labels: ['red', 'green', 'blue'], licence: 'Apache-2.0' },
       ...{ source: 'yolox_s.onnx', input: { width: 64, height: 32, batch: 1 }, measured: { provider: 'cpu' } },
     });
+    const { msPerFrame } = (added as { measured: { msPerFrame: number } }).measured;
+    expect(msPerFrame).toBeGreaterThan(0);
+    expect(msPerFrame).toBeLessThan(1_000);
     // The one file is enough: another folder, no catalogue, no labels file.
     const copy = await files.write('elsewhere.onnx', await readFile(path.join(files.path('yard'), 'yard.onnx')));
     const prepared = await prepareModel(copy, { cacheFolder: files.path('cache') });

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { KvsInferError } from '../../core/errors.ts';
 import { type BlockModelOptions, blockModel, encodeModel } from './block-model.test-factory.ts';
+import { Detector } from './detector.ts';
 import { modelReference, prepareModel } from './prepare-model.ts';
 
 let folder: string;
@@ -62,6 +63,29 @@ describe('recognised', () => {
       candidatesMax: 128,
     });
     expect(modelReference(model)).toBe(`${model.name}@sha256:${model.sha256.slice(0, 12)}`);
+  });
+
+  test('YOLO11, as it is exported and as a card says it: the head of a YOLOv8, and the same candidates', async () => {
+    const metadata = {
+      ...{ description: 'Ultralytics YOLO11n model trained on coco.yaml', author: 'Ultralytics', version: '8.3.40' },
+      ...{ task: 'detect', stride: '32', batch: '1', imgsz: '[32, 64]', names: "{0: 'red', 1: 'green', 2: 'blue'}" },
+      license: 'AGPL-3.0 License (https://ultralytics.com/license)',
+    };
+    const exported = await prepareModel(await saveModel({ metadata }), { cacheFolder });
+    const said = await prepareModel(await saveModel({ metadata: {} }), {
+      ...{ cacheFolder, card: { layout: 'yolo11', labels: ['red', 'green', 'blue'] } },
+    });
+    const found = [];
+    for (const model of [exported, said]) {
+      expect(model).toMatchObject({ family: 'yolov8', labels: ['red', 'green', 'blue'], padding: 'around' });
+      const detector = await Detector.create(model, { providers: ['cpu'], intraOpThreads: 1 });
+      const red = new Uint8Array(model.inputWidth * model.inputHeight * 3);
+      for (let at = 0; at < red.length; at += 3) red[at] = 255;
+      found.push(await detector.detect(red, 1));
+      await detector.close();
+    }
+    expect(found[0]?.[0]?.length).toBeGreaterThan(0);
+    expect(found[1]).toEqual(found[0]);
   });
 
   test('a free size becomes 640×384', async () => {

@@ -111,6 +111,18 @@ it.each([
   expect([counts.inferred, camera.faults]).toEqual([3, {}]);
 });
 
+it.each([
+  [0, 0],
+  [1, 100_000],
+])('a track that says %i×%i of its pictures is seen as they are', async (width, height) => {
+  const clip = encodeClip({ frames: 3, width: 320, height: 192 });
+  const camera = readingCamera({ keepPictures: true });
+  await camera.read(fragmentOf(0, [videoTrack(clip, { width, height })], clipBlocks(clip)));
+  const counts = await camera.end();
+  expect(camera.seen.map((frame) => [frame.width, frame.height])).toEqual(Array(3).fill([320, 192]));
+  expect([counts.inferred, camera.faults]).toEqual([3, {}]);
+});
+
 /** Reads what is wrong between fragments that are right. @returns what came of it, less what is always there. */
 async function amid(bad: Buffer, settings = {}) {
   const camera = readingCamera(settings);
