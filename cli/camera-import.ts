@@ -112,7 +112,8 @@ async function readOriginal(path: string, size: FrameSize | null): Promise<Impor
     groups.set(key, group);
   }
   const { rows, models } = imported;
-  return { rows: judged(rows.map(({ row }) => row)), leftOut: [...groups.values()], models };
+  const leftOut = [...groups.values()].sort((a, b) => (a.lines[0] ?? 0) - (b.lines[0] ?? 0));
+  return { rows: judged(rows.map(({ row }) => row)), leftOut, models };
 }
 
 /** Without which camera it is, so that what is said of many is said once: `pipeline[1]`, `routing.snapshot.prefix`. */

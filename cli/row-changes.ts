@@ -37,8 +37,11 @@ export function judged(rows: readonly unknown[]): Row[] {
     return errors.map((error) => `${name}: ${error}`);
   });
   if (problems.length === 0) return rows as Row[];
+  const isOriginal = rows.some((row) => typeof row === 'object' && row !== null && 'kvs_stream_name' in row);
   throw new KvsInferError('CAMERA_INVALID', problems.join('; '), {
-    hint: 'nothing was written; "kvs-infer camera check" lists the same, with warnings',
+    hint: isOriginal
+      ? 'nothing was written; the file of the replaced deployment goes in with "kvs-infer camera import"'
+      : 'nothing was written; "kvs-infer camera check" lists the same, with warnings',
   });
 }
 

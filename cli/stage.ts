@@ -11,6 +11,9 @@ import { nearestName } from '../core/nearest-name.ts';
 import { type AwsOptions, connectionFor, withAwsOptions } from './aws-options.ts';
 import { findLocalStage, localStage } from './local-endpoint.ts';
 
+/** Stages that a hint lists. */
+const stagesNamedMax = 8;
+
 export type StageOptions = AwsOptions & { stage?: string; json?: true };
 export type Stage = { clients: AwsClients; tables: ResourceNames['tables']; stage: string };
 
@@ -29,9 +32,25 @@ export async function onStage<Result>(options: StageOptions, work: (stage: Stage
   const clients = awsClients(connection);
   try {
     return await work({ clients, tables: resourceNames(stage, '').tables, stage });
+  } catch (error) {
+    throw await stageNotFound(error, clients, stage);
   } finally {
     clients.destroy();
   }
+}
+
+/** A table that is missing is mostly a stage that was mistyped. @returns what is to be thrown. */
+async function stageNotFound(error: unknown, clients: AwsClients, stage: string): Promise<unknown> {
+  if (!(error instanceof KvsInferError && error.code === 'AWS_NOT_FOUND')) return error;
+  const { listStages } = await import('../aws/stage-list.ts');
+  const stages = await listStages(clients).catch(() => null);
+  if (stages === null || stages.includes(stage)) return error;
+  const nearest = nearestName(stage, stages);
+  const there = stages.length === 0 ? 'there is none' : `there is ${stages.slice(0, stagesNamedMax).join(', ')}`;
+  return new KvsInferError('STAGE_NOT_FOUND', `there is no stage "${stage}" in ${clients.region}`, {
+    hint: `${nearest === undefined ? '' : `did you mean ${nearest}? `}${there}; check --stage, --region and --profile`,
+    cause: error,
+  });
 }
 
 /** Whoever names a place in AWS means a stage there, and has to name that too. @throws KvsInferError STAGE_MISSING */

@@ -76,8 +76,8 @@ it('tells what has no place by line and what would change, and writes only when 
   expect(dry).toMatchObject({ exitCode: 0, stderr: '' });
   expect(dry.stdout).toBe(`what the file says and a row does not:
   line 1: device: a worker uses the GPU of its instance
-  line 14, 22: routing.snapshot.upload_crops: the whole picture is stored, and the box in the JSON beside it
   line 9: roi.polygons: drawn in pixels, and the size of the picture is not in the file: give --frame-size 1920x1080, or the whole picture is looked at
+  line 14, 22: routing.snapshot.upload_crops: the whole picture is stored, and the box in the JSON beside it
 
 models that the rows name; export each to ONNX and add it to the stage (docs/models.md):
   weapon-v2: from s3://models/weapon-v2.pt, for north-door
@@ -129,6 +129,7 @@ it('refuses a file of this system, a wrong row and YAML that is none, before it 
   );
   const broken = await folder.write('broken.yaml', 'cameras:\n  - id: "a\n');
   expectFailure(await run('import', ours, '--yes'), 1, 'CAMERA_FILE_NOT_ORIGINAL', 'camera put');
+  expectFailure(await run('put', file), 1, 'CAMERA_INVALID', 'camera import');
   expectFailure(await run('import', wrong, '--yes'), 1, 'CAMERA_INVALID', 'cameraId', '"a b"');
   expectFailure(await run('import', broken, '--yes'), 1, 'CAMERA_FILE_INVALID', 'broken.yaml', /line \d/);
   expect(await readCameraRow(clients, tables.cameras, 'ok')).toBeNull();

@@ -61,6 +61,14 @@ describe.concurrent('region and endpoint', () => {
     expectFailure(await run(keys, [...list, '--profile', 'opps']), 1, 'REGION_MISSING', '"opps"');
   });
 
+  it('a stage that is not there names the one that was meant', async () => {
+    const place = ['--endpoint-url', cloud.endpoint];
+    for (const words of [['camera', 'list'], ['status'], ['camera', 'show', 'a']]) {
+      const ended = await run(keys, [...words, '--stage', 'tset', ...place]);
+      expectFailure(ended, 1, 'STAGE_NOT_FOUND', '"tset"', 'did you mean test?', 'local, test');
+    }
+  });
+
   it('what is no URL is wrong usage', async () => {
     expectFailure(await run(keys, [...list, '--endpoint-url', 'localhost']), 2, 'USAGE', "'localhost'", 'http://');
   });
