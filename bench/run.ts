@@ -24,6 +24,7 @@ import { planAndAssign } from './plan-and-assign.ts';
 import { reconcile } from './reconcile.ts';
 import { circumstances, describeRun, record, report } from './report.ts';
 import { simulation } from './simulation.ts';
+import { simulationScale } from './simulation-scale.ts';
 import { text } from './text.ts';
 import { textOfTracks } from './text-of-tracks.ts';
 import { tracking } from './tracking.ts';
@@ -46,6 +47,7 @@ const benchmarks: readonly Benchmark[] = [
   planAndAssign,
   reconcile,
   simulation,
+  simulationScale,
   localCloud,
   fuzzMedia,
 ];

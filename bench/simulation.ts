@@ -63,7 +63,7 @@ function question(seed: string, days: number): Parameters<typeof playWeek>[0] {
   const { onDemandUsd, spotUsd } = instanceHourUsd(priceTable, 'us-east-1', 'g4dn.xlarge');
   const fromMs = Date.parse('2026-11-23T00:00:00Z');
   return {
-    cameras: officeHourCameras(),
+    cameras: officeHourCameras(CAMERAS),
     skipped: [],
     ...{ fromMs, toMs: fromMs + days * 86_400_000, seed },
     policy: { ...defaultPolicy, maxWorkers: 50 },
@@ -72,9 +72,10 @@ function question(seed: string, days: number): Parameters<typeof playWeek>[0] {
   };
 }
 
-function officeHourCameras() {
+/** Office hours in three zones, and a holiday. */
+export function officeHourCameras(count: number) {
   const zones = ['Europe/Berlin', 'America/New_York', 'Asia/Singapore'];
-  return Array.from({ length: CAMERAS }, (_, index) => {
+  return Array.from({ length: count }, (_, index) => {
     const cameraId = `camera-${String(index).padStart(4, '0')}`;
     const timeZone = zones[index % zones.length];
     const windows = [{ days: ['mon', 'tue', 'wed', 'thu', 'fri'], start: '08:00', end: '18:00' }];

@@ -1,7 +1,9 @@
 /** From where and from when on a new owner watches a camera. */
+
+import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { CameraState } from '../fleet-state.ts';
-import { assignmentsOf, sameAssignments } from './assignment-list.ts';
+import { assignmentsOf, isListUpToDate, sameAssignments } from './assignment-list.ts';
 import { decide } from './decide.ts';
 import { camera, noonMs, observation, policy, report, state, worker } from './fleet-factories.ts';
 
@@ -91,4 +93,39 @@ it('a silent camera is listened to by the emptiest worker that is there anyway, 
   const alone = decide(streamsOf(observation([state('yard')], [])), policy(), noonMs);
   expect(alone.plan.desired.instances).toBe(0);
   expect(alone.changes.flatMap(({ ownership }) => ownership ?? [])).toEqual([]);
+});
+
+it('a list that is told to be up to date is the one that would be written', () => {
+  const ids = ['a', 'b', 'c'];
+  const written = camera('a');
+  const one = fc.record({
+    isOwned: fc.boolean(),
+    epoch: fc.integer({ min: 1, max: 2 }),
+    isReleased: fc.boolean(),
+    isAskedBack: fc.boolean(),
+    listedEpoch: fc.option(fc.integer({ min: 1, max: 2 })),
+  });
+  const outcomes = new Set<boolean>();
+  fc.assert(
+    fc.property(fc.tuple(one, one, one), (drawn) => {
+      const cameras = drawn.map(({ isOwned, epoch, isReleased, isAskedBack }, index) =>
+        state(ids[index] ?? '', {
+          camera: written,
+          ...{ ownerWorkerId: isOwned ? 'w1' : 'w2', epoch, ...(isReleased ? { releasedEpoch: epoch } : {}) },
+          ...(isAskedBack ? { releaseRequestedAtMs: noonMs } : {}),
+        }),
+      );
+      const assignments = Object.fromEntries(
+        drawn.flatMap(({ listedEpoch }, index) =>
+          listedEpoch === null ? [] : [[ids[index], { epoch: listedEpoch, camera: written, assignedAtMs: noonMs }]],
+        ),
+      );
+      const owner = worker('w1', { assignments });
+      const isSame = sameAssignments(assignmentsOf(owner, cameras, new Set()), assignments);
+      expect(isListUpToDate(owner, cameras)).toBe(isSame);
+      outcomes.add(isSame);
+    }),
+    { numRuns: 500 },
+  );
+  expect(outcomes.size).toBe(2);
 });

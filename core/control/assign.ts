@@ -67,12 +67,13 @@ export function assignCameras(input: AssignInput): readonly OwnershipChange[] {
   const workers = new Map(input.workers.map((worker) => [worker.workerId, worker]));
   const ready = input.serving.filter((worker) => worker.lifecycle === 'ready');
   const readyIds = new Set(ready.map((worker) => worker.workerId));
-  const demandOf = new Map(input.demands.map((demand) => [demand.cameraId, demand]));
+  const states = inOrderOfIds(input.cameras);
+  const demandOf = demandsOf(states, input.demands);
   const facts: CaseFacts = { nowMs, workers, shed: input.shed };
   const loads: Load[] = [];
-  const cases = inOrderOfIds(input.cameras).map((state): Case => {
+  const cases = states.map((state, index): Case => {
     const { cameraId, ownerWorkerId, successorWorkerId } = state;
-    const demand = demandOf.get(cameraId);
+    const demand = demandOf(cameraId, index);
     if (demand?.assignNow === true && !input.shed.has(cameraId)) {
       const home =
         successorWorkerId !== undefined && readyIds.has(successorWorkerId) ? successorWorkerId : ownerWorkerId;
@@ -95,6 +96,16 @@ export function assignCameras(input: AssignInput): readonly OwnershipChange[] {
   }
   const changes = cases.flatMap((one) => changeOf(one, facts, movers.has(one.state.ownerWorkerId)) ?? []);
   return withinStandbys(changes, cases, loads);
+}
+
+/** Demands come in the order of the states that they were made of: looked for by name only when they do not. */
+function demandsOf(
+  states: readonly CameraState[],
+  demands: readonly CameraDemand[],
+): (cameraId: string, index: number) => CameraDemand | undefined {
+  if (states.every(({ cameraId }, index) => demands[index]?.cameraId === cameraId)) return (_, index) => demands[index];
+  const byId = new Map(demands.map((demand) => [demand.cameraId, demand]));
+  return (cameraId) => byId.get(cameraId);
 }
 
 /** A table's answer is in order already. */

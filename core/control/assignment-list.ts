@@ -26,8 +26,7 @@ export function assignmentsOf(
 ): Record<string, Assignment> {
   const list: Record<string, Assignment> = {};
   for (const state of cameras) {
-    if (state.ownerWorkerId !== worker.workerId || state.camera === null) continue;
-    if (state.releaseRequestedAtMs !== undefined || state.releasedEpoch === state.epoch) continue;
+    if (state.camera === null || !isListed(worker, state)) continue;
     const known = worker.assignments?.[state.cameraId];
     list[state.cameraId] =
       known !== undefined && known.epoch === state.epoch
@@ -41,6 +40,24 @@ export function assignmentsOf(
           };
   }
   return list;
+}
+
+function isListed({ workerId }: WorkerItem, state: CameraState): boolean {
+  if (state.ownerWorkerId !== workerId || state.camera === null) return false;
+  return state.releaseRequestedAtMs === undefined && state.releasedEpoch !== state.epoch;
+}
+
+/** Does the worker's list say all of it already, of the very same rows? False: `assignmentsOf` tells. */
+export function isListUpToDate(worker: WorkerItem, cameras: readonly CameraState[]): boolean {
+  const known = worker.assignments ?? {};
+  let count = 0;
+  for (const state of cameras) {
+    if (!isListed(worker, state)) continue;
+    const assignment = known[state.cameraId];
+    if (assignment?.epoch !== state.epoch || assignment.camera !== state.camera) return false;
+    count += 1;
+  }
+  return count === Object.keys(known).length;
 }
 
 /** Where the previous owner stopped, and until when nothing was missed. */

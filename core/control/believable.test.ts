@@ -81,6 +81,17 @@ describe('clocks', () => {
     ]);
   });
 
+  it('this machine’s went on an hour and is right again: the next run goes on by itself, and says nothing', () => {
+    expectHold(running(), /the clock went on by/, noonMs + hourMs);
+    // The run that held has written that the fleet is metered up to the instant that was wrong.
+    const seen = running(noonMs, { meteredThroughMs: noonMs + hourMs });
+    const { plan, changes, problems, meter } = run(seen, noonMs + 1_000);
+    expect(problems).toEqual([]);
+    expect(plan.inputs.observationsMissing).toBe(0);
+    expect(changes.filter(({ ownership }) => ownership !== null)).toEqual([]);
+    expect(meter).toEqual({ meteredThroughMs: noonMs + 1_000, days: [] });
+  });
+
   it('a loop that stood still for an hour sees living workers and goes on at once', () => {
     const seen = running();
     const workers = seen.workers.map((one) => ({ ...one, heartbeatAtMs: noonMs + hourMs - 2_000 }));

@@ -111,16 +111,13 @@ export function decide(given: FleetObservation, deployment: FleetPolicy, nowMs: 
         ? 'the fleet is at its largest size and cameras of higher priority fill it'
         : `the day's budget allows ${budget.workersMax} ${budget.workersMax === 1 ? 'worker' : 'workers'}, and cameras of higher priority fill them`,
   });
-  const owners = new Set(changes.map((change) => change.next.ownerWorkerId));
-  const changed = new Set(changes.map((change) => change.cameraId));
-  for (const state of cameras) if (!changed.has(state.cameraId)) owners.add(state.ownerWorkerId);
-  const buried = workers.filter(
+  const lost = workers.filter(
     (worker) =>
       isDead(worker, nowMs, policy.workerDeadAfterMs) &&
       (hasEnded(worker) || nowMs - worker.heartbeatAtMs >= hungAfterMs) &&
-      !owners.has(worker.workerId) &&
       !isAwaited(worker, plan),
   );
+  const buried = lost.length === 0 ? [] : withoutCameras(lost, cameras, changes);
   if (ladder.isExhausted && ladder.words !== null) problems.push({ kind: 'capacity', words: ladder.words });
   if (budget.words !== null) problems.push({ kind: 'budget', words: budget.words });
   return {
@@ -155,6 +152,18 @@ function idleWorkers(
     cameras.map(({ ownerWorkerId }, index) => (demands[index]?.wantedNow ? ownerWorkerId : undefined)),
   );
   return serving.filter(({ lifecycle, workerId }) => lifecycle === 'ready' && !busy.has(workerId));
+}
+
+/** Those that own nothing once the changes are written. */
+function withoutCameras(
+  workers: readonly WorkerItem[],
+  cameras: readonly CameraState[],
+  changes: readonly CameraChange[],
+): WorkerItem[] {
+  const owners = new Set(changes.map((change) => change.next.ownerWorkerId));
+  const changed = new Set(changes.map((change) => change.cameraId));
+  for (const state of cameras) if (!changed.has(state.cameraId)) owners.add(state.ownerWorkerId);
+  return workers.filter(({ workerId }) => !owners.has(workerId));
 }
 
 /** A drained worker's item says which instance has to go; it stays until that is ordered. */

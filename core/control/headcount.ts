@@ -145,6 +145,7 @@ function moveInto(
   sums: number[],
   targets: readonly number[],
 ): [Load, number][] | null {
+  if (!mayHold(bins, loads, sums, targets)) return null;
   const moves: [Load, number][] = [];
   const before = new Map<number, number>();
   for (const load of [...loads].sort(largestFirst)) {
@@ -159,4 +160,27 @@ function moveInto(
     moves.push([load, place]);
   }
   return moves;
+}
+
+/** Is there as much room as they need, counting only what the smallest of them can use? False is certain. */
+function mayHold(
+  bins: ReadonlySet<number>,
+  loads: readonly Load[],
+  sums: readonly number[],
+  targets: readonly number[],
+): boolean {
+  const least = loads.reduce((min, { load }) => Math.min(min, load), Number.POSITIVE_INFINITY);
+  if (loads.length === 0 || least <= slack) return true;
+  const isEven = loads.every(({ load }) => load === least);
+  let needed = 0;
+  for (const { load } of loads) needed += load;
+  for (const index of bins) {
+    const taken = sums[index] as number;
+    // An empty one takes a single camera of any size.
+    if (taken <= slack) return true;
+    const count = Math.floor(((targets[index] as number) + slack - taken) / least + slack);
+    if (count > 0) needed -= isEven ? count * least : (targets[index] as number) + slack - taken;
+    if (needed <= slack) return true;
+  }
+  return false;
 }

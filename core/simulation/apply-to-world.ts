@@ -3,7 +3,7 @@
  * Invariant: a camera's state is written before a worker's list names it, and a silent worker's list is emptied before
  * its cameras go to somebody else, as in the real one.
  */
-import { assignmentsOf, sameAssignments } from '../control/assignment-list.ts';
+import { assignmentsOf, isListUpToDate, sameAssignments } from '../control/assignment-list.ts';
 import type { CameraChange, ControlDecision } from '../control/decide.ts';
 import { drainOrder, isHandingOver, sameStandbys, standbysOf } from '../control/handover.ts';
 import { type FleetObservation, hasEnded, isDead, isLeaving } from '../control/observation.ts';
@@ -86,7 +86,8 @@ function writeCameras(
     written.set(change.cameraId, change.next);
     if (change.ownership?.kind === 'give' && change.ownership.clean) cleanGives.add(change.cameraId);
   }
-  const states = observation.cameras.map((state) => written.get(state.cameraId) ?? state);
+  const states =
+    written.size === 0 ? observation.cameras : observation.cameras.map((state) => written.get(state.cameraId) ?? state);
   const drained = new Set(decision.plan.drains.map(({ workerId }) => workerId));
   const ownedBy = Map.groupBy(states, (state) => state.ownerWorkerId);
   const comingTo = Map.groupBy(states, (state) => state.successorWorkerId);
@@ -95,8 +96,12 @@ function writeCameras(
     const isStaying = !isLeaving(worker) || isHandingOver(worker, decision.nowMs);
     const isListening = !isDead(worker, decision.nowMs, decision.policy.workerDeadAfterMs) && isStaying;
     if (!isListening || drained.has(workerId)) continue;
-    const list = assignmentsOf(worker, ownedBy.get(workerId) ?? [], cleanGives);
-    const standbys = standbysOf(worker, comingTo.get(workerId) ?? []);
+    const owned = ownedBy.get(workerId) ?? [];
+    const coming = comingTo.get(workerId) ?? [];
+    const isIdle = coming.length === 0 && Object.keys(worker.standbys ?? {}).length === 0;
+    if (isIdle && isListUpToDate(worker, owned)) continue;
+    const list = assignmentsOf(worker, owned, cleanGives);
+    const standbys = standbysOf(worker, coming);
     const isSame = sameAssignments(list, worker.assignments ?? {}) && sameStandbys(standbys, worker.standbys ?? {});
     if (isSame || !succeeds()) continue;
     world.changeItem(workerId, (item) => ({ ...item, assignments: list, standbys }));

@@ -266,16 +266,18 @@ export class FleetWorld {
   /** Control has written a camera's state: what it says of shedding is the model's truth too. */
   stateWritten(before: CameraState, after: CameraState): void {
     const model = this.cameras.get(after.cameraId);
-    const isSame =
+    const isSameLease =
       before.ownerWorkerId === after.ownerWorkerId &&
       before.epoch === after.epoch &&
-      before.phase === after.phase &&
-      before.phaseReason === after.phaseReason &&
-      before.silentSinceMs === after.silentSinceMs &&
       before.releaseRequestedAtMs === after.releaseRequestedAtMs &&
       before.successorSinceMs === after.successorSinceMs;
-    if (isSame || model === undefined) return;
-    this.changed();
+    const isSameWord =
+      before.phase === after.phase &&
+      before.phaseReason === after.phaseReason &&
+      before.silentSinceMs === after.silentSinceMs;
+    if ((isSameLease && isSameWord) || model === undefined) return;
+    // Words that follow from what was observed change no decision.
+    if (!isSameLease) this.changed();
     if (after.phase === 'shed') model.cause = 'shed';
     this.account.classify(model, this.nowMs);
   }

@@ -33,18 +33,12 @@ export function holdsUntilMs(observation: FleetObservation, decision: ControlDec
   return endMs <= nowMs ? notAtAll : endMs;
 }
 
-/** Nothing but the ledger goes on. */
+/** Nothing but the ledger goes on, and what people see of a camera follows: what is made of the same observation is the same. */
 function isEmpty({ plan, changes, departures, buried }: ControlDecision): boolean {
   if (departures.length > 0 || buried.length > 0) return false;
   if (plan.setInstances !== null || plan.setTasks !== null || plan.terminations.length > 0) return false;
   if (plan.drains.length > 0 || plan.stops.length > 0) return false;
-  return changes.every(
-    ({ ownership, observed, next }) =>
-      ownership === null &&
-      next.phase === observed.phase &&
-      next.phaseReason === observed.phaseReason &&
-      next.silentSinceMs === observed.silentSinceMs,
-  );
+  return changes.every(({ ownership }) => ownership === null);
 }
 
 function cameraHoldsUntilMs(

@@ -8,6 +8,7 @@ import type { FleetObservation } from '../control/observation.ts';
 import type { FleetPolicy, WorkerItem } from '../fleet-state.ts';
 import type { SeededRandom } from '../seeded-random.ts';
 import { activityPeriodMs, type FleetWorld } from './fleet-world.ts';
+import type { ModelCamera } from './model-camera.ts';
 
 /** Parts that can be missing; without the tables the run ends. */
 export const observationParts = ['group', 'service', 'containerInstances', 'streams', 'activity', 'tables'] as const;
@@ -21,10 +22,12 @@ type ComputeView = Pick<FleetObservation, 'group' | 'service' | 'containerInstan
 export class WorldObserver {
   readonly #world: FleetWorld;
   readonly #statusByName: ReadonlyMap<string, string>;
+  readonly #modelByStream: ReadonlyMap<string, ModelCamera>;
   #seen: { version: number; view: ComputeView } | null = null;
 
   constructor(world: FleetWorld) {
     this.#world = world;
+    this.#modelByStream = new Map([...world.cameras.values()].map((model) => [model.camera.streamName, model]));
     this.#statusByName = new Map([...world.cameras.values()].map(({ camera }) => [camera.streamName, 'ACTIVE']));
   }
 
@@ -81,19 +84,12 @@ export class WorldObserver {
     const { nowMs, input } = this.#world;
     const shownUntilMs = Math.floor((nowMs - input.settings.metricLagMs) / activityPeriodMs) * activityPeriodMs;
     const byStream = new Map<string, number | null>();
-    const asked = new Set(streamsToAskAbout(cameras, workers, nowMs, policy));
-    for (const { camera, lastSentAtMs } of this.#models(asked)) {
-      const lastMs = lastSentAtMs(shownUntilMs - 1);
+    for (const streamName of streamsToAskAbout(cameras, workers, nowMs, policy)) {
+      const lastMs = this.#modelByStream.get(streamName)?.lastSentAtMs(shownUntilMs - 1);
+      if (lastMs === undefined) continue;
       const periodMs = lastMs === null ? null : Math.floor(lastMs / activityPeriodMs) * activityPeriodMs;
-      byStream.set(camera.streamName, periodMs === null || periodMs < nowMs - lookBackMs ? null : periodMs);
+      byStream.set(streamName, periodMs === null || periodMs < nowMs - lookBackMs ? null : periodMs);
     }
     return byStream;
-  }
-
-  *#models(asked: ReadonlySet<string>) {
-    for (const model of this.#world.cameras.values()) {
-      if (!asked.has(model.camera.streamName)) continue;
-      yield { camera: model.camera, lastSentAtMs: (atMs: number) => model.lastSentAtMs(atMs) };
-    }
   }
 }

@@ -1,0 +1,51 @@
+/**
+ * How long a week of large fleets takes to simulate: fleets of 2,000 cameras, each with chances of its own, shared out among
+ * as many threads as there are cores. Elapsed time depends on them; CPU seconds per fleet are what other machines divide.
+ */
+import { availableParallelism } from 'node:os';
+import { camerasPerFleetMax, defaultPolicy, workersPerFleetMax } from '../core/control/policy.ts';
+import { calmSettings, defaultSettings, type SimulationSettings } from '../core/simulation/settings.ts';
+import type { RunOrder } from '../core/simulation/simulate.ts';
+import { runAll } from '../local/simulation/run-all.ts';
+import type { Bench, Benchmark } from './benchmark.ts';
+import { officeHourCameras } from './simulation.ts';
+
+const GOAL = { fleets: 100, seconds: 60 };
+const FLEETS = 4;
+
+export const simulationScale: Benchmark = {
+  name: 'simulation-scale',
+  claim: `fleets of ${camerasPerFleetMax} cameras, a week of office hours in three zones, our control loop alone`,
+  async run(bench: Bench) {
+    bench.count('threads', 'threads', availableParallelism());
+    await play(bench, 'nothing goes wrong', calmSettings, bench.isQuick ? 1 : FLEETS);
+    await play(bench, 'faults and silences as by default', defaultSettings, 1);
+  },
+};
+
+async function play(bench: Bench, what: string, settings: SimulationSettings, fleets: number): Promise<void> {
+  const fromMs = Date.parse('2026-11-23T00:00:00Z');
+  const toMs = fromMs + (bench.isQuick ? 1 : 7) * 86_400_000;
+  const policy = { ...defaultPolicy, maxWorkers: workersPerFleetMax };
+  const rows = officeHourCameras(camerasPerFleetMax).map((camera) => ({
+    ...{ cameraId: camera.cameraId, camera, issues: [] },
+  }));
+  const orders = Array.from({ length: fleets }, (_, index): RunOrder => {
+    const fleet = `fleet-${index}`;
+    return { runner: 'ours', input: { seed: `1/${fleet}`, fleet, rows, policy, settings, fromMs, toMs } };
+  });
+  const startedMs = performance.now();
+  const before = process.cpuUsage();
+  const runs = await runAll(orders, () => {});
+  const { user, system } = process.cpuUsage(before);
+  const seconds = (performance.now() - startedMs) / 1_000;
+  const cpuSeconds = (user + system) / 1e6;
+  const decisions = runs.reduce((sum, { ours }) => sum + (ours?.decisions ?? 0), 0);
+  const name = `${what}, ${fleets} fleets`;
+  bench.told(`${name}: elapsed`, 's', [seconds], fleets === GOAL.fleets ? { atMost: GOAL.seconds } : {});
+  bench.told(`${name}: elapsed per fleet`, 's', [seconds / fleets], { atMost: GOAL.seconds / GOAL.fleets });
+  bench.told(`${name}: CPU per fleet`, 's', [cpuSeconds / fleets]);
+  bench.count(`${name}: decisions per fleet`, 'decisions', Math.round(decisions / fleets));
+  bench.told(`${name}: CPU per decision, all of the simulation`, 'ms', [(cpuSeconds * 1_000) / decisions]);
+  bench.told(`${name}: most memory of the process so far`, 'MB', [process.resourceUsage().maxRSS / 1_000]);
+}
