@@ -14,7 +14,7 @@ export default defineConfig({
         test: {
           ...shared,
           name: 'system',
-          include: ['{core,aws,functions,worker,local,cli,models,stacks,bench}/**/*.test.ts', 'test/**/*.test.ts'],
+          include: ['{core,aws,functions,worker,local,cli,models,stacks,bench,web}/**/*.test.ts', 'test/**/*.test.ts'],
           exclude: ['test/deploy/**'],
         },
       },

@@ -41,6 +41,27 @@ export async function readTracks(
   return { tracks: (answer.Items ?? []) as DetectionItem[], next: typeof next === 'string' ? next : null };
 }
 
+/** What lies beside a picture is some kB; a person's own object under that name may be anything. */
+const recordBytesMax = 1_000_000;
+
+/**
+ * The JSON beside a picture (docs/schemas/snapshot@1.json).
+ * @returns null when it is gone: pictures are kept for some months. Who may not list a bucket is refused what is gone.
+ */
+export async function readPictureRecord(clients: AwsClients, bucket: string, key: string): Promise<unknown> {
+  try {
+    const answer = await awsCall(`read s3://${bucket}/${key}`, () =>
+      clients.s3.send(new GetObjectCommand({ Bucket: bucket, Key: key.replace(/\.jpg$/, '.json') })),
+    );
+    if ((answer.ContentLength ?? 0) > recordBytesMax) return null;
+    return JSON.parse((await answer.Body?.transformToString()) ?? 'null');
+  } catch (error) {
+    const { name = '' } = (error as { cause?: { name?: string } }).cause ?? {};
+    if (error instanceof SyntaxError || name === 'NoSuchKey' || name === 'AccessDenied') return null;
+    throw error;
+  }
+}
+
 /** Whether the picture is still there shows when the link is opened. */
 export function signedPictureUrl(
   clients: AwsClients,

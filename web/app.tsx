@@ -19,7 +19,16 @@ const CamerasPage = lazy(() =>
 const places = [
   { path: '/', name: 'Overview' },
   { path: '/cameras', name: 'Cameras' },
+  { path: '/fleets', name: 'Fleets' },
+  { path: '/simulate', name: 'Simulate' },
 ] as const;
+
+const CameraPage = lazy(() => import('./camera/camera-page.tsx').then((module) => ({ default: module.CameraPage })));
+const FleetsPage = lazy(() => import('./fleet/fleets-page.tsx').then((module) => ({ default: module.FleetsPage })));
+const FleetPage = lazy(() => import('./fleet/fleet-page.tsx').then((module) => ({ default: module.FleetPage })));
+const SimulatePage = lazy(() =>
+  import('./simulate/simulate-page.tsx').then((module) => ({ default: module.SimulatePage })),
+);
 
 export function App({ session }: { session: Session }) {
   const me = useQuery(meQuery);
@@ -69,6 +78,10 @@ export function App({ session }: { session: Session }) {
         <Suspense fallback={<p className="quiet">One moment …</p>}>
           <Switch>
             <Route path="/" component={OverviewPage} />
+            <Route path="/cameras/:cameraId" component={CameraPage} />
+            <Route path="/fleets" component={FleetsPage} />
+            <Route path="/fleets/:fleet" component={FleetPage} />
+            <Route path="/simulate" component={SimulatePage} />
             <Route path="/cameras" component={CamerasPage} />
             <Route>
               <Notice title="There is no such page" words="The address may be mistyped, or from another version." />

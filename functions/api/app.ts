@@ -6,6 +6,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { bodyLimit } from 'hono/body-limit';
 import { secureHeaders } from 'hono/secure-headers';
+import type { Clock } from '../../core/clock.ts';
 import type { ControlDeps } from '../handler-deps.ts';
 import { addCameraRoutes } from './cameras.ts';
 import { addCostRoutes } from './cost.ts';
@@ -28,12 +29,20 @@ export type ApiOptions = {
   claimsOf?: (env: unknown) => Claims | null;
   /** An answer may last: Lambda's are whole. */
   streamsEvents?: boolean;
+  /** By which callers are limited; that of the stage when left out. */
+  rateClock?: Clock;
   /** Where others are served meanwhile: off the main thread. */
   playRuns?: PlayRuns;
 };
 
 export function buildApi(deps: ControlDeps, options: ApiOptions): Api {
-  const { identify, claimsOf = () => null, streamsEvents = false, playRuns = playInTurn } = options;
+  const {
+    identify,
+    claimsOf = () => null,
+    streamsEvents = false,
+    playRuns = playInTurn,
+    rateClock = deps.clock,
+  } = options;
   const app: Api = new OpenAPIHono({
     defaultHook: (result) => {
       if (result.success) return;
@@ -49,7 +58,7 @@ export function buildApi(deps: ControlDeps, options: ApiOptions): Api {
   app.notFound((context) => problemResponse(context, 404, `there is no ${context.req.method} ${context.req.path}`));
   app.use(secureHeaders());
   app.use('/api/*', authorize(identify, claimsOf));
-  app.use('/api/*', limitRate(deps.clock));
+  app.use('/api/*', limitRate(rateClock));
   app.use(
     '/api/*',
     bodyLimit({

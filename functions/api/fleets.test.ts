@@ -98,6 +98,22 @@ describe('results', () => {
     expect(rest.body).toMatchObject({ tracks: [{ trackId: 't-3' }], next: null });
     const newest = await ask('GET', '/api/cameras/dock-1/snapshot', { claims: viewer });
     expect(newest).toMatchObject({ status: 200, body: { validSeconds: 300, track: { trackId: 't-2' } } });
+    expect(newest.body.picture).toBeNull();
+    const record = {
+      ...{ schema: 'kvs-infer/snapshot@1', capturedAt: new Date(noonMs).toISOString(), width: 1920, height: 1080 },
+      detections: [{ label: 'car', classId: 2, score: 0.9, box: [0.1, 0.2, 0.3, 0.4], trackId: 't-2' }],
+    };
+    await stage.clients.s3.send(
+      new PutObjectCommand({
+        ...{ Bucket: stage.names.resultBucket, Key: 'snapshots/dock-1/2.json', Body: JSON.stringify(record) },
+        ServerSideEncryption: 'AES256',
+      }),
+    );
+    const described = await ask('GET', '/api/cameras/dock-1/snapshot');
+    expect(described.body.picture).toMatchObject({
+      width: 1920,
+      detections: [{ label: 'car', box: [0.1, 0.2, 0.3, 0.4] }],
+    });
     const opened = await fetch(newest.body.url);
     expect(new Uint8Array(await opened.arrayBuffer())).toEqual(picture);
     const { trackId, firstSeenAt } = page.body.tracks[0];

@@ -4,7 +4,7 @@
  */
 import { createRoute, z } from '@hono/zod-openapi';
 import type { DetectionItem } from '../../aws/results.ts';
-import { readTracks, signedPictureUrl } from '../../aws/tracks.ts';
+import { readPictureRecord, readTracks, signedPictureUrl } from '../../aws/tracks.ts';
 import type { ControlDeps } from '../handler-deps.ts';
 import type { Api } from './app.ts';
 import { cameraIdParam, failures } from './cameras.ts';
@@ -29,6 +29,21 @@ const trackSchema = z
     snapshotKey: z.string().nullable(),
   })
   .meta({ id: 'Track', description: 'box is [x1, y1, x2, y2] in fractions of the frame, at the best score' });
+
+/** Of the record beside a picture, what a page draws over it. */
+const pictureSchema = z
+  .object({
+    ...{ capturedAt: z.string(), width: z.int().positive(), height: z.int().positive() },
+    detections: z
+      .array(
+        z.object({
+          ...{ label: z.string(), score: z.number(), box: z.array(z.number()).length(4) },
+          ...{ trackId: z.string().optional(), text: z.object({ value: z.string() }).optional() },
+        }),
+      )
+      .max(300),
+  })
+  .meta({ id: 'Picture', description: 'what was detected in the frame of the picture; boxes in fractions of it' });
 
 /** The item without what only the table needs. */
 function trackView(item: DetectionItem): z.output<typeof trackSchema> {
@@ -90,10 +105,12 @@ export function addResultRoutes(app: Api, { clients, clock, environment: { names
         200: {
           content: {
             'application/json': {
-              schema: z.object({ url: z.string(), validSeconds: z.int(), track: trackSchema }),
+              schema: z.object({
+                ...{ url: z.string(), validSeconds: z.int(), track: trackSchema, picture: pictureSchema.nullable() },
+              }),
             },
           },
-          description: 'the link opens for some minutes',
+          description: 'the link opens for some minutes; picture is null when what lay beside it is gone',
         },
         ...failures,
       },
@@ -113,7 +130,9 @@ export function addResultRoutes(app: Api, { clients, clock, environment: { names
       );
       if (track?.snapshotKey === undefined) throw new Problem(404, `camera "${cameraId}" has no such picture`);
       const url = await signedPictureUrl(clients, names.resultBucket, track.snapshotKey, linkSeconds);
-      return context.json({ url, validSeconds: linkSeconds, track: trackView(track) }, 200);
+      const record = await readPictureRecord(clients, names.resultBucket, track.snapshotKey);
+      const picture = pictureSchema.safeParse(record).data ?? null;
+      return context.json({ url, validSeconds: linkSeconds, track: trackView(track), picture }, 200);
     },
   );
 }

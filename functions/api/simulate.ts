@@ -12,11 +12,11 @@ import { instanceHourPrices } from '../../core/cost/instance-prices.ts';
 import { priceTable } from '../../core/cost/prices.ts';
 import type { FleetPolicy } from '../../core/fleet-state.ts';
 import { parseCameraRow } from '../../core/parse-camera-row.ts';
-import { outcomeOf, sumOfTallies } from '../../core/simulation/outcome.ts';
+import type { HourPrices } from '../../core/simulation/outcome.ts';
 import { calendarFigures, cameraChanges, fleetChanges } from '../../core/simulation/schedule-change.ts';
 import { defaultSettings } from '../../core/simulation/settings.ts';
 import type { FleetRun, RunOrder } from '../../core/simulation/simulate.ts';
-import { sumOfTimelines } from '../../core/simulation/timeline.ts';
+import { playedChange, type Simulation } from '../../core/views/simulation-view.ts';
 import type { ControlDeps } from '../handler-deps.ts';
 import type { Api } from './app.ts';
 import { failures, rowSchema } from './cameras.ts';
@@ -47,7 +47,14 @@ const figuresSchema = z.object({
   ...{ cameras: z.int(), cameraHours: z.number(), instanceHours: z.number(), peakInstances: z.int() },
   ...{ missingInstanceHours: z.number(), costUsd: usd, alwaysOnUsd: usd },
 });
-const outcomeSchema = z.object({ coverage: z.number(), instanceHours: z.number(), costUsd: usd }).loose();
+const outcomeSchema = z.object({
+  ...{ scheduledCameraSeconds: z.number(), inferredCameraSeconds: z.number(), coverage: z.number() },
+  ...{ blindSecondsByCause: z.record(z.string(), z.number()), instanceHours: z.number(), costUsd: usd },
+  peakInstances: z.int(),
+  readyBy: z.object({
+    ...{ windows: z.int(), hit: z.int(), missed: z.int(), latenessP95Ms: z.number(), latenessMaxMs: z.number() },
+  }),
+});
 const answerSchema = z
   .object({
     ...{ from: z.string(), to: z.string(), seed: z.string(), fleets: z.array(z.string()) },
@@ -74,7 +81,6 @@ const answerSchema = z
     id: 'Simulation',
     description: '`calendar`: what the windows need; `played`: with boots, faults and silences',
   });
-export type Simulation = z.output<typeof answerSchema>;
 
 export function addSimulateRoutes(app: Api, deps: ControlDeps, { playRuns }: { playRuns: PlayRuns }): void {
   const { clients, clock, environment } = deps;
@@ -173,7 +179,7 @@ export function addSimulateRoutes(app: Api, deps: ControlDeps, { playRuns }: { p
         played:
           runs === null
             ? null
-            : playedView(
+            : playedChange(
                 runs.slice(0, changed.length),
                 runs.slice(changed.length),
                 new Date(toMs).toISOString(),
@@ -186,22 +192,8 @@ export function addSimulateRoutes(app: Api, deps: ControlDeps, { playRuns }: { p
   );
 }
 
-type Prices = { onDemandUsd: number; spotUsd: number };
-
-function playedView(before: readonly FleetRun[], after: readonly FleetRun[], to: string, prices: Prices | null) {
-  const outcome = (runs: readonly FleetRun[]) => {
-    const one = outcomeOf(sumOfTallies(runs.map(({ tally }) => tally)), prices ?? { onDemandUsd: 0, spotUsd: 0 });
-    return { ...one, costUsd: prices === null ? null : one.costUsd };
-  };
-  const lines = sumOfTimelines(before.map(({ instances }) => instances));
-  const linesAfter = sumOfTimelines(after.map(({ instances }) => instances));
-  const { fromMs = 0, bucketMs = 1 } = lines ?? {};
-  const instances = { fromMs, bucketMs, before: lines?.values.paid ?? [], after: linesAfter?.values.paid ?? [] };
-  return { to, before: outcome(before), after: outcome(after), instances };
-}
-
 /** Of Spot where it is known, as `kvs-infer simulate` counts. */
-function hourPrices(policy: FleetPolicy, region: string): Prices | null {
+function hourPrices(policy: FleetPolicy, region: string): HourPrices | null {
   const [type = usualInstanceType] = policy.instanceTypes;
   const prices = instanceHourPrices(priceTable, region, [type], policy.instanceUsdPerHour);
   const onDemandUsd = prices.get(`${type}/on-demand`);

@@ -9,6 +9,7 @@ import { createAdaptorServer } from '@hono/node-server';
 import { serveStatic } from '@hono/node-server/serve-static';
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { secureHeaders } from 'hono/secure-headers';
+import { systemClock } from '../../core/clock.ts';
 import type { RunOrder } from '../../core/simulation/simulate.ts';
 import { buildApi } from '../../functions/api/app.ts';
 import { identifyByToken } from '../../functions/api/principal.ts';
@@ -53,8 +54,12 @@ export async function startDashboardServer(options: DashboardOptions): Promise<D
       return problemResponse(context, 403, `this answers requests to loopback only, not ${foreign}`);
     return next();
   });
+  // The stage may live by a clock of its own; requests come in the machine's time.
   const playRuns = (orders: readonly RunOrder[], signal: AbortSignal) => runAll(orders, () => {}, signal);
-  app.route('/', buildApi(deps, { identify: identifyByToken(token), streamsEvents: true, playRuns }));
+  app.route(
+    '/',
+    buildApi(deps, { identify: identifyByToken(token), streamsEvents: true, playRuns, rateClock: systemClock }),
+  );
   app.use(secureHeaders({ contentSecurityPolicy }));
   const { stage, region } = deps.environment;
   app.get('/config.json', (context) =>
