@@ -120,3 +120,16 @@ it('an attribute that somebody damaged disturbs no other worker, and is written 
   expect(workers.find(({ workerId }) => workerId === 'odd')).toMatchObject({ running: {}, assignments: {} });
   expect(workers.length).toBeGreaterThan(1);
 });
+
+it('tells what time AWS had when it answered: of the cloud, not of this machine', async () => {
+  const told: number[] = [];
+  const { names } = await cloud.createStageResources({ stage: 'test', fleets: [] });
+  const dated = controlLink(clients, {
+    ...{ fleet: 'default', workerId: 'dated', workersTable, cameraStatesTable: table, eventSource: names.eventSource },
+    onServerTime: (serverMs) => told.push(serverMs),
+  });
+  const fields = { schemaVersion: 1, heartbeatAtMs: 1, startedAtMs: 0, lifecycle: 'ready', running: {}, expiresAt: 1 };
+  await dated.heartbeat(fields as HeartbeatFields);
+  await dated.heartbeat(fields as HeartbeatFields);
+  expect(told).toEqual([0, 0]);
+});

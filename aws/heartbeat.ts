@@ -45,6 +45,8 @@ export type ControlLinkOptions = {
   workersTable: string;
   cameraStatesTable: string;
   eventSource: string;
+  /** Told what time AWS had when it answered a heartbeat, to the second. */
+  onServerTime?: (serverMs: number) => void;
 };
 
 export function controlLink(clients: AwsClients, options: ControlLinkOptions): ControlLink {
@@ -52,17 +54,25 @@ export function controlLink(clients: AwsClients, options: ControlLinkOptions): C
   return {
     async heartbeat(fields) {
       const update = assignment('SET', { ...fields, running: packed(fields.running) });
-      const answer = await awsCall(`send the heartbeat of ${workerId}`, () =>
-        clients.documents.send(
-          new UpdateCommand({
-            TableName: options.workersTable,
-            Key: { fleet, workerId },
-            ReturnValues: 'ALL_NEW',
-            ...update,
-          }),
-          { requestTimeout: heartbeatTimeoutMs },
-        ),
+      const command = new UpdateCommand({
+        TableName: options.workersTable,
+        Key: { fleet, workerId },
+        ReturnValues: 'ALL_NEW',
+        ...update,
+      });
+      let dated: string | undefined;
+      command.middlewareStack.add(
+        (next) => async (args) => {
+          const result = await next(args);
+          dated = (result.response as { headers?: Record<string, string> }).headers?.date;
+          return result;
+        },
+        { step: 'deserialize', name: 'readDate', override: true },
       );
+      const answer = await awsCall(`send the heartbeat of ${workerId}`, () =>
+        clients.documents.send(command, { requestTimeout: heartbeatTimeoutMs }),
+      );
+      if (dated !== undefined) options.onServerTime?.(Date.parse(dated));
       const item = answer.Attributes ?? {};
       const { assignments = {}, standbys = {} } = listsOf(item);
       return { assignments, standbys, drain: item.drain as WorkerItem['drain'] };

@@ -105,7 +105,10 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
     const dynamo = await start(createDynamoService(context), (service) => service.close());
     const s3 = await start(createS3Service(context), (service) => service.close());
     const kinesis = await start(createKinesisService(context), (service) => service.close());
-    const front = await start(startHttpFront({ port, portSearch, faults, log }), (running) => running.close());
+    const front = await start(
+      startHttpFront({ port, portSearch, faults, log, nowMs: () => options.clock.nowMs() }),
+      (running) => running.close(),
+    );
     parts.endpoint = `http://127.0.0.1:${front.port}`;
     const cloudWatch = await start(createCloudWatchService(context, options.cloudWatch), (service) => service.close());
     parts.cloudWatch = cloudWatch;

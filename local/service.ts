@@ -95,5 +95,7 @@ export class Faults {
   }
 }
 
-export type FaultCall = { service: string; operation: string; resource: string };
-export type Fault = { status: number; code: string; message: string };
+/** `caller`: the access key id that signed the call; empty when nobody did. */
+export type FaultCall = { service: string; operation: string; resource: string; caller: string };
+/** `network`: what a broken route does instead of an error answer: the connection is reset, or nobody ever answers. */
+export type Fault = { status: number; code: string; message: string; network?: 'reset' | 'silent' };

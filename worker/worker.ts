@@ -27,6 +27,7 @@ import { LoopDelay } from './runtime/loop-delay.ts';
 import { WorkerMetrics } from './runtime/metrics.ts';
 import { type LoadedModel, ModelPool, type ModelPoolSettings } from './runtime/model-pool.ts';
 import { OverloadControl } from './runtime/overload-control.ts';
+import { TrustedClock } from './runtime/trusted-clock.ts';
 import { workerGauges } from './runtime/worker-gauges.ts';
 import { workerHealth } from './runtime/worker-health.ts';
 import { startDecodeHere, startDecodeThread } from './session/decode-link.ts';
@@ -79,7 +80,11 @@ export type RunningWorker = {
 /** @throws KvsInferError MODEL_* when the default model cannot be used, CAMERA_FILE_*, HTTP_PORT_BUSY */
 export async function startWorker(options: StartWorkerOptions): Promise<RunningWorker> {
   const { environment } = options;
-  const clock = options.clock ?? systemClock;
+  const machine = options.clock ?? systemClock;
+  const clock = new TrustedClock(machine, (aheadMs) => {
+    if (aheadMs === null) log.info("this machine's clock is right again");
+    else log.warn("this machine's clock is wrong: the time of AWS is used instead", { aheadMs });
+  });
   const random = options.random ?? Math.random;
   const clients = options.clients ?? awsClients(clientOptions(environment));
   const agent = ecsAgent({
@@ -159,7 +164,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
   const fatal = new Promise<KvsInferError>((resolve) => {
     tellFatal = resolve;
   });
-  const inProcess = clock !== systemClock || options.media !== undefined;
+  const inProcess = machine !== systemClock || options.media !== undefined;
   const hardware = decodesOnGpu(environment) ? cuvidDecoders : null;
   const hosts = inProcess ? 1 : environment.decodeThreads;
   for (let host = 0; host < hosts; host += 1) {
@@ -214,6 +219,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
         ...{ environment, clients, clock, log, supervisor, agent, identity, workerId, startedAtMs },
         mainModel: () => main,
         onHeartbeat: (outcome) => metrics.heartbeat(outcome),
+        onServerTime: (serverMs) => clock.hear(serverMs),
         onFenced: () => publisher.gateChanged(),
       });
       member.start();

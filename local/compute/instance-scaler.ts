@@ -112,7 +112,12 @@ export class InstanceScaler implements ReconcilePart {
     const from = active.length;
     const cause = `${group.desiredCause}  At ${this.#time()} an instance was started in response to a difference between desired and actual capacity, increasing the capacity from ${from} to ${from + 1}.`;
     const market = marketOfNext(group, active);
-    const fault = this.#world.context.faults.take({ service: 'ec2', operation: 'RunInstances', resource: group.name });
+    const fault = this.#world.context.faults.take({
+      service: 'ec2',
+      operation: 'RunInstances',
+      resource: group.name,
+      caller: 'autoscaling',
+    });
     const turn = this.#zoneTurn++;
     const { pool, failedZones } =
       fault === null

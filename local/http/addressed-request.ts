@@ -45,6 +45,13 @@ export function addressOf(path: string, query: URLSearchParams, headers: Incomin
   return { scope, operation: '', protocol: scope === '' ? 'rest-xml' : 'rest-json' };
 }
 
+/** The access key id in the signature; empty when there is none. */
+export function callerOf(query: URLSearchParams, headers: IncomingHttpHeaders): string {
+  const credential =
+    /Credential=([^,\s]+)/.exec(headers.authorization ?? '')?.[1] ?? query.get('X-Amz-Credential') ?? '';
+  return credential.split('/').slice(0, -4).join('/');
+}
+
 /** `…Credential=AKID/20261123/eu-west-1/dynamodb/aws4_request,…` or the bare credential of a presigned URL. */
 function credentialScope(text: string | undefined): string {
   if (text === undefined) return '';

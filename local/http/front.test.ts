@@ -194,6 +194,32 @@ describe('faults', () => {
   });
 });
 
+describe('broken routes', () => {
+  it('cuts off one caller as a network does, by a reset or by silence, and nobody else', async () => {
+    const getItem = (accessKeyId: string, signal: AbortSignal | null = null) =>
+      call('/', {
+        ...{ method: 'POST', body: '{}', signal },
+        headers: {
+          authorization: signedFor('dynamodb').authorization?.replace('local', accessKeyId) ?? '',
+          'x-amz-target': 'DynamoDB_20120810.GetItem',
+          'content-type': 'application/x-amz-json-1.0',
+        },
+      });
+    const cut = (network: 'reset' | 'silent') =>
+      faults.inject(({ caller }) => caller === 'worker-1', { status: 0, code: '', message: '', network });
+    const heal = cut('reset');
+    await expect(getItem('worker-1')).rejects.toThrow('fetch failed');
+    expect((await getItem('worker-2')).status).toBe(200);
+    heal();
+    cut('silent');
+    const patience = new AbortController();
+    const unanswered = getItem('worker-1', patience.signal);
+    expect((await getItem('worker-2')).status).toBe(200);
+    patience.abort();
+    await expect(unanswered).rejects.toThrow('aborted');
+  });
+});
+
 describe('port', () => {
   it('names a busy port, and finds the next free one when it may search', async () => {
     await expect(startHttpFront({ port: front.port, portSearch: false, faults })).rejects.toMatchObject({

@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { decode as decodeCbor } from 'cborg';
 import type { Faults, LocalRequest, LocalService } from '../service.ts';
-import { type AddressedRequest, addressOf, faultOperation } from './addressed-request.ts';
+import { type AddressedRequest, addressOf, callerOf, faultOperation } from './addressed-request.ts';
 import { AwsError, sendError } from './aws-error.ts';
 import { listenOnLoopback } from './listen.ts';
 import { foreignHost } from './loopback-hosts.ts';
@@ -27,6 +27,8 @@ export type FrontOptions = {
   port: number;
   portSearch: boolean;
   faults: Faults;
+  /** What answers are dated; the machine's when left out. */
+  nowMs?: () => number;
   /** One line per unexpected failure; stderr when left out. */
   log?: (line: string) => void;
 };
@@ -41,6 +43,7 @@ export async function startHttpFront(options: FrontOptions): Promise<HttpFront> 
   const services = new Map<string, LocalService>();
   // Media uploads and downloads last as long as their cameras: no limit on a request's duration.
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0 }, (message, response) => {
+    if (options.nowMs !== undefined) response.setHeader('date', new Date(options.nowMs()).toUTCString());
     void answer(message, response, services, options.faults, log);
   });
   server.timeout = 0;
@@ -95,6 +98,10 @@ async function answer(
       request.operation = new URLSearchParams((await request.body()).toString()).get('Action') ?? '';
     }
     const fault = await faultFor(request, faults);
+    if (fault?.network !== undefined) {
+      if (fault.network === 'reset') message.socket.destroy();
+      return;
+    }
     if (fault !== null) throw new AwsError(fault.status, fault.code, fault.message);
     await service.handle(request, response);
   } catch (thrown) {
@@ -176,6 +183,7 @@ async function faultFor(request: LocalRequest, faults: Faults) {
   const call = {
     service: request.scope,
     operation: faultOperation(request, request.method, request.path, request.query),
+    caller: callerOf(request.query, request.message.headers),
     get resource() {
       return resourceOf(request, body);
     },

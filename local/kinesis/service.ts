@@ -136,7 +136,8 @@ export async function createKinesisService(context: CloudContext): Promise<Kines
         );
       // A busy shard refuses single records of a call that succeeds.
       const resource = stream.definition.name;
-      const refusals = records.map(() => context.faults.take({ service: 'kinesis', operation: recordOfPut, resource }));
+      const refused = { service: 'kinesis', operation: recordOfPut, resource, caller: '' };
+      const refusals = records.map(() => context.faults.take(refused));
       const accepted = records.filter((_, index) => refusals[index] === null);
       const stored = accepted.length === 0 ? [] : await stream.put(accepted);
       const results = stored.map((record) => putResult(record, stream));

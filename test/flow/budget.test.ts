@@ -1,6 +1,7 @@
 /** A fleet whose day has become too expensive: who is watched until midnight, and that all are again after it. */
 import { afterEach, expect, test, vi } from 'vitest';
-import { cameraRow, type SteppedSystem, startSteppedSystem } from './stepped-system.ts';
+import { cameraRow } from './camera-that-sends.ts';
+import { type SteppedSystem, startSteppedSystem } from './stepped-system.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 

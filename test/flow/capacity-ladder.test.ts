@@ -1,7 +1,8 @@
 /** EC2 has no machine where the fleet usually finds one: what it does before the window opens, and how it comes back. */
 import { DescribeAutoScalingGroupsCommand } from '@aws-sdk/client-auto-scaling';
 import { afterEach, expect, test, vi } from 'vitest';
-import { cameraRow, type SteppedSystem, startSteppedSystem } from './stepped-system.ts';
+import { cameraRow } from './camera-that-sends.ts';
+import { type SteppedSystem, startSteppedSystem } from './stepped-system.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 

@@ -3,7 +3,8 @@
  * gone, through the deployed handlers and the real worker. The clock is stepped; nothing sleeps.
  */
 import { afterEach, expect, test, vi } from 'vitest';
-import { cameraRow, type SteppedSystem, startSteppedSystem } from './stepped-system.ts';
+import { cameraRow } from './camera-that-sends.ts';
+import { type SteppedSystem, startSteppedSystem } from './stepped-system.ts';
 
 // A test takes seconds; on a machine that is busy with other things it may take longer, and nothing in it measures that.
 vi.setConfig({ testTimeout: 120_000 });

@@ -1,6 +1,7 @@
 /** What goes wrong in operation, seen from outside: through the tables, the result stream and the machines. */
 import { afterEach, expect, test, vi } from 'vitest';
-import { cameraRow, type SteppedSystem, type SystemOptions, startSteppedSystem } from './stepped-system.ts';
+import { cameraRow } from './camera-that-sends.ts';
+import { type SteppedSystem, type SystemOptions, startSteppedSystem } from './stepped-system.ts';
 
 // A test takes seconds; on a machine that is busy with other things it may take longer, and nothing in it measures that.
 vi.setConfig({ testTimeout: 120_000 });

@@ -4,8 +4,9 @@
  */
 import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { afterEach, expect, test, vi } from 'vitest';
+import { cameraRow } from './camera-that-sends.ts';
 import { expectSeamless, moves } from './moved-cameras.ts';
-import { cameraRow, type SteppedSystem, startSteppedSystem } from './stepped-system.ts';
+import { type SteppedSystem, startSteppedSystem } from './stepped-system.ts';
 
 // A test takes seconds; on a machine that is busy with other things it may take longer, and nothing in it measures that.
 vi.setConfig({ testTimeout: 240_000 });

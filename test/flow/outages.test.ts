@@ -1,7 +1,8 @@
 /** Parts of AWS that fail for a while: what the system does meanwhile, and that it comes back by itself, without a repeat. */
 import { afterEach, expect, test, vi } from 'vitest';
 import type { FaultCall } from '../../local/service.ts';
-import { cameraRow, type SteppedSystem, startSteppedSystem } from './stepped-system.ts';
+import { cameraRow } from './camera-that-sends.ts';
+import { type SteppedSystem, startSteppedSystem } from './stepped-system.ts';
 
 // A test takes seconds; on a machine that is busy with other things it may take longer, and nothing in it measures that.
 vi.setConfig({ testTimeout: 120_000 });

@@ -28,6 +28,7 @@ export type JoiningWorker = {
   /** Null until the default model is ready. */
   mainModel: () => LoadedModel | null;
   onHeartbeat(outcome: 'succeeded' | 'failed' | 'fenced'): void;
+  onServerTime(serverMs: number): void;
   onFenced(): void;
 };
 
@@ -46,6 +47,7 @@ export function joinFleet(control: NonNullable<WorkerEnvironment['control']>, wo
       workersTable: names.tables.workers,
       cameraStatesTable: names.tables.cameraStates,
       eventSource: names.eventSource,
+      onServerTime: worker.onServerTime,
     }),
     describe: () => {
       const main = worker.mainModel();

@@ -1,0 +1,97 @@
+/**
+ * A run of the agenda against a fresh world: start, wait for calm, break one thing after the other until the time is up,
+ * then draw the balance. Invariant: whatever fails, the world is closed, and what was seen until then is in the report.
+ */
+import { systemClock } from '../../core/clock.ts';
+import { SeededRandom } from '../../core/seeded-random.ts';
+import { agenda } from './agenda.ts';
+import { type Balance, balance, judgeOrphans } from './balance.ts';
+import { startChaosWorld } from './chaos-world.ts';
+import { type FaultRun, runFault } from './fault.ts';
+import { MemoryLog, type MemoryUse } from './memory-log.ts';
+import { type Violation, Watch } from './watch.ts';
+
+const camerasUsual = 8;
+const startMaxMs = 120_000;
+
+export type ChaosOptions = {
+  minutes: number;
+  seed: string;
+  /** Names of faults; empty: all. */
+  only: readonly string[];
+  /** Stops earlier, once so many faults or pairs were met. */
+  stepsMax?: number;
+  cameras?: number;
+  onLine: (line: string) => void;
+};
+
+export type ChaosReport = {
+  seed: string;
+  cameras: number;
+  seconds: number;
+  /** Faults that came alone; then those that came in pairs. */
+  runs: FaultRun[];
+  pairedRuns: FaultRun[];
+  balance: Balance;
+  memory: MemoryUse[];
+  violations: Violation[];
+};
+
+export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
+  const { seed, onLine, cameras = camerasUsual } = options;
+  const random = new SeededRandom(seed);
+  const startMs = systemClock.monotonicMs();
+  const leftMs = () => options.minutes * 60_000 - (systemClock.monotonicMs() - startMs);
+  onLine(`chaos with seed ${seed}: ${cameras} cameras, ${options.minutes} min`);
+  const world = await startChaosWorld({ cameras, onDecision: () => {} });
+  const watch = new Watch(world);
+  const memory = new MemoryLog(world);
+  const runs: FaultRun[] = [];
+  const pairedRuns: FaultRun[] = [];
+  const scene = { world, watch, random };
+  let account: Balance;
+  try {
+    watch.during.add('start');
+    await watch.start();
+    if ((await watch.until(() => watch.isCalm(), startMaxMs)) === null) {
+      throw new Error(`the system did not start within ${startMaxMs / 1_000} s: ${watch.unrest()}`);
+    }
+    watch.during.delete('start');
+    onLine(`all ${cameras} cameras are watched after ${seconds(systemClock.monotonicMs() - startMs)}`);
+    let steps = 0;
+    for (const step of agenda(random, options.only)) {
+      if (leftMs() <= 0 || steps >= (options.stepsMax ?? Number.POSITIVE_INFINITY)) break;
+      steps += 1;
+      const before = watch.violations.length;
+      const met = await Promise.all(step.map((fault) => runFault(scene, fault)));
+      (step.length === 1 ? runs : pairedRuns).push(...met);
+      const broken = watch.violations.slice(before).map(({ rule, what }) => `  BROKEN ${rule}: ${what}`);
+      const came = met.map(
+        ({ name, recoveryMs }) => `${name} ${recoveryMs === null ? 'NOT WATCHED AGAIN' : seconds(recoveryMs)}`,
+      );
+      onLine(
+        [`${seconds(systemClock.monotonicMs() - startMs).padStart(8)}  ${came.join(' + ')}`, ...broken].join('\n'),
+      );
+    }
+    await watch.stop();
+    account = await balance(world, watch, [...runs, ...pairedRuns]);
+  } finally {
+    memory.stop();
+    await watch.stop();
+    await world.close();
+  }
+  judgeOrphans(world, watch);
+  const { violations } = watch;
+  const report = {
+    seed,
+    cameras,
+    seconds: (systemClock.monotonicMs() - startMs) / 1_000,
+    balance: account,
+    violations,
+  };
+  return { ...report, runs, pairedRuns, memory: memory.uses() };
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(1)} s`;
+}

@@ -1,0 +1,75 @@
+/** What a run of chaos found, for people: the same figures as in the JSON. Invariant: says only what was counted. */
+import { faults } from './agenda.ts';
+import type { ChaosReport } from './chaos.ts';
+import type { FaultRun } from './fault.ts';
+import { rules } from './watch.ts';
+
+export function describeReport(report: ChaosReport): string {
+  const { balance, runs, pairedRuns, violations } = report;
+  const lost = Object.values(balance.framesLost).reduce((sum, count) => sum + count, 0);
+  const lines = [
+    `${report.cameras} cameras, ${report.seconds.toFixed(0)} s, seed ${report.seed}`,
+    '',
+    '| fault | what | times | watched again after (p50 / p95 / max) | frames lost |',
+    '|---|---|---|---|---|',
+    ...faults.flatMap(({ name, what }) => {
+      const met = runs.filter((run) => run.name === name);
+      return met.length === 0
+        ? []
+        : [`| ${name} | ${what} | ${met.length} | ${recovery(met)} | ${balance.framesLost[name] ?? 0} |`];
+    }),
+    ...(pairedRuns.length === 0 ? [] : [pairLine(report)]),
+    '',
+    `frames: ${balance.framesSent} sent, ${balance.framesPublished} published, ${lost} lost (${percent(lost, balance.framesSent)}), ${balance.framesLost.nothing ?? 0} of them while nothing was wrong`,
+    `ledger: ${balance.scheduledSeconds.toFixed(0)} s scheduled = ${balance.inferredSeconds.toFixed(0)} s inferred + ${blind(balance.blindSeconds)}`,
+    `rows: ${balance.rows} put, each with its verdict unless said below; dead letters: ${balance.deadLetters}`,
+    ...report.memory.filter(({ megabytesPerHour }) => megabytesPerHour !== null).map(memoryLine),
+    '',
+    violations.length === 0
+      ? `all ${Object.keys(rules).length} rules held`
+      : `${violations.length} times a rule was broken (seed ${report.seed}):`,
+    ...violations.map(
+      ({ rule, what, during, atMs }) =>
+        `  ${new Date(atMs).toISOString()} ${rule}: ${what}${during === null ? '' : ` (during ${during})`}`,
+    ),
+  ];
+  return lines.join('\n');
+}
+
+function pairLine({ pairedRuns, balance }: ChaosReport): string {
+  const frames = Object.entries(balance.framesLost).reduce(
+    (sum, [name, count]) => sum + (name.includes(' + ') ? count : 0),
+    0,
+  );
+  return `| pairs | two faults of different rooms at once | ${pairedRuns.length / 2} | ${recovery(pairedRuns)} | ${frames} |`;
+}
+
+function recovery(runs: readonly FaultRun[]): string {
+  const known = runs.flatMap(({ recoveryMs }) => recoveryMs ?? []).sort((a, b) => a - b);
+  const at = (share: number) => known[Math.max(0, Math.ceil(share * known.length) - 1)];
+  const never = runs.length - known.length;
+  const words = [at(0.5), at(0.95), at(1)].map((ms) => (ms === undefined ? '–' : (ms / 1_000).toFixed(1))).join(' / ');
+  return `${words} s${never === 0 ? '' : `, ${never} never`}`;
+}
+
+function blind(seconds: Readonly<Record<string, number>>): string {
+  const causes = Object.entries(seconds).sort(([, a], [, b]) => b - a);
+  const sum = causes.reduce((total, [, amount]) => total + amount, 0);
+  return `${sum.toFixed(0)} s blind (${causes.map(([cause, amount]) => `${cause} ${amount.toFixed(0)}`).join(', ')})`;
+}
+
+function memoryLine({
+  process,
+  livedSeconds,
+  rssMegabytes,
+  threads,
+  handles,
+  megabytesPerHour,
+}: ChaosReport['memory'][number]): string {
+  const minutes = (livedSeconds / 60).toFixed(0);
+  return `${process}: ${minutes} min, RSS ${rssMegabytes.first.toFixed(0)} to ${rssMegabytes.last.toFixed(0)} MB (max ${rssMegabytes.max.toFixed(0)}), ${megabytesPerHour?.toFixed(1)} MB/h; threads ${threads.min} to ${threads.max}, handles ${handles.min} to ${handles.max}`;
+}
+
+function percent(part: number, whole: number): string {
+  return whole === 0 ? '–' : `${((100 * part) / whole).toFixed(2)} %`;
+}

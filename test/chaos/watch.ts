@@ -1,0 +1,232 @@
+/**
+ * Looks at the system from outside, all the time: the result stream as a consumer, the tables and the machines as an
+ * operator. It knows nothing that a user of the system could not know, and writes down what must never be.
+ * Invariants that it holds (design: leases): see `rules`. What a fault excuses, it excuses by name.
+ */
+import { readCameraStates } from '../../aws/camera-states.ts';
+import { ResultStreamReader } from '../../aws/result-reader.ts';
+import { systemClock } from '../../core/clock.ts';
+import { type CameraState, heartbeatIntervalMs } from '../../core/fleet-state.ts';
+import { type ChaosWorld, chaosPolicy, pause, workersMax, workersUsual } from './chaos-world.ts';
+
+const lookEveryMs = 250;
+/** A tick, a heartbeat, and a second for the run itself. */
+const ownedWithinMs = chaosPolicy.reconcileIntervalMs + heartbeatIntervalMs + 1_000;
+
+export const rules = {
+  'id-twice': 'no id is published twice',
+  'two-publishers': 'one publisher per camera and epoch, and none of an older epoch once a newer one publishes',
+  'size-out-of-bounds': 'the desired sizes stay within the policy',
+  'terminated-with-cameras': 'no worker that owns cameras is terminated by us',
+  unowned: 'no camera is without a living owner for longer than a tick and a heartbeat while nothing is wrong',
+  'not-recovered': 'after a fault all is as before, by itself',
+  'row-lost': 'every row has its verdict',
+  ledger: 'scheduled = inferred + blind, to the second, and no second is left out',
+  orphan: 'no process and no instance is left over',
+  'frame-lost': 'no frame is lost while nothing is wrong',
+} as const;
+export type Rule = keyof typeof rules;
+export type Violation = { rule: Rule; what: string; during: string | null; atMs: number };
+
+export type SeenFrame = { capturedAtMs: number; seenAtMs: number; epoch: number; workerId: string };
+type Published = {
+  id: string;
+  cameraId: string;
+  epoch: number;
+  workerId: string;
+  capturedAt?: string;
+  inferredAt?: string;
+};
+
+export class Watch {
+  readonly violations: Violation[] = [];
+  /** Frames of each camera, in the order in which they were read. */
+  readonly frames = new Map<string, SeenFrame[]>();
+  records = 0;
+  states: CameraState[] = [];
+  /** Names of the faults that are on, or not yet recovered from. */
+  readonly during = new Set<string>();
+  /** A clock is wrong: times in records say nothing. */
+  areTimesWrong = false;
+  failedLooks = 0;
+  readonly #world: ChaosWorld;
+  readonly #results: ResultStreamReader;
+  /** Who published each id first. */
+  readonly #ids = new Map<string, string>();
+  readonly #publisher = new Map<string, string>();
+  readonly #newest = new Map<string, { epoch: number; sinceMs: number }>();
+  readonly #unownedSince = new Map<string, number>();
+  readonly #judgedTasks = new Set<string>();
+  /** Tasks that were told to stop since the last look. */
+  readonly #told: string[] = [];
+  #isOver = false;
+  #looking: Promise<void> = Promise.resolve();
+
+  constructor(world: ChaosWorld) {
+    this.#world = world;
+    this.#results = new ResultStreamReader(world.clients, world.names.resultStream);
+  }
+
+  async start(): Promise<void> {
+    await this.#results.open();
+    this.#looking = this.#lookOn();
+  }
+
+  /** What is published last is still read. */
+  async stop(): Promise<void> {
+    this.#isOver = true;
+    await this.#looking;
+    await this.look();
+  }
+
+  violated(rule: Rule, what: string): void {
+    const atMs = systemClock.nowMs();
+    this.violations.push({ rule, what, during: [...this.during].join(' + ') || null, atMs });
+  }
+
+  /** @returns milliseconds until it was so, or null when it was not within the limit. */
+  async until(isSo: () => boolean, limitMs: number): Promise<number | null> {
+    const fromMs = systemClock.monotonicMs();
+    for (;;) {
+      const passedMs = systemClock.monotonicMs() - fromMs;
+      if (isSo()) return passedMs;
+      if (passedMs > limitMs) return null;
+      await pause(lookEveryMs / 2);
+    }
+  }
+
+  newestFrame(cameraId: string): SeenFrame | undefined {
+    return this.frames.get(cameraId)?.at(-1);
+  }
+
+  /** Nothing is left of any fault: every camera is watched by a living worker, and the fleet has its usual size. */
+  isCalm(): boolean {
+    const { world, states } = { world: this.#world, states: this.states };
+    const live = new Set(world.liveTasks().map(({ taskId }) => taskId));
+    const instances = world.cloud.compute.listInstances().filter(({ ec2State }) => ec2State !== 'terminated');
+    const nowMs = systemClock.nowMs();
+    return (
+      live.size === workersUsual &&
+      instances.length === workersUsual &&
+      world.cameraIds.every((cameraId) => {
+        const state = states.find((other) => other.cameraId === cameraId);
+        const isFresh = nowMs - (this.newestFrame(cameraId)?.seenAtMs ?? 0) < 5_000;
+        return state?.phase === 'running' && live.has(state.ownerWorkerId ?? '') && isFresh;
+      })
+    );
+  }
+
+  /** Why it is not calm, in words. */
+  unrest(): string {
+    const bad = this.states.filter(
+      ({ phase, cameraId }) => phase !== 'running' && this.#world.cameraIds.includes(cameraId),
+    );
+    const cameras = bad.map(({ cameraId, phase, phaseReason }) => `${cameraId} ${phase} (${phaseReason})`).join(', ');
+    return `${this.#world.liveTasks().length} of ${workersUsual} workers run; ${cameras === '' ? 'all cameras are running' : cameras}`;
+  }
+
+  async look(): Promise<void> {
+    const { clients, names, fleet } = this.#world;
+    try {
+      const [states, records] = await Promise.all([
+        readCameraStates(clients, names.tables.cameraStates, fleet),
+        this.#results.read(),
+      ]);
+      this.states = states;
+      for (const record of records) this.#seen(record as Published);
+    } catch {
+      this.failedLooks += 1;
+    }
+    this.#judgeSizes();
+    this.#judgeTerminations();
+    this.#judgeOwners();
+  }
+
+  async #lookOn(): Promise<void> {
+    while (!this.#isOver) {
+      await this.look();
+      await pause(lookEveryMs);
+    }
+  }
+
+  #seen({ id, cameraId, epoch, workerId, capturedAt, inferredAt }: Published): void {
+    this.records += 1;
+    const lease = `${cameraId}#${epoch}`;
+    const by = `${workerId.slice(0, 6)} in epoch ${epoch}, inferred at ${inferredAt}`;
+    const first = this.#ids.get(id);
+    if (first !== undefined) this.violated('id-twice', `${id}: by ${first}, and by ${by}`);
+    this.#ids.set(id, by);
+    const publisher = this.#publisher.get(lease) ?? workerId;
+    this.#publisher.set(lease, publisher);
+    if (publisher !== workerId)
+      this.violated('two-publishers', `${lease} is published by ${publisher} and ${workerId}`);
+    if (capturedAt === undefined || inferredAt === undefined) return;
+    const inferredAtMs = Date.parse(inferredAt);
+    const newest = this.#newest.get(cameraId);
+    if (newest === undefined || epoch > newest.epoch) this.#newest.set(cameraId, { epoch, sinceMs: inferredAtMs });
+    else if (epoch < newest.epoch && inferredAtMs > newest.sinceMs && !this.areTimesWrong) {
+      this.violated('two-publishers', `${lease} is still published after epoch ${newest.epoch} had begun`);
+    }
+    const frames = this.frames.get(cameraId) ?? [];
+    this.frames.set(cameraId, frames);
+    frames.push({ capturedAtMs: Date.parse(capturedAt), seenAtMs: systemClock.nowMs(), epoch, workerId });
+  }
+
+  #judgeSizes(): void {
+    const { compute } = this.#world.cloud;
+    const instances = compute
+      .listInstances()
+      .filter(({ groupState }) => groupState === 'Pending' || groupState === 'InService');
+    const tasks = compute
+      .listTasks()
+      .filter(({ desiredStatus, lastStatus }) => desiredStatus === 'RUNNING' && lastStatus !== 'STOPPED');
+    for (const [what, size] of [
+      ['instances', instances.length],
+      ['tasks', tasks.length],
+    ] as const) {
+      if (size > workersMax) this.violated('size-out-of-bounds', `${size} ${what}, at most ${workersMax} are allowed`);
+    }
+  }
+
+  /** By states that were read after the task was told to stop. */
+  #judgeTerminations(): void {
+    for (const taskId of this.#told.splice(0)) {
+      const owned = this.states.filter(
+        (state) => state.ownerWorkerId === taskId && state.releasedEpoch !== state.epoch,
+      );
+      // A worker that has been silent for long is replaced although its item still names cameras.
+      if (owned.length > 0 && !this.#isSilent(taskId)) {
+        this.violated('terminated-with-cameras', `${taskId} with ${owned.map(({ cameraId }) => cameraId).join(', ')}`);
+      }
+    }
+    for (const { taskId, desiredStatus, stopCode } of this.#world.cloud.compute.listTasks()) {
+      if (desiredStatus !== 'STOPPED' || this.#judgedTasks.has(taskId)) continue;
+      this.#judgedTasks.add(taskId);
+      if (stopCode === 'ServiceSchedulerInitiated' || stopCode === 'TerminationNotice') this.#told.push(taskId);
+    }
+  }
+
+  /** Has it published nothing for as long as it takes to be called dead? */
+  #isSilent(taskId: string): boolean {
+    const seenAtMs = [...this.frames.values()].flatMap((frames) =>
+      frames.slice(-20).flatMap((frame) => (frame.workerId === taskId ? [frame.seenAtMs] : [])),
+    );
+    return systemClock.nowMs() - Math.max(0, ...seenAtMs) >= 15_000;
+  }
+
+  #judgeOwners(): void {
+    const nowMs = systemClock.monotonicMs();
+    const live = new Set(this.#world.liveTasks().map(({ taskId }) => taskId));
+    for (const { cameraId, ownerWorkerId = '' } of this.states) {
+      if (live.has(ownerWorkerId) || this.during.size > 0 || !this.#world.cameraIds.includes(cameraId)) {
+        this.#unownedSince.delete(cameraId);
+        continue;
+      }
+      const sinceMs = this.#unownedSince.get(cameraId) ?? nowMs;
+      this.#unownedSince.set(cameraId, sinceMs);
+      if (nowMs - sinceMs <= ownedWithinMs) continue;
+      this.violated('unowned', `${cameraId} for ${((nowMs - sinceMs) / 1_000).toFixed(1)} s`);
+      this.#unownedSince.set(cameraId, Number.POSITIVE_INFINITY);
+    }
+  }
+}
