@@ -148,6 +148,39 @@ describe.skipIf(chromiumPath === null)('the dashboard', () => {
     page.complaints = page.complaints.filter((line) => !line.includes('412'));
   });
 
+  it('asks for pages where there is no stream, and says when the connection is lost and when it is back', async () => {
+    page = await openPage(browser);
+    const at = new Date(stage.clock.nowMs()).toISOString();
+    const event = { id: 'phase/dock-1/1', at, kind: 'phase', fleet: 'default', cameraId: 'dock-1', phase: 'silent' };
+    const events = [{ ...event, words: 'dock-1 is silent: the cable is cut' }];
+    let isCut = false;
+    await page.route('**/api/events*', (route) =>
+      isCut ? route.abort() : route.fulfill({ json: { events, after: at, more: false } }),
+    );
+    await open('/cameras/dock-1');
+    await page.getByText('Looks for changes every 5 seconds.').waitFor();
+    await region('What has just happened').getByText('the cable is cut').waitFor();
+    const placed = page.waitForRequest((request) => request.url().includes(`after=${encodeURIComponent(at)}`));
+    await placed;
+    isCut = true;
+    await page.getByText('What is shown is as it was last heard').waitFor();
+    await page.unroute('**/api/events*');
+    await page.getByText('Live: changes appear as they happen.').waitFor();
+    page.complaints = page.complaints.filter((line) => !line.includes('ERR_FAILED') && !line.includes('404'));
+  });
+
+  it('offers no orders and no simulation to who may only look', async () => {
+    page = await openPage(browser);
+    const me = { name: 'viewer@example.com', role: 'viewer', stage: 'test', region: 'x', fleets: ['default'] };
+    await page.route('**/api/me', (route) => route.fulfill({ json: me }));
+    await open('/fleets/default');
+    await region('Orders').getByText('Operators may pause this fleet').waitFor();
+    expect(await page.getByRole('button', { name: 'Pause the fleet' }).count()).toBe(0);
+    await open('/simulate?camera=gate');
+    await page.getByText('Only operators may have a change played.').waitFor();
+    expect(await page.getByRole('button', { name: 'Play the days' }).isDisabled()).toBe(true);
+  });
+
   it('fits a phone, in the dark', async () => {
     page = await openPage(browser, { viewport: { width: 360, height: 740 }, colorScheme: 'dark' });
     for (const [path, shown] of [

@@ -35,9 +35,9 @@ export async function followEvents(camera: string | null, listener: Listener, si
       const answer = await send(`/api/events?${query}`, { headers, signal });
       if (answer.headers.get('content-type')?.includes('text/event-stream') && answer.body !== null) {
         listener.onConnection('live');
-        for await (const event of eventsOf(answer.body)) {
-          tell([event]);
-          after = event.at;
+        for await (const events of eventsOf(answer.body)) {
+          tell(events);
+          after = events.at(-1)?.at ?? after;
         }
         throw new Error('the stream has ended');
       }
@@ -54,7 +54,8 @@ export async function followEvents(camera: string | null, listener: Listener, si
   }
 }
 
-async function* eventsOf(body: ReadableStream<Uint8Array>): AsyncGenerator<StageEvent> {
+/** Those that came together are told together. */
+async function* eventsOf(body: ReadableStream<Uint8Array>): AsyncGenerator<StageEvent[]> {
   const reader = body.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>).getReader();
   let text = '';
   for (;;) {
@@ -63,14 +64,15 @@ async function* eventsOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Stage
     text += value;
     const messages = text.split('\n\n');
     text = messages.pop() ?? '';
-    for (const message of messages) {
+    const events = messages.flatMap((message) => {
       const data = message
         .split('\n')
         .filter((line) => line.startsWith('data:'))
-        .map((line) => line.slice(5).trimStart())
+        .map((line) => line.slice('data:'.length).trimStart())
         .join('\n');
-      if (data !== '') yield JSON.parse(data) as StageEvent;
-    }
+      return data === '' ? [] : [JSON.parse(data) as StageEvent];
+    });
+    if (events.length > 0) yield events;
   }
 }
 

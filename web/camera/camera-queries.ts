@@ -1,4 +1,4 @@
-/** What the page of a camera reads. Invariant: all of it under ['camera', id], so that one event renews all of it. */
+/** What the page of a camera reads. Invariant: all of it under ['camera', id, …], so that an event renews what it concerns. */
 import { queryOptions } from '@tanstack/react-query';
 import type { Coverage, LedgerHour } from '../../core/control/coverage.ts';
 import type { CameraView } from '../../core/views/camera-view.ts';

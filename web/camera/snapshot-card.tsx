@@ -22,7 +22,11 @@ export function SnapshotCard({ cameraId, shown, showNewest }: Props) {
               {shown === null ? 'No track of the last week has a picture.' : 'This track has no picture.'}
             </p>
           ) : (
-            <PictureWithBoxes key={snapshot.track.trackId} snapshot={snapshot} askAgain={() => void query.refetch()} />
+            <PictureWithBoxes
+              key={snapshot.track.trackId}
+              snapshot={snapshot}
+              askAgain={async () => (await query.refetch()).data?.url}
+            />
           )
         }
       </QueryState>
@@ -35,19 +39,28 @@ export function SnapshotCard({ cameraId, shown, showNewest }: Props) {
   );
 }
 
-function PictureWithBoxes({ snapshot, askAgain }: { snapshot: Snapshot; askAgain: () => void }) {
+type PictureProps = { snapshot: Snapshot; askAgain: () => Promise<string | undefined> };
+
+function PictureWithBoxes({ snapshot, askAgain }: PictureProps) {
   const [isDrawn, draw] = useState(true);
-  const [failedUrl, setFailedUrl] = useState<string | null>(null);
-  const { url, track, picture } = snapshot;
+  // Each answer has another link to the same picture: the first one is kept, so that the picture does not blink.
+  const [url, keepUrl] = useState(snapshot.url);
+  const [isGone, setGone] = useState(false);
+  const { track, picture } = snapshot;
+  const tryAgain = async () => {
+    const fresh = await askAgain();
+    if (fresh !== undefined) keepUrl(fresh);
+    setGone(false);
+  };
   const words = `${track.label}, ${percent(track.score, 0)} sure${track.text === null ? '' : `, reads ${track.text.value}`}`;
-  if (failedUrl === url) {
+  if (isGone) {
     return (
       <div role="status">
         <p>
           The snapshot is gone: the picture of {dateTime(track.firstSeenAt)} is not in the bucket any more, or cannot be
           reached. The track is kept: {words}.
         </p>
-        <button type="button" onClick={askAgain}>
+        <button type="button" onClick={tryAgain}>
           Try again
         </button>
       </div>
@@ -56,7 +69,7 @@ function PictureWithBoxes({ snapshot, askAgain }: { snapshot: Snapshot; askAgain
   return (
     <figure>
       <div className="picture">
-        <img src={url} alt={`The frame in which the camera saw ${words}`} onError={() => setFailedUrl(url)} />
+        <img src={url} alt={`The frame in which the camera saw ${words}`} onError={() => setGone(true)} />
         {isDrawn && picture !== null ? <Boxes picture={picture} trackId={track.trackId} /> : null}
       </div>
       <figcaption className="quiet">
