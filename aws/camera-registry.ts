@@ -43,7 +43,11 @@ export async function listCameraRows(clients: AwsClients, table: string): Promis
   for (let page = 0; page < pagesMax; page += 1) {
     const answer = await awsCall(`list the cameras of ${table}`, () =>
       clients.documents.send(
-        new ScanCommand({ TableName: table, ...(from === undefined ? {} : { ExclusiveStartKey: from }) }),
+        new ScanCommand({
+          TableName: table,
+          ConsistentRead: true,
+          ...(from === undefined ? {} : { ExclusiveStartKey: from }),
+        }),
       ),
     );
     rows.push(...(answer.Items ?? []));

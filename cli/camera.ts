@@ -12,6 +12,7 @@ import { cameraListCommand } from './camera-list.ts';
 import { cameraOverrideCommand } from './camera-override.ts';
 import { cameraRowCommands } from './camera-rows.ts';
 import { cameraShowCommand } from './camera-show.ts';
+import { cameraRebuildCommand } from './registry/rebuild.ts';
 
 type Verdict = { cameraId: string; valid: boolean; issues: Issue[]; camera: Camera | null };
 
@@ -23,6 +24,7 @@ export function cameraCommand(program: Command): void {
   cameraImportCommand(camera);
   cameraOverrideCommand(camera);
   cameraFeedCommand(camera);
+  cameraRebuildCommand(camera);
   camera
     .command('check')
     .description('parse camera rows and print every issue, as the system would')

@@ -15,6 +15,8 @@ import { fleetCommand } from './fleet.ts';
 import { modelCommand } from './model.ts';
 import { planCommand } from './plan.ts';
 import { preflightCommand } from './preflight.ts';
+import { backupCommand } from './registry/backup.ts';
+import { restoreCommand } from './registry/restore.ts';
 import { scheduleCommand } from './schedule.ts';
 import { simulateCommand } from './simulate.ts';
 import { startCommand } from './start.ts';
@@ -64,6 +66,8 @@ export function buildProgram(): Command {
   statusCommand(program);
   cameraCommand(program);
   fleetCommand(program);
+  backupCommand(program);
+  restoreCommand(program);
   planCommand(program);
   program.commandsGroup('Before a schedule is saved:');
   scheduleCommand(program);

@@ -14,7 +14,7 @@ import { isRetryable } from '../aws/error-codes.ts';
 import { createStream } from '../aws/streams.ts';
 import type { Camera, Issue } from '../core/camera.ts';
 import { KvsInferError } from '../core/errors.ts';
-import { parseCameraRow } from '../core/parse-camera-row.ts';
+import { firstFleet, fleetOfRow, verdictOn } from '../core/row-verdict.ts';
 import { type ControlDeps, completeDeps, type HandlerDeps, lambdaDeps } from './handler-deps.ts';
 import { reconcileOrReport } from './reconcile-fleet.ts';
 
@@ -51,7 +51,8 @@ async function acknowledgeOrThrow(deps: ControlDeps, record: DynamoDBRecord, tou
     if (cameraId === null) return;
     const issue: Issue = { severity: 'error', path: '', message: `the row could not be processed: ${failure}` };
     const sequenceNumber = record.dynamodb?.SequenceNumber ?? '';
-    const fleet = fleetOf(deps, fromAttributeMap(record.dynamodb?.NewImage)) ?? firstFleet(deps);
+    const { fleets } = deps.environment;
+    const fleet = fleetOfRow(fromAttributeMap(record.dynamodb?.NewImage), fleets) ?? firstFleet(fleets);
     const table = deps.environment.names.tables.cameraStates;
     await saveVerdict(
       deps.clients,
@@ -65,25 +66,25 @@ async function acknowledgeOrThrow(deps: ControlDeps, record: DynamoDBRecord, tou
 
 async function handleRecord(deps: ControlDeps, record: DynamoDBRecord, touched: Set<string>): Promise<void> {
   const { clients, clock, environment } = deps;
+  const { fleets } = environment;
   const table = environment.names.tables.cameraStates;
   const cameraId = cameraIdOf(record);
   const sequenceNumber = record.dynamodb?.SequenceNumber;
   if (cameraId === null || sequenceNumber === undefined)
     throw new Error('the record has no camera id or sequence number');
   const oldRow = fromAttributeMap(record.dynamodb?.OldImage);
-  const oldFleet = oldRow === null ? null : (fleetOf(deps, oldRow) ?? firstFleet(deps));
+  const oldFleet = oldRow === null ? null : (fleetOfRow(oldRow, fleets) ?? firstFleet(fleets));
   const newRow = record.eventName === 'REMOVE' ? null : fromAttributeMap(record.dynamodb?.NewImage);
 
   if (newRow === null) {
     // A state on its way to another fleet still lies in the one before: look there too.
-    const fleets = new Set([oldFleet ?? firstFleet(deps), ...environment.fleets]);
-    for (const fleet of fleets) {
+    for (const fleet of new Set([oldFleet ?? firstFleet(fleets), ...fleets])) {
       if (await markLeaving(clients, table, { fleet, cameraId }, sequenceNumber, null, clock.nowMs()))
         touched.add(fleet);
     }
     return;
   }
-  const { fleet, camera, issues } = verdictOn(deps, newRow);
+  const { fleet, camera, issues } = verdictOn(newRow, fleets);
   if (camera?.stream.create === true) await ensureStream(deps, camera, issues);
   const verdict = { cameraId, camera, issues, sequenceNumber };
   const present = oldRow === null ? null : await fleetThatHolds(deps, cameraId, fleet, oldFleet);
@@ -138,34 +139,6 @@ async function ensureStream(
     const message = error instanceof Error ? error.message : String(error);
     issues.push({ severity: 'warning', path: 'stream.create', message });
   }
-}
-
-/** A row of a fleet that this deployment does not have gets its verdict in the first one: somewhere it must be seen. */
-function verdictOn(
-  deps: ControlDeps,
-  row: Record<string, unknown>,
-): { fleet: string; camera: Camera | null; issues: Issue[] } {
-  const { camera, issues } = parseCameraRow(row);
-  const { fleets } = deps.environment;
-  if (camera !== null && !fleets.includes(camera.fleet)) {
-    const message = `expected a fleet of this deployment (${fleets.join(', ')}), got "${camera.fleet}"`;
-    return {
-      fleet: firstFleet(deps),
-      camera: null,
-      issues: [...issues, { severity: 'error', path: 'fleet', message }],
-    };
-  }
-  return { fleet: camera?.fleet ?? fleetOf(deps, row) ?? firstFleet(deps), camera, issues };
-}
-
-/** The fleet whose table holds the state of this row, or null when the row names none that exists. */
-function fleetOf(deps: ControlDeps, row: Record<string, unknown> | null): string | null {
-  const fleet = row?.fleet ?? 'default';
-  return typeof fleet === 'string' && deps.environment.fleets.includes(fleet) ? fleet : null;
-}
-
-function firstFleet(deps: ControlDeps): string {
-  return deps.environment.fleets[0] ?? 'default';
 }
 
 function cameraIdOf(record: DynamoDBRecord): string | null {

@@ -9,6 +9,7 @@ import { applyDecision } from '../aws/apply.ts';
 import { saveDecision } from '../aws/decisions.ts';
 import { type FleetLearnings, lockFleet, unlockFleet } from '../aws/fleets.ts';
 import { learnLeadTimes, observeFleet } from '../aws/observe.ts';
+import { refuseLostStates } from '../core/control/believable.ts';
 import { decide } from '../core/control/decide.ts';
 import { withAccounts } from '../core/control/meter.ts';
 import { fleetPolicy } from '../core/control/policy.ts';
@@ -82,7 +83,9 @@ async function runOnce(
   const surroundings = { clients, stage, names, activityPeriodMs };
   const nowMs = clock.nowMs();
 
-  const observation = await observeFleet(surroundings, item, fleetPolicy(environment.policy, item).policy, nowMs);
+  const { policy } = fleetPolicy(environment.policy, item);
+  const observation = await observeFleet(surroundings, item, policy, nowMs);
+  refuseLostStates(observation, policy.workerDeadAfterMs, nowMs);
   const decision = decide(observation, environment.policy, nowMs);
   const [applied, leadTimes] = await Promise.all([
     applyDecision(surroundings, observation, decision),

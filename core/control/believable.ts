@@ -4,10 +4,11 @@
  * What cannot be believed is taken for not known, so that the plan holds; it is said, and forgotten once it is over.
  * Invariants: an observation that can be true is returned as it is; what is stored is never changed for being unbelievable.
  */
+import { KvsInferError } from '../errors.ts';
 import type { CameraState, FleetPolicy, WorkerItem } from '../fleet-state.ts';
 import type { Problem } from './decide.ts';
 import type { FleetObservation, GroupObservation, ServiceObservation } from './observation.ts';
-import { hasEnded } from './observation.ts';
+import { hasEnded, isDead, isLeaving } from './observation.ts';
 import { camerasPerFleetMax } from './policy.ts';
 
 /** Clocks of machines that synchronise differ by far less. */
@@ -91,6 +92,29 @@ export function believable(
   }
   if (missing.length > given.missing.length) change({ missing });
   return { observation, problems };
+}
+
+/**
+ * A camera that leaves is taken off its worker's list before its state goes. Lists without a single state mean that the
+ * states were lost: a run would empty the lists and end what still watches.
+ * @throws KvsInferError CAMERA_STATES_LOST
+ */
+export function refuseLostStates(
+  { cameras, workers, fleet }: FleetObservation,
+  deadAfterMs: number,
+  nowMs: number,
+): void {
+  if (cameras.length > 0) return;
+  const watching = workers.filter(
+    (worker) => isWorker(worker) && !isDead(worker, nowMs, deadAfterMs) && !isLeaving(worker),
+  );
+  const listed = watching.reduce((sum, { assignments = {} }) => sum + Object.keys(assignments).length, 0);
+  if (listed === 0) return;
+  throw new KvsInferError(
+    'CAMERA_STATES_LOST',
+    `fleet ${fleet.fleet} has no camera state, and its workers have ${listed} camera${listed === 1 ? '' : 's'} on their lists`,
+    { hint: 'they go on watching; "kvs-infer camera rebuild" makes the states from the registry' },
+  );
 }
 
 function groupFault({ desired, min, max, instances }: GroupObservation): string | null {

@@ -1,0 +1,142 @@
+/** Backup, restore and rebuild as a person runs them, against the tables of a local cloud. */
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { DeleteCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { putCameraRow } from '../../aws/camera-registry.ts';
+import { readCameraRow } from '../../aws/camera-row.ts';
+import { type AwsClients, awsClients } from '../../aws/clients.ts';
+import { lockFleet, orderFleet, readFleet } from '../../aws/fleets.ts';
+import { systemClock } from '../../core/clock.ts';
+import { resourceNames } from '../../core/names.ts';
+import { type LocalCloud, startLocalCloud } from '../../local/cloud.ts';
+import { inProcessRunner } from '../../local/compute/in-process-runner.ts';
+import { commandEnvironment, documentOf, type Ended, expectFailure, program, temporaryFolder } from './kvs-infer.ts';
+
+/** Each is a dozen processes, which a busy machine starts slowly. */
+const commandsTimeoutMs = 180_000;
+const folder = temporaryFolder();
+const region = 'eu-west-1';
+const { tables } = resourceNames('test', '');
+let cloud: LocalCloud;
+let clients: AwsClients;
+beforeAll(async () => {
+  process.env.AWS_ACCESS_KEY_ID = 'local';
+  process.env.AWS_SECRET_ACCESS_KEY = 'local';
+  const compute = { runner: inProcessRunner(async () => {}) };
+  const options = { port: 0, portSearch: false, dataFolder: null, clock: systemClock, region };
+  cloud = await startLocalCloud({ ...options, accountId: '123456789012', compute });
+  await cloud.createStageResources({ stage: 'test', fleets: [] });
+  clients = awsClients({ region, endpoint: cloud.endpoint });
+});
+afterAll(async () => {
+  clients?.destroy();
+  await cloud?.close();
+});
+
+function onStage(...words: string[]): Promise<Ended> {
+  const keys = { AWS_ACCESS_KEY_ID: 'local', AWS_SECRET_ACCESS_KEY: 'local', AWS_REGION: region };
+  const env = { ...commandEnvironment(), ...keys, AWS_ENDPOINT_URL: cloud.endpoint };
+  return new Promise((resolve) => {
+    execFile(process.execPath, [program, ...words], { env, timeout: 60_000 }, (error, stdout, stderr) =>
+      resolve({ exitCode: error === null ? 0 : Number(error.code ?? -1), stdout, stderr }),
+    );
+  });
+}
+
+it(
+  'a registry comes back as it was typed, to the last digit, and nothing newer is lost unseen',
+  async () => {
+    const odd = {
+      cameraId: { S: 'odd' },
+      streamName: { N: '12345678901234567890123456789012345678' },
+      detect: { M: { classes: { SS: ['b', 'a'] }, B: { B: new Uint8Array([0, 255]) } } },
+    };
+    await clients.dynamo.send(new PutItemCommand({ TableName: tables.cameras, Item: odd }));
+    for (const cameraId of ['a', 'b', 'c'])
+      await putCameraRow(clients, tables.cameras, { cameraId, streamName: cameraId });
+    await lockFleet(clients, tables.fleets, 'default', 'test', 0);
+    const pause = { until: '2036-01-01T00:00:00Z', reason: 'works' };
+    await orderFleet(clients, tables.fleets, 'default', { pause });
+    const [first, second] = [folder.path('first.ndjson'), folder.path('second.ndjson')];
+    expect(documentOf(await onStage('backup', '--stage', 'test', '--out', first, '--json'))).toMatchObject({
+      ...{ cameras: 4, fleets: 1 },
+    });
+    await onStage('backup', '--stage', 'test', '--out', second);
+    const items = async (file: string) => (await readFile(file, 'utf8')).split('\n').slice(1, -2);
+    expect(await items(first)).toEqual(await items(second));
+
+    // One row is lost, one is changed, one is new since; the fleet goes on and learns.
+    for (const cameraId of ['odd', 'a']) {
+      await clients.documents.send(new DeleteCommand({ TableName: tables.cameras, Key: { cameraId } }));
+    }
+    await putCameraRow(clients, tables.cameras, { cameraId: 'b', streamName: 'b', priority: 9 });
+    await putCameraRow(clients, tables.cameras, { cameraId: 'd', streamName: 'd' });
+    await clients.documents.send(
+      new UpdateCommand({
+        TableName: tables.fleets,
+        Key: { fleet: 'default' },
+        UpdateExpression: 'SET meteredThroughMs = :now REMOVE pause',
+        ExpressionAttributeValues: { ':now': 5 },
+      }),
+    );
+    const shown = await onStage('restore', first, '--stage', 'test');
+    expect(shown.exitCode).toBe(1);
+    expect(shown.stderr).toMatch(/^kvs-infer: RESTORE_UNCONFIRMED: 4 items would be written, and none was \(/);
+    expect(shown.stdout).toContain('b: changed\n  priority: "9" → not set\n');
+    expect(shown.stdout).toContain('d: only in the stage');
+    expect(await readCameraRow(clients, tables.cameras, 'a')).toBeNull();
+    const missing = await onStage('restore', first, '--stage', 'test', '--only-missing', '--yes');
+    expect(missing).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(missing.stdout).toContain('b: kept');
+    expect(await readCameraRow(clients, tables.cameras, 'b')).toMatchObject({ priority: 9 });
+    expect((await onStage('restore', first, '--stage', 'test', '--yes')).exitCode).toBe(0);
+    expect(await readCameraRow(clients, tables.cameras, 'b')).toEqual({ cameraId: 'b', streamName: 'b' });
+    expect(await readCameraRow(clients, tables.cameras, 'd')).not.toBeNull();
+    expect(await readFleet(clients, tables.fleets, 'default')).toMatchObject({ pause, meteredThroughMs: 5 });
+    const back = await clients.dynamo.send(
+      new GetItemCommand({ TableName: tables.cameras, Key: { cameraId: { S: 'odd' } } }),
+    );
+    expect(back.Item?.streamName).toEqual(odd.streamName);
+    expect(back.Item?.detect?.M?.B?.B).toEqual(new Uint8Array([0, 255]));
+    const again = documentOf(await onStage('restore', first, '--stage', 'test', '--yes', '--json'));
+    expect((again as { lines: { outcome: string }[] }).lines.map(({ outcome }) => outcome).sort()).toEqual([
+      ...['only in the stage', ...Array(5).fill('unchanged')],
+    ]);
+
+    await clients.documents.send(new DeleteCommand({ TableName: tables.cameras, Key: { cameraId: 'odd' } }));
+    const planned = await onStage('camera', 'rebuild', '--stage', 'test', '--dry-run');
+    expect(planned).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('4 to repair, 0 right') });
+    expect((await onStage('camera', 'rebuild', '--stage', 'test', '--yes')).exitCode).toBe(0);
+    expect(
+      documentOf(await onStage('camera', 'rebuild', '--stage', 'test', '--new-stream', '--yes', '--json')),
+    ).toEqual({
+      ...{ unchanged: 4, written: true, repairs: [], overtaken: [] },
+    });
+  },
+  commandsTimeoutMs,
+);
+
+it(
+  'a backup that is not whole, not ours or of another stage changes nothing and is refused by name',
+  async () => {
+    const file = folder.path('good.ndjson');
+    await onStage('backup', '--stage', 'test', '--out', file);
+    const text = await readFile(file, 'utf8');
+    const refused = async (name: string, content: string, ...words: string[]) => {
+      const path = await folder.write(name, content);
+      expectFailure(await onStage('restore', path, '--stage', 'test', '--yes'), 1, 'BACKUP_UNUSABLE', ...words);
+    };
+    await refused('cut.ndjson', text.slice(0, -90), 'cut off');
+    await refused('edited.ndjson', text.replace('"a"', '"z"'), 'damaged or was edited');
+    await refused('foreign.json', '{"cameras": []}\n', 'another file');
+    await refused('later.ndjson', text.replace('registry@1', 'registry@2'), 'version 2');
+    await refused('nothing.ndjson', '', 'another file');
+    expectFailure(await onStage('restore', folder.path('none'), '--stage', 'test'), 1, 'BACKUP_UNUSABLE', 'ENOENT');
+    const prod = resourceNames('other', '').tables;
+    expect(prod.cameras).not.toBe(tables.cameras);
+    expectFailure(await onStage('restore', file, '--stage', 'other', '--yes'), 1, 'BACKUP_OTHER_STAGE', 'of "test"');
+  },
+  commandsTimeoutMs,
+);
