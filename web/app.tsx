@@ -15,6 +15,12 @@ import { applyTheme, storedTheme, type Theme, themes } from './session/theme.ts'
 const CamerasPage = lazy(() =>
   import('./cameras/cameras-page.tsx').then((module) => ({ default: module.CamerasPage })),
 );
+const NewCameraPage = lazy(() =>
+  import('./camera-form/camera-form-page.tsx').then((module) => ({ default: module.NewCameraPage })),
+);
+const EditCameraPage = lazy(() =>
+  import('./camera-form/camera-form-page.tsx').then((module) => ({ default: module.EditCameraPage })),
+);
 
 const places = [
   { path: '/', name: 'Overview' },
@@ -83,6 +89,8 @@ export function App({ session }: { session: Session }) {
             <Route path="/fleets/:fleet" component={FleetPage} />
             <Route path="/simulate" component={SimulatePage} />
             <Route path="/cameras" component={CamerasPage} />
+            <Route path="/new-camera" component={NewCameraPage} />
+            <Route path="/cameras/:cameraId/edit" component={EditCameraPage} />
             <Route>
               <Notice title="There is no such page" words="The address may be mistyped, or from another version." />
             </Route>

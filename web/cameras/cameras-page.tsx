@@ -8,7 +8,7 @@ import { useDeferredValue, useMemo, useRef } from 'react';
 import { Link, useSearchParams } from 'wouter';
 import { cameraPhases } from '../../core/fleet-state.ts';
 import type { CameraView } from '../../core/views/camera-view.ts';
-import { camerasQuery } from '../api/queries.ts';
+import { camerasQuery, meQuery } from '../api/queries.ts';
 import { ago, counted } from '../parts/format.ts';
 import { PhaseBadge } from '../parts/phase-badge.tsx';
 import { QueryState } from '../parts/query-state.tsx';
@@ -19,6 +19,7 @@ const gridTemplateColumns = 'minmax(10rem, 1.2fr) 8rem 9.5rem minmax(14rem, 3fr)
 
 export function CamerasPage() {
   const query = useQuery(camerasQuery);
+  const me = useQuery(meQuery).data;
   const [search, setSearch] = useSearchParams();
   const filter = filterOf(search);
   const change = (given: Partial<Record<keyof CameraFilter, string>>) =>
@@ -35,7 +36,14 @@ export function CamerasPage() {
     );
   return (
     <>
-      <h1>Cameras</h1>
+      <div className="inline">
+        <h1>Cameras</h1>
+        {me?.role === 'operator' ? (
+          <Link className="button" href="/new-camera">
+            Add a camera
+          </Link>
+        ) : null}
+      </div>
       <QueryState query={query} what="the cameras">
         {(cameras) => (
           <>

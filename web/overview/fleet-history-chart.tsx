@@ -7,6 +7,8 @@ import { QueryState } from '../parts/query-state.tsx';
 import { TimeChart } from '../parts/time-chart.tsx';
 
 const dayMs = 86_400_000;
+/** A stage of some minutes would be a line at the edge of a day. */
+const spanMinMs = 1_800_000;
 
 export function FleetHistoryChart({ fleet }: { fleet: string }) {
   const query = useQuery(historyQuery(fleet));
@@ -27,9 +29,13 @@ export function chartOf({ points, ahead, maxWorkers, isWhole }: FleetHistory, no
   const past = points.map((point) => ({ ms: Date.parse(point.at), needed: point.needed, serving: point.serving }));
   const last = past.at(-1);
   if (last !== undefined && last.ms < nowMs) past.push({ ...last, ms: nowMs });
-  const future = ahead.map(({ start, workers }) => ({ ms: Math.max(nowMs, Date.parse(start)), workers }));
+  // As far ahead as there is something behind, so that now stands in the middle.
+  const spanMs = Math.min(dayMs, Math.max(spanMinMs, nowMs - (past[0]?.ms ?? nowMs)));
+  const future = ahead
+    .filter(({ start }) => Date.parse(start) < nowMs + spanMs)
+    .map(({ start, workers }) => ({ ms: Math.max(nowMs, Date.parse(start)), workers }));
   const end = future.at(-1);
-  if (end !== undefined) future.push({ ...end, ms: nowMs + dayMs });
+  if (end !== undefined) future.push({ ...end, ms: nowMs + spanMs });
   const peak = ahead.reduce((most, step) => (step.workers > most.workers ? step : most), { start: '', workers: 0 });
   const series = [
     {
@@ -47,7 +53,7 @@ export function chartOf({ points, ahead, maxWorkers, isWhole }: FleetHistory, no
   const now =
     last === undefined
       ? 'No decision is stored yet.'
-      : `Now ${counted(last.serving, 'worker')} of ${last.needed} needed.`;
+      : `Now ${counted(last.serving, 'worker')}, ${last.needed} needed.`;
   const most =
     peak.workers === 0
       ? 'No window opens within a day.'

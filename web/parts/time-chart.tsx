@@ -26,8 +26,7 @@ export function TimeChart({ timesMs, series, nowMs, summary, heightPx = 220 }: P
     let chart: uPlot | null = null;
     const draw = () => {
       chart?.destroy();
-      const style = getComputedStyle(element);
-      const color = (name: string) => style.getPropertyValue(name).trim() || style.color;
+      const color = colorsOf(element);
       const axis = {
         stroke: color('--quiet-ink'),
         grid: { stroke: color('--line'), width: 1 },
@@ -38,6 +37,7 @@ export function TimeChart({ timesMs, series, nowMs, summary, heightPx = 220 }: P
           width: element.clientWidth,
           height: heightPx,
           cursor: { y: false },
+          legend: { live: false },
           scales: { x: { time: true }, y: { range: (_chart, _min, max) => [0, Math.max(2, Math.ceil(max * 1.1))] } },
           axes: [axis, { ...axis, size: 36, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500] }],
           series: [
@@ -77,6 +77,22 @@ export function TimeChart({ timesMs, series, nowMs, summary, heightPx = 220 }: P
       <figcaption>{summary}</figcaption>
     </figure>
   );
+}
+
+/** A canvas takes no variables and no light-dark(): the browser resolves each on the element itself. */
+function colorsOf(element: HTMLElement): (name: string) => string {
+  const known = new Map<string, string>();
+  return (name) => {
+    let value = known.get(name);
+    if (value === undefined) {
+      const before = element.style.color;
+      element.style.color = `var(${name})`;
+      value = getComputedStyle(element).color;
+      element.style.color = before;
+      known.set(name, value);
+    }
+    return value;
+  };
 }
 
 function markNow(chart: uPlot, nowMs: number, color: string): void {
