@@ -15,8 +15,12 @@ export default defineConfig({
           ...shared,
           name: 'system',
           include: ['{core,aws,functions,worker,local,cli,models,stacks,bench,web}/**/*.test.ts', 'test/**/*.test.ts'],
-          exclude: ['test/deploy/**'],
+          exclude: ['test/deploy/**', 'test/browser/**'],
         },
+      },
+      {
+        // A browser beside it makes everything slower, and nothing in these tests measures how much.
+        test: { ...shared, name: 'browser', include: ['test/browser/**/*.test.ts'], testTimeout: 120_000 },
       },
       {
         test: {

@@ -18,6 +18,8 @@ const queries = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 2_000,
+      // A lost connection is an answer too, and has to be shown.
+      networkMode: 'always',
       // What the API has refused it will refuse again; a lost connection may come back.
       retry: (failures, error) => (error instanceof ApiProblem && error.status > 0 ? false : failures < 2),
       refetchOnWindowFocus: true,

@@ -16,7 +16,7 @@ export function ExceptionList({ form }: { form: FormContext }) {
   const isTaken = exceptions.some((exception) => exception.date === date);
   return (
     <section aria-label="Exceptions">
-      <h3>Exceptions</h3>
+      <h2>Exceptions</h2>
       <ul className="windows">
         {exceptions.map((exception, index) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: a date may be typed twice, and is then wrong
