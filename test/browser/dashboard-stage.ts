@@ -4,6 +4,7 @@
  */
 import { saveDecision } from '../../aws/decisions.ts';
 import { lockFleet, unlockFleet } from '../../aws/fleets.ts';
+import { systemClock } from '../../core/clock.ts';
 import { noonMs } from '../../core/control/fleet-factories.ts';
 import { startApiStage } from '../../functions/api/api-stage.test-factory.ts';
 import { completeDeps } from '../../functions/handler-deps.ts';
@@ -14,7 +15,9 @@ export type DashboardStage = Awaited<ReturnType<typeof startDashboardStage>>;
 
 export async function startDashboardStage() {
   const [stage] = await Promise.all([startApiStage(), buildSite()]);
-  const deps = completeDeps(stage.deps, 'dashboard');
+  // It stays noon, but who asks again later may.
+  const clock = { ...systemClock, nowMs: () => noonMs };
+  const deps = completeDeps({ ...stage.deps, clock }, 'dashboard');
   const { names, clients } = stage;
   const { tables } = names;
   const server = await startDashboardServer({ deps, siteFolder, port: 0, portSearch: false });
