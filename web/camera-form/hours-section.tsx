@@ -22,7 +22,7 @@ export function HoursSection({ form }: { form: FormContext }) {
   return (
     <fieldset className="card">
       <legend>Hours</legend>
-      <div className="choices">
+      <div className="options">
         {kinds.map(({ label, isChosen, value }) => (
           <label className="check" key={label}>
             <input

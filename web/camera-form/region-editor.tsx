@@ -39,7 +39,7 @@ export function RegionEditor({ form, pictureUrl }: { form: FormContext; pictureU
         {...{ regions, current, pictureUrl, isReadOnly: form.isReadOnly, setCorners }}
         nameOf={(index) => nameOf(regions[index], index)}
       />
-      <div className="choices">
+      <div className="options">
         {regions.map((region, index) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: names may be typed twice
           <button type="button" key={index} aria-pressed={index === current} onClick={() => setChosen(index)}>

@@ -14,7 +14,8 @@ const hourMs = 3_600_000;
 export function CoverageCard({ cameraId }: { cameraId: string }) {
   const query = useQuery(coverageQuery(cameraId));
   return (
-    <section className="card scrolls" aria-label="Coverage">
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+    <section className="card scrolls" aria-label="Coverage" tabIndex={0}>
       <h2>Watched, hour by hour</h2>
       <QueryState query={query} what="the coverage">
         {({ coverage, hours }) =>

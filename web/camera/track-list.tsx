@@ -16,7 +16,8 @@ export function TrackList({ cameraId, shown, show }: Props) {
           tracks.length === 0 ? (
             <p className="quiet">Nothing was tracked in the last day.</p>
           ) : (
-            <ol className="timeline tracks">
+            // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+            <ol className="timeline tracks" tabIndex={0}>
               {tracks.map((track) => (
                 <TrackLine key={track.trackId} track={track} isShown={shown?.trackId === track.trackId} show={show} />
               ))}

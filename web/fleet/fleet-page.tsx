@@ -97,7 +97,8 @@ function Workers({ fleet: { workers }, nowMs }: { fleet: FleetView; nowMs: numbe
 function Accounts({ fleet: { days, leadTimes } }: { fleet: FleetView }) {
   if (days.length === 0) return null;
   return (
-    <section className="card scrolls" aria-label="Accounts">
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+    <section className="card scrolls" aria-label="Accounts" tabIndex={0}>
       <h2>Days</h2>
       <table>
         <thead>
@@ -137,7 +138,8 @@ function Decisions({ fleet }: { fleet: string }) {
       <h2>Decisions</h2>
       <QueryState query={query} what="the decisions">
         {(decisions) => (
-          <ol className="timeline">
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+          <ol className="timeline" tabIndex={0}>
             {decisions.map(({ at, reason, desired, previous, actions, exceptions }) => (
               <li key={at}>
                 <time dateTime={at} title={dateTime(at)}>

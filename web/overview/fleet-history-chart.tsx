@@ -8,7 +8,7 @@ import { TimeChart } from '../parts/time-chart.tsx';
 
 const dayMs = 86_400_000;
 /** A stage of some minutes would be a line at the edge of a day. */
-const spanMinMs = 1_800_000;
+const spanMinMs = 300_000;
 
 export function FleetHistoryChart({ fleet }: { fleet: string }) {
   const query = useQuery(historyQuery(fleet));

@@ -7,7 +7,8 @@ export function EventList({ title, events }: { title: string; events: readonly S
     <section className="card" aria-label={title}>
       <h2>{title}</h2>
       {events.length === 0 ? <p className="quiet">Nothing in the last minutes.</p> : null}
-      <ol className="timeline">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
+      <ol className="timeline" tabIndex={0}>
         {events.slice(0, 30).map(({ id, at, words }) => (
           <li key={id}>
             <time dateTime={at} title={dateTime(at)}>

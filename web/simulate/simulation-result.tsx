@@ -11,7 +11,8 @@ export function SimulationResult({ simulation }: { simulation: Simulation }) {
   const usdBefore = played?.before.costUsd ?? calendar.before.costUsd;
   const usdAfter = played?.after.costUsd ?? calendar.after.costUsd;
   return (
-    <section className="card scrolls" aria-label="Result">
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+    <section className="card scrolls" aria-label="Result" tabIndex={0}>
       <h2>
         {dateTime(from)} to {dateTime(played?.to ?? to)}
       </h2>

@@ -1,0 +1,95 @@
+/**
+ * What a newcomer does: `npm start`, the address that it prints, a camera through the form, and its first detection; with
+ * the whole system behind it. `UPDATE_SCREENSHOTS=1` keeps the pictures that the README shows.
+ * Invariant: the system is stopped as Ctrl-C stops it, and ends with 0.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { commandEnvironment, program } from '../cli/kvs-infer.ts';
+import { chromiumPath, expectAccessible, launchBrowser, openPage } from './browser.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const picture = (name: string) =>
+  process.env.UPDATE_SCREENSHOTS === '1' ? { path: join(root, 'docs', name) } : undefined;
+/** Scenes are drawn once, and a busy machine takes a minute for them. */
+const startMaxMs = 240_000;
+
+let folder: string;
+let system: ChildProcess;
+let browser: Browser;
+let url: string;
+
+describe.skipIf(chromiumPath === null)('npm start', () => {
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'kvs-infer-first-'));
+    // The scenes of any other start, or those that the next one will find.
+    const clips = join(root, '.local', 'clips');
+    await mkdir(clips, { recursive: true });
+    await symlink(clips, join(folder, 'clips'));
+    const words = [program, 'start', '--folder', folder];
+    system = spawn(process.execPath, words, { env: commandEnvironment(folder), stdio: ['ignore', 'pipe', 'inherit'] });
+    [url, browser] = await Promise.all([dashboardOf(system), launchBrowser()]);
+  }, startMaxMs);
+  afterAll(async () => {
+    await browser?.close();
+    const ended = once(system, 'exit');
+    system.kill('SIGINT');
+    expect((await ended)[0]).toBe(0);
+    await rm(folder, { recursive: true, force: true });
+  }, startMaxMs);
+
+  it(
+    'a camera that is added through the form runs, and what it sees appears',
+    async () => {
+      const page = await openPage(browser);
+      page.setDefaultTimeout(startMaxMs);
+      await page.goto(url);
+      await page.getByText('back-door').waitFor();
+      await page.getByRole('link', { name: 'Cameras', exact: true }).click();
+      await page.getByRole('link', { name: 'Add a camera' }).click();
+      await page.getByLabel('Id', { exact: true }).fill('my-camera');
+      await page.getByLabel('Kinesis Video stream').fill('kvs-infer-spare');
+      await page.getByLabel('Frames per second').fill('2');
+      await page.getByText('the row can be used').waitFor();
+      await page.getByRole('button', { name: 'Add the camera' }).click();
+      await page.waitForURL('**/cameras/my-camera');
+      await page.getByText('running', { exact: false }).first().waitFor();
+      const tracks = page.getByRole('region', { name: 'Tracks' });
+      await tracks
+        .getByText(/car|truck|person/)
+        .first()
+        .waitFor();
+      await page.getByRole('img', { name: /The frame in which the camera saw/ }).waitFor();
+      await expectAccessible(page);
+      const shot = picture('dashboard-camera.png');
+      if (shot !== undefined) await page.screenshot(shot);
+      await page.getByRole('link', { name: 'Overview' }).click();
+      await page.getByText('7 cameras').waitFor();
+      const whole = picture('dashboard.png');
+      if (whole !== undefined) await page.screenshot({ ...whole, fullPage: true });
+      page.tolerated.push('status of 404', 'status of 422');
+      expect(page.complaints()).toEqual([]);
+    },
+    startMaxMs,
+  );
+});
+
+async function dashboardOf({ stdout }: ChildProcess): Promise<string> {
+  if (stdout === null) throw new Error('the command has no output');
+  const lines = createInterface({ input: stdout });
+  for await (const line of lines) {
+    const [, address] = /^dashboard: (\S+)/.exec(line) ?? [];
+    if (address === undefined) continue;
+    // Read on, so that the pipe never fills.
+    stdout.resume();
+    return address;
+  }
+  throw new Error('it ended before it printed the address of the dashboard');
+}
