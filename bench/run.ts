@@ -15,6 +15,7 @@ import { decode } from './decode.ts';
 import { decodeOverload } from './decode-overload.ts';
 import { demux } from './demux.ts';
 import { detector } from './detector.ts';
+import { fuzzInputs } from './fuzz-inputs.ts';
 import { fuzzMedia } from './fuzz-media.ts';
 import { localCloud } from './local-cloud.ts';
 import { motionGate } from './motion-gate.ts';
@@ -50,6 +51,7 @@ const benchmarks: readonly Benchmark[] = [
   simulationScale,
   localCloud,
   fuzzMedia,
+  fuzzInputs,
 ];
 
 async function main(): Promise<void> {

@@ -13,12 +13,35 @@ import { parseCharset, parseTextPattern } from './text-rules.ts';
 const nestingDepthMax = 32;
 /** Longest piece of a wrong value that an issue quotes. */
 const quotedLengthMax = 80;
+/** A row of 400 kB can be wrong in tens of thousands of places; its verdict is stored in an item of the same size. */
+const issuesMax = 200;
+/** Longest name of an attribute that a path quotes. */
+const nameLengthMax = 128;
 
 type Path = readonly PropertyKey[];
 type SchemaIssue = z.core.$ZodIssue;
 
 /** @param row the item as unmarshalled (string sets allowed where a list is expected) or as read from YAML. */
 export function parseCameraRow(row: unknown): { camera: Camera | null; issues: Issue[] } {
+  const { camera, issues } = verdictOrRefusal(row);
+  if (issues.length <= issuesMax) return { camera, issues };
+  // Errors come first: none is left out for a warning.
+  const message = `and ${issues.length - issuesMax} more issues`;
+  return { camera, issues: [...issues.slice(0, issuesMax), { severity: 'warning', path: '', message }] };
+}
+
+function verdictOrRefusal(row: unknown): ReturnType<typeof verdictOf> {
+  try {
+    return verdictOf(row);
+  } catch {
+    // The checks compare values, and an object whose toString is no function cannot be compared with anything.
+    const message =
+      'expected attributes of camera rows, got some with names of methods (toString, valueOf); rename them';
+    return rejected({ path: '', message });
+  }
+}
+
+function verdictOf(row: unknown): { camera: Camera | null; issues: Issue[] } {
   const plain = toPlain(row, 0);
   if (plain === tooDeep) {
     return rejected({ path: '', message: `expected at most ${nestingDepthMax} levels of nesting; flatten the row` });
@@ -205,23 +228,28 @@ function removeKey(row: unknown, path: Path, key: string): void {
 function pathText(path: Path): string {
   return path.reduce<string>((text, key) => {
     if (typeof key === 'number') return `${text}[${key}]`;
-    return text === '' ? String(key) : `${text}.${String(key)}`;
+    const name = String(key).length > nameLengthMax ? `${String(key).slice(0, nameLengthMax)}…` : String(key);
+    return text === '' ? name : `${text}.${name}`;
   }, '');
 }
 
 function quote(value: unknown): string {
-  let text: string;
+  let text: string | undefined;
   try {
-    text = typeof value === 'bigint' ? String(value) : (JSON.stringify(value) ?? String(value));
+    text =
+      typeof value === 'number'
+        ? String(value)
+        : JSON.stringify(value, (_key, inner: unknown) => (typeof inner === 'bigint' ? String(inner) : inner));
   } catch {
-    text = String(value);
+    // Not even String() is safe: a row may have an attribute that is called toString.
   }
+  text ??= typeof value === 'object' ? 'a value that cannot be written down' : typeof value;
   return text.length > quotedLengthMax ? `${text.slice(0, quotedLengthMax)}…` : text;
 }
 
 /** The nearest known attribute of the same object, when a typo is likely. */
 function suggestion(key: string, path: Path): string {
-  const best = nearestName(key, knownKeys(path));
+  const best = key.length > nameLengthMax ? undefined : nearestName(key, knownKeys(path));
   return best === undefined ? '' : ` (did you mean "${best}"?)`;
 }
 

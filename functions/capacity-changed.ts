@@ -15,6 +15,8 @@ import { fleetResourceNames } from '../core/names.ts';
 import { type ControlDeps, completeDeps, type HandlerDeps, lambdaDeps } from './handler-deps.ts';
 import { type ReconcileReport, reconcileOrReport } from './reconcile-fleet.ts';
 
+const workerIdLengthMax = 256;
+
 export type CapacityEvent = EventBridgeEvent<string, Record<string, unknown>>;
 export type CapacityChangedHandler = (event: CapacityEvent, context: Context) => Promise<ReconcileReport[]>;
 
@@ -31,7 +33,8 @@ export function buildCapacityChangedHandler(given: HandlerDeps): CapacityChanged
 
 /** Writes down what only this event knows. @returns the fleets it concerns; none when it is somebody else's event. */
 async function factsOf(deps: ControlDeps, event: CapacityEvent): Promise<string[]> {
-  const { detail } = event;
+  // Events of others' making come over the same bus: a detail that is none says nothing.
+  const detail = typeof event.detail === 'object' && event.detail !== null ? event.detail : {};
   switch (event.source) {
     case deps.environment.names.eventSource:
       return workerEvent(deps, event['detail-type'], detail);
@@ -40,7 +43,7 @@ async function factsOf(deps: ControlDeps, event: CapacityEvent): Promise<string[
     case 'aws.autoscaling':
       return fleetsWhere(deps, (fleet) => groupOf(deps, fleet) === detail.AutoScalingGroupName);
     case 'aws.ec2':
-      return instanceEvent(deps, event);
+      return instanceEvent(deps, { ...event, detail });
     default:
       return [];
   }
@@ -49,7 +52,7 @@ async function factsOf(deps: ControlDeps, event: CapacityEvent): Promise<string[
 async function workerEvent(deps: ControlDeps, type: string, detail: CapacityEvent['detail']): Promise<string[]> {
   const fleets = fleetsWhere(deps, (fleet) => fleet === detail.fleet);
   const [fleet] = fleets;
-  const workerId = text(detail.workerId);
+  const workerId = idOf(detail.workerId);
   const mark = type === 'Worker Ready' ? markReady : type === 'Worker Drained' ? markDrained : null;
   if (mark !== null && fleet !== undefined && workerId !== '') {
     await mark(deps.clients, deps.environment.names.tables.workers, { fleet, workerId }, deps.clock.nowMs());
@@ -65,8 +68,8 @@ async function ecsEvent(deps: ControlDeps, type: string, detail: CapacityEvent['
   if (type !== 'ECS Task State Change') return [];
   const fleets = fleetsWhere(deps, (fleet) => text(detail.group) === `service:${serviceOf(deps, fleet)}`);
   if (detail.lastStatus === 'STOPPED') {
-    const workerId = text(detail.taskArn).split('/').at(-1) ?? '';
-    for (const fleet of fleets) {
+    const workerId = idOf(text(detail.taskArn).split('/').at(-1));
+    for (const fleet of workerId === '' ? [] : fleets) {
       await markStopped(deps.clients, deps.environment.names.tables.workers, { fleet, workerId }, deps.clock.nowMs());
     }
     return fleets;
@@ -111,6 +114,11 @@ function groupOf(deps: ControlDeps, fleet: string): string {
 
 function serviceOf(deps: ControlDeps, fleet: string): string {
   return fleetResourceNames(deps.environment.stage, fleet).service;
+}
+
+/** A worker's id is that of its task; a longer one is no key of a table. */
+function idOf(value: unknown): string {
+  return text(value).length <= workerIdLengthMax ? text(value) : '';
 }
 
 function text(value: unknown): string {
