@@ -6,7 +6,7 @@ import { systemClock } from '../../core/clock.ts';
 import { SeededRandom } from '../../core/seeded-random.ts';
 import { agenda } from './agenda.ts';
 import { type Balance, balance, judgeOrphans } from './balance.ts';
-import { startChaosWorld } from './chaos-world.ts';
+import { pause, startChaosWorld } from './chaos-world.ts';
 import { type FaultRun, runFault } from './fault.ts';
 import { MemoryLog, type MemoryUse } from './memory-log.ts';
 import { type Violation, Watch } from './watch.ts';
@@ -19,6 +19,8 @@ export type ChaosOptions = {
   seed: string;
   /** Names of faults; empty: all. */
   only: readonly string[];
+  /** Nothing is broken: what grows by itself shows in the memory. */
+  isSoak?: boolean;
   /** Stops earlier, once so many faults or pairs were met. */
   stepsMax?: number;
   cameras?: number;
@@ -58,6 +60,11 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
     }
     watch.during.delete('start');
     onLine(`all ${cameras} cameras are watched after ${seconds(systemClock.monotonicMs() - startMs)}`);
+    while (options.isSoak === true && leftMs() > 0) {
+      await pause(Math.min(60_000, leftMs()));
+      const now = memory.uses().map(({ process, rssMegabytes: { last } }) => `${process} ${last.toFixed(0)} MB`);
+      onLine(`${seconds(systemClock.monotonicMs() - startMs).padStart(8)}  ${now.join(', ')}`);
+    }
     let steps = 0;
     for (const step of agenda(random, options.only)) {
       if (leftMs() <= 0 || steps >= (options.stepsMax ?? Number.POSITIVE_INFINITY)) break;

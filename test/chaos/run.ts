@@ -1,6 +1,7 @@
 /**
- * `npm run chaos -- --minutes N --seed S [--only name…] [--json]`: breaks the running system in every way of its agenda, one
+ * `npm run chaos -- --minutes N --seed S [--only name… | --soak] [--json]`: breaks the running system in every way of its agenda, one
  * fault at a time and then two at once, and prints what was tried, how often, how long it took to recover, and what was lost.
+ * `--soak` breaks nothing and watches memory, threads and handles.
  * Contract: exit code 0 when every rule held, 1 when one was broken (the seed is printed), 2 for wrong usage.
  */
 import { parseArgs } from 'node:util';
@@ -9,14 +10,14 @@ import { faults } from './agenda.ts';
 import { chaos } from './chaos.ts';
 import { describeReport } from './report.ts';
 
-const usage = 'npm run chaos -- [--minutes N] [--seed S] [--only name…] [--json]';
+const usage = 'npm run chaos -- [--minutes N] [--seed S] [--only name… | --soak] [--json]';
 
 function parseCommandLine() {
   try {
     const { values } = parseArgs({
       options: {
         ...{ minutes: { type: 'string' }, seed: { type: 'string' }, json: { type: 'boolean' } },
-        only: { type: 'string', multiple: true },
+        ...{ only: { type: 'string', multiple: true }, soak: { type: 'boolean' } },
       },
     });
     const minutes = Number(values.minutes ?? 10);
@@ -25,7 +26,7 @@ function parseCommandLine() {
     const unknown = only.filter((wanted) => !faults.some(({ name }) => name === wanted));
     if (unknown.length > 0)
       throw new Error(`no fault ${unknown.join(', ')} (${faults.map(({ name }) => name).join(', ')})`);
-    return { minutes, seed: values.seed ?? '1', only, json: values.json ?? false };
+    return { minutes, seed: values.seed ?? '1', only, json: values.json ?? false, isSoak: values.soak ?? false };
   } catch (error) {
     process.stderr.write(`chaos: USAGE: ${error instanceof Error ? error.message : error} (${usage})\n`);
     process.exit(2);

@@ -9,7 +9,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { GetRecordsCommand, GetShardIteratorCommand } from '@aws-sdk/client-kinesis';
-import { PutCommand } from '@aws-sdk/lib-dynamodb';
+import { DeleteCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { readCameraStates } from '../../aws/camera-states.ts';
 import { type AwsClients, awsClients } from '../../aws/clients.ts';
 import { readDecisions } from '../../aws/decisions.ts';
@@ -132,6 +132,11 @@ export async function startSteppedSystem(options: SystemOptions) {
 
     async putRow(row: Record<string, unknown>) {
       await clients.documents.send(new PutCommand({ TableName: names.tables.cameras, Item: row }));
+      await settle();
+    },
+
+    async removeRow(cameraId: string) {
+      await clients.documents.send(new DeleteCommand({ TableName: names.tables.cameras, Key: { cameraId } }));
       await settle();
     },
 
