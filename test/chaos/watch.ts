@@ -5,8 +5,9 @@
  */
 import { readCameraStates } from '../../aws/camera-states.ts';
 import { ResultStreamReader } from '../../aws/result-reader.ts';
+import { readWorkers } from '../../aws/workers.ts';
 import { systemClock } from '../../core/clock.ts';
-import { type CameraState, heartbeatIntervalMs } from '../../core/fleet-state.ts';
+import { type CameraState, heartbeatIntervalMs, type WorkerItem } from '../../core/fleet-state.ts';
 import { type ChaosWorld, chaosPolicy, pause, workersMax, workersUsual } from './chaos-world.ts';
 
 const lookEveryMs = 250;
@@ -44,6 +45,7 @@ export class Watch {
   readonly frames = new Map<string, SeenFrame[]>();
   records = 0;
   states: CameraState[] = [];
+  workers: WorkerItem[] = [];
   /** Names of the faults that are on, or not yet recovered from. */
   readonly during = new Set<string>();
   /** A clock is wrong: times in records say nothing. */
@@ -105,7 +107,13 @@ export class Watch {
     const live = new Set(world.liveTasks().map(({ taskId }) => taskId));
     const instances = world.cloud.compute.listInstances().filter(({ ec2State }) => ec2State !== 'terminated');
     const nowMs = systemClock.nowMs();
+    // A worker that was cut off until now has less of its lease left than the others.
+    const isHeard = (taskId: string) =>
+      this.workers.some(
+        ({ workerId, heartbeatAtMs }) => workerId === taskId && nowMs - heartbeatAtMs < 2 * heartbeatIntervalMs,
+      );
     return (
+      [...live].every(isHeard) &&
       live.size === workersUsual &&
       instances.length === workersUsual &&
       world.cameraIds.every((cameraId) => {
@@ -128,11 +136,12 @@ export class Watch {
   async look(): Promise<void> {
     const { clients, names, fleet } = this.#world;
     try {
-      const [states, records] = await Promise.all([
+      const [states, workers, records] = await Promise.all([
         readCameraStates(clients, names.tables.cameraStates, fleet),
+        readWorkers(clients, names.tables.workers, fleet),
         this.#results.read(),
       ]);
-      this.states = states;
+      Object.assign(this, { states, workers });
       for (const record of records) this.#seen(record as Published);
     } catch {
       this.failedLooks += 1;
