@@ -90,7 +90,7 @@ function spoil(holder: Record<string, unknown> | unknown[], random: SeededRandom
   const others = Array.isArray(holder) ? ['0'] : names;
   const key = random.chance(0.2) || keys.length === 0 ? random.pick(others) : random.pick(keys);
   const inner = Object.hasOwn(holder, key) ? (holder as Record<string, unknown>)[key] : undefined;
-  if (typeof inner === 'object' && inner !== null && random.chance(0.7)) {
+  if (typeof inner === 'object' && inner !== null && !ArrayBuffer.isView(inner) && random.chance(0.7)) {
     spoil(inner as Record<string, unknown>, random);
     return;
   }
