@@ -11,6 +11,7 @@ import { calendar } from './calendar.ts';
 import { cameraRows } from './camera-rows.ts';
 import { camerasSustained } from './cameras-sustained.ts';
 import { costPerCamera } from './cost-per-camera.ts';
+import { dashboard } from './dashboard.ts';
 import { decode } from './decode.ts';
 import { decodeOverload } from './decode-overload.ts';
 import { demux } from './demux.ts';
@@ -39,6 +40,7 @@ const benchmarks: readonly Benchmark[] = [
   decode,
   detector,
   nmsAndTracker,
+  dashboard,
   tracking,
   text,
   textOfTracks,

@@ -31,14 +31,15 @@ describe.skipIf(chromiumPath === null)('the camera form', () => {
   });
   const expectRefused = (status: number) => page.tolerated.push(`status of ${status}`);
 
-  it('adds a camera with the windows and regions that were drawn', async () => {
-    page = await openPage(browser);
+  it('adds a camera with the windows and regions that were drawn, in its own zone whatever the viewer’s', async () => {
+    page = await openPage(browser, { timezoneId: 'America/Lima' });
     await open('/cameras');
     await page.getByRole('link', { name: 'Add a camera' }).click();
     await page.getByLabel('Id', { exact: true }).fill('gate-1');
     await page.getByLabel('Kinesis Video stream').fill('gate-stream');
     await page.getByLabel('In weekly windows').check();
     await page.getByLabel('Time zone of the camera').fill('Asia/Singapore');
+    await page.getByText(/it is \w+.* there; here \(America\/Lima\) it is/).waitFor();
     // A stroke over Wednesday, from a quarter to three quarters of the day.
     const track = page.locator('.week-track').nth(2);
     await track.scrollIntoViewIfNeeded();
