@@ -3,10 +3,13 @@
  * a deployment uploads it. Also a command: `node web/build-site.ts`.
  * Invariant: a build that failed leaves the last good one in place.
  */
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { createRequire } from 'node:module';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
 const webFolder = fileURLToPath(new URL('.', import.meta.url));
 const rootFolder = fileURLToPath(new URL('../', import.meta.url));
@@ -18,20 +21,32 @@ const sources = [webFolder, join(rootFolder, 'core'), join(rootFolder, 'package-
 /** @returns whether anything had to be built. @throws Error what Vite has to say */
 export async function buildSite({ onBuild = () => {} }: { onBuild?: () => void } = {}): Promise<boolean> {
   const stamp = await stampOfSources();
-  if ((await readFile(join(siteFolder, stampName), 'utf8').catch(() => '')) === stamp) return false;
+  if ((await stampOfSite()) === stamp) return false;
   onBuild();
-  const { build } = await import('vite');
   const fresh = `${siteFolder}.${process.pid}`;
   try {
-    await build({ configFile: join(webFolder, 'vite.config.ts'), logLevel: 'error', build: { outDir: fresh } });
+    await runVite(fresh);
     await writeFile(join(fresh, stampName), stamp);
     await rm(siteFolder, { recursive: true, force: true });
-    await rename(fresh, siteFolder);
+    await rename(fresh, siteFolder).catch(async (error: unknown) => {
+      // Somebody else has built the same at the same time.
+      if ((await stampOfSite()) !== stamp) throw error;
+    });
   } finally {
     await rm(fresh, { recursive: true, force: true });
   }
   return true;
 }
+
+/** In a process of its own, so that whoever asks gets the same build: tests have an environment that makes another. */
+async function runVite(outDir: string): Promise<void> {
+  const vite = createRequire(import.meta.url).resolve('vite/package.json');
+  const words = [join(dirname(vite), 'bin', 'vite.js'), 'build', '--config', join(webFolder, 'vite.config.ts')];
+  const env = { ...process.env, NODE_ENV: 'production' };
+  await promisify(execFile)(process.execPath, [...words, '--logLevel', 'error', '--outDir', outDir], { env });
+}
+
+const stampOfSite = () => readFile(join(siteFolder, stampName), 'utf8').catch(() => '');
 
 async function stampOfSources(): Promise<string> {
   const hash = createHash('sha256');

@@ -129,6 +129,59 @@ describe.skipIf(chromiumPath === null)('the camera form', () => {
     expectRefused(404);
   });
 
+  it('removes nothing that somebody else has just changed without showing it', async () => {
+    const before = await put({ cameraId: 'gone', streamName: 'gone' });
+    page = await openPage(browser);
+    expectRefused(412);
+    expectRefused(404);
+    await open('/cameras/gone/edit');
+    await judgedGood();
+    await put({ cameraId: 'gone', streamName: 'elsewhere' }, { 'if-match': String(before.headers.etag) });
+    page.once('dialog', (dialog) => void dialog.accept());
+    await page.getByRole('button', { name: 'Remove the camera' }).click();
+    await page.getByText('Somebody else has changed this camera').waitFor();
+    expect(await rowOf('gone')).toEqual({ cameraId: 'gone', streamName: 'elsewhere' });
+    await page.getByRole('button', { name: 'Remove it all the same' }).click();
+    await page.waitForURL('**/cameras');
+    expect((await stage.ask('GET', '/api/cameras/gone')).status).toBe(404);
+  });
+
+  it('knows a save again whose answer was lost', async () => {
+    await put({ cameraId: 'lost', streamName: 'lost' });
+    page = await openPage(browser);
+    expectRefused(412);
+    expectRefused(404);
+    page.tolerated.push('ERR_FAILED');
+    await open('/cameras/lost/edit');
+    await page.getByLabel('Priority').fill('80');
+    await judgedGood();
+    let isConnected = false;
+    await page.route('**/api/cameras/lost', async (route) => {
+      if (isConnected || route.request().method() !== 'PUT') return route.continue();
+      isConnected = true;
+      await route.fetch();
+      return route.abort();
+    });
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('nobody knows whether it arrived').waitFor();
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.waitForURL('**/cameras/lost');
+    expect(await rowOf('lost')).toEqual({ cameraId: 'lost', streamName: 'lost', priority: 80 });
+  });
+
+  it('asks nothing about a new camera but for its verdict, however it is typed', async () => {
+    page = await openPage(browser);
+    expectRefused(422);
+    await open('/new-camera');
+    const asked: string[] = [];
+    page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+    await page.getByLabel('Kinesis Video stream').fill('some-stream');
+    await page.getByLabel('Id', { exact: true }).pressSequentially('a-camera-with-a-long-name');
+    await judgedGood();
+    expect(asked.filter((path) => path.endsWith('/snapshot'))).toEqual([]);
+    expect(asked.filter((path) => path.startsWith('/api/cameras/')).length).toBeLessThan(10);
+  });
+
   it('moves corners by keyboard, and takes them out', async () => {
     const polygon = [
       [0.1, 0.1],

@@ -6,6 +6,7 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Link, useLocation, useParams } from 'wouter';
+import { canonicalJson } from '../../core/canonical-json.ts';
 import { ApiProblem, ask } from '../api/client.ts';
 import { meQuery } from '../api/queries.ts';
 import { Notice } from '../parts/notice.tsx';
@@ -51,41 +52,40 @@ function Form({ initial, initialTag }: { initial: TypedRow; initialTag: string |
   const [, navigate] = useLocation();
   const queries = useQueryClient();
   const me = useQuery(meQuery).data;
-  const verdict = useVerdict(row);
+  const verdict = useVerdict(row, isNew ? null : String(initial.cameraId));
   const isReadOnly = me?.role === 'viewer';
   const form: FormContext = {
     ...{ row, issues: verdict.issues, isReadOnly },
     set: (path, value) => setRow((before) => withValue(before, path, value)),
   };
   const cameraId = String(row.cameraId ?? '');
-  const path = `/api/cameras/${encodeURIComponent(cameraId)}`;
+  const home = `/cameras/${encodeURIComponent(cameraId)}`;
+  const path = `/api${home}`;
 
-  const run = async (work: () => Promise<unknown>, after: string) => {
+  const leave = async (to: string) => {
+    await queries.invalidateQueries();
+    navigate(to);
+  };
+  const run = async (wanted: Conflict['wanted'], etag: string | null) => {
     setProgress({ ...idle, isBusy: true });
+    const version = etag === null ? { 'if-none-match': '*' } : { 'if-match': etag };
     try {
-      await work();
-      await queries.invalidateQueries();
-      navigate(after);
+      await ask(path, {
+        headers: version,
+        ...(wanted === 'save' ? { method: 'PUT', body: row } : { method: 'DELETE' }),
+      });
+      await leave(wanted === 'save' ? home : '/cameras');
     } catch (error) {
       const isConflict = error instanceof ApiProblem && error.status === 412;
-      const conflict = isConflict ? await storedNow(cameraId).catch(() => null) : null;
-      const problem = conflict === null ? (error instanceof Error ? error.message : String(error)) : null;
-      setProgress({ isBusy: false, problem, conflict });
+      const found = isConflict ? await storedNow(cameraId, wanted).catch(() => null) : null;
+      // An answer that was lost on the way: what was wanted is already so.
+      if (found !== null && isDone(found, row)) return leave(wanted === 'save' ? home : '/cameras');
+      setProgress({ isBusy: false, problem: found === null ? wordsOf(error) : null, conflict: found });
     }
   };
-  const save = (etag: string | null) =>
-    run(
-      () =>
-        ask(path, {
-          method: 'PUT',
-          body: row,
-          headers: etag === null ? { 'if-none-match': '*' } : { 'if-match': etag },
-        }),
-      `/cameras/${encodeURIComponent(cameraId)}`,
-    );
   const remove = () => {
-    if (!confirm(`Remove camera ${cameraId}? Its worker lets it go; what it has found stays.`)) return;
-    void run(() => ask(path, { method: 'DELETE', headers: { 'if-match': initialTag ?? '' } }), '/cameras');
+    if (confirm(`Remove camera ${cameraId}? Its worker lets it go; what it has found stays.`))
+      void run('remove', initialTag);
   };
   const errors = verdict.issues.filter(({ severity }) => severity === 'error').length;
   const elsewhere = verdict.issues.filter((issue) => issue.path === '');
@@ -96,25 +96,19 @@ function Form({ initial, initialTag }: { initial: TypedRow; initialTag: string |
       noValidate
       onSubmit={(event) => {
         event.preventDefault();
-        void save(initialTag);
+        void run('save', initialTag);
       }}
     >
       {isReadOnly ? (
         <Notice title="You may look" words="Changing cameras is for members of the group operator." />
       ) : null}
-      {progress.problem === null ? null : <Notice title="It is not saved" words={progress.problem} />}
+      {progress.problem === null ? null : <Notice title="That did not work" words={progress.problem} />}
       {progress.conflict === null ? null : (
         <ConflictNotice
           mine={row}
           conflict={progress.conflict}
-          onKeepMine={() => void save(progress.conflict?.etag ?? null)}
-          onTakeTheirs={() =>
-            void queries
-              .invalidateQueries()
-              .then(() =>
-                navigate(progress.conflict?.stored == null ? '/cameras' : `/cameras/${encodeURIComponent(cameraId)}`),
-              )
-          }
+          onGoOn={({ wanted, etag }) => void run(wanted, etag)}
+          onTakeTheirs={({ stored }) => void leave(stored === null ? '/cameras' : home)}
         />
       )}
       <fieldset className="card">
@@ -163,7 +157,7 @@ function Form({ initial, initialTag }: { initial: TypedRow; initialTag: string |
         >
           {isNew ? 'Add the camera' : 'Save'}
         </button>
-        <Link href={isNew ? '/cameras' : `/cameras/${encodeURIComponent(cameraId)}`}>Cancel</Link>
+        <Link href={isNew ? '/cameras' : home}>Cancel</Link>
         {isNew || isReadOnly ? null : (
           <button type="button" className="danger" disabled={progress.isBusy} onClick={remove}>
             Remove the camera
@@ -174,12 +168,23 @@ function Form({ initial, initialTag }: { initial: TypedRow; initialTag: string |
   );
 }
 
-async function storedNow(cameraId: string): Promise<Conflict> {
+async function storedNow(cameraId: string, wanted: Conflict['wanted']): Promise<Conflict> {
   try {
     const { body, etag } = await ask<{ row: TypedRow }>(`/api/cameras/${encodeURIComponent(cameraId)}`);
-    return { stored: body.row, etag };
+    return { wanted, stored: body.row, etag };
   } catch (error) {
-    if (error instanceof ApiProblem && error.status === 404) return { stored: null, etag: null };
+    if (error instanceof ApiProblem && error.status === 404) return { wanted, stored: null, etag: null };
     throw error;
   }
+}
+
+function isDone({ wanted, stored }: Conflict, row: TypedRow): boolean {
+  return wanted === 'save' ? stored !== null && canonicalJson(stored) === canonicalJson(row) : stored === null;
+}
+
+function wordsOf(error: unknown): string {
+  if (error instanceof ApiProblem && error.status === 0) {
+    return 'The answer was lost, so nobody knows whether it arrived. Try again: nothing is written twice.';
+  }
+  return `Nothing was changed: ${error instanceof Error ? error.message : String(error)}`;
 }

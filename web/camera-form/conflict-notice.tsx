@@ -5,10 +5,23 @@
 import { canonicalJson } from '../../core/canonical-json.ts';
 import type { TypedRow } from './typed-row.ts';
 
-export type Conflict = { stored: TypedRow | null; etag: string | null };
-type Props = { mine: TypedRow; conflict: Conflict; onKeepMine: () => void; onTakeTheirs: () => void };
+/** What met the other's change, and what is stored now; null: it was removed. */
+export type Conflict = { wanted: 'save' | 'remove'; stored: TypedRow | null; etag: string | null };
+type Props = {
+  mine: TypedRow;
+  conflict: Conflict;
+  onGoOn: (conflict: Conflict) => void;
+  onTakeTheirs: (conflict: Conflict) => void;
+};
 
-export function ConflictNotice({ mine, conflict: { stored }, onKeepMine, onTakeTheirs }: Props) {
+export function ConflictNotice({ mine, conflict, onGoOn, onTakeTheirs }: Props) {
+  const { wanted, stored } = conflict;
+  const goOn =
+    wanted === 'remove'
+      ? 'Remove it all the same'
+      : stored === null
+        ? 'Register it again as typed here'
+        : 'Write mine over it';
   const theirs = stored ?? {};
   const names = [...new Set([...Object.keys(mine), ...Object.keys(theirs)])]
     .filter((name) => canonicalJson(mine[name]) !== canonicalJson(theirs[name]))
@@ -16,7 +29,7 @@ export function ConflictNotice({ mine, conflict: { stored }, onKeepMine, onTakeT
   return (
     <section className="notice" role="alert">
       <h2>{stored === null ? 'Somebody else has removed this camera' : 'Somebody else has changed this camera'}</h2>
-      <p>Nothing is written yet. This is where the two differ:</p>
+      <p>Nothing of yours is done yet. This is where the two differ:</p>
       <div className="table">
         <table className="plain">
           <thead>
@@ -42,11 +55,11 @@ export function ConflictNotice({ mine, conflict: { stored }, onKeepMine, onTakeT
         </table>
       </div>
       <div className="inline">
-        <button type="button" onClick={onKeepMine}>
-          {stored === null ? 'Register it again as typed here' : 'Write mine over it'}
+        <button type="button" onClick={() => onGoOn(conflict)}>
+          {goOn}
         </button>
-        <button type="button" onClick={onTakeTheirs}>
-          {stored === null ? 'Leave it removed' : 'Take the stored one'}
+        <button type="button" onClick={() => onTakeTheirs(conflict)}>
+          {stored === null ? 'Leave it removed' : 'Keep the stored one'}
         </button>
       </div>
     </section>

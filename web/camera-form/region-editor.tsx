@@ -82,9 +82,9 @@ type PictureProps = {
 function Picture({ regions, current, pictureUrl, isReadOnly, setCorners, nameOf: name }: PictureProps) {
   const frame = useRef<SVGSVGElement>(null);
   const [dragged, setDragged] = useState<number | null>(null);
-  const [isGone, setIsGone] = useState(false);
+  const [goneUrl, setGoneUrl] = useState<string | null>(null);
   const corners = cornersOf(regions[current]?.polygon);
-  const at = (event: PointerEvent): Corner => {
+  const at = (event: Pick<PointerEvent, 'clientX' | 'clientY'>): Corner => {
     const box = frame.current?.getBoundingClientRect();
     if (box === undefined || box.width === 0) return [0, 0];
     return within([(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height]);
@@ -92,12 +92,12 @@ function Picture({ regions, current, pictureUrl, isReadOnly, setCorners, nameOf:
   const isDrawing = !isReadOnly && current >= 0;
   return (
     <div className="picture">
-      {pictureUrl === null || isGone ? (
+      {pictureUrl === null || pictureUrl === goneUrl ? (
         <p className="quiet no-picture">
           No picture of this camera yet: draw on the empty frame, or come back when it has been watched.
         </p>
       ) : (
-        <img src={pictureUrl} alt="What the camera saw last" onError={() => setIsGone(true)} />
+        <img src={pictureUrl} alt="What the camera saw last" onError={() => setGoneUrl(pictureUrl)} />
       )}
       <svg
         ref={frame}
@@ -105,8 +105,9 @@ function Picture({ regions, current, pictureUrl, isReadOnly, setCorners, nameOf:
         preserveAspectRatio="none"
         className={isDrawing ? 'drawing' : ''}
         aria-hidden="true"
-        onPointerDown={(event) => {
-          if (isDrawing && event.button === 0) setCorners(current, [...corners, at(event)]);
+        // A click, not a press: a finger that scrolls past the picture sets no corner.
+        onClick={(event) => {
+          if (isDrawing) setCorners(current, [...corners, at(event)]);
         }}
       >
         {regions.map((region, index) => {
@@ -139,6 +140,7 @@ function Picture({ regions, current, pictureUrl, isReadOnly, setCorners, nameOf:
             if (dragged === index) setCorners(current, withCorner(corners, index, at(event)));
           }}
           onPointerUp={() => setDragged(null)}
+          onPointerCancel={() => setDragged(null)}
           onKeyDown={(event) => onCornerKey(event, corners, index, (next) => setCorners(current, next))}
         />
       ))}

@@ -15,7 +15,7 @@ const idPattern = /^[A-Za-z0-9._-]{1,64}$/;
 
 export const storedRowQuery = (cameraId: string) =>
   queryOptions({
-    queryKey: ['camera', cameraId, 'row'],
+    queryKey: ['camera', cameraId, 'row to edit'],
     queryFn: async ({ signal }) => {
       const { body, etag } = await ask<{ row: TypedRow }>(`/api/cameras/${encodeURIComponent(cameraId)}`, { signal });
       return { row: body.row, etag };
@@ -30,7 +30,8 @@ export const storedRowQuery = (cameraId: string) =>
 
 export type Verdict = { issues: readonly FieldIssue[]; isPending: boolean; words: string; pictureUrl: string | null };
 
-export function useVerdict(row: TypedRow): Verdict {
+/** @param pictureOfCamera null: it is new, and has no picture. */
+export function useVerdict(row: TypedRow, pictureOfCamera: string | null): Verdict {
   const typed = JSON.stringify(row);
   const [judged, setJudged] = useState(typed);
   useEffect(() => {
@@ -43,11 +44,10 @@ export function useVerdict(row: TypedRow): Verdict {
     placeholderData: keepPreviousData,
     ...{ staleTime: Number.POSITIVE_INFINITY, gcTime: 0 },
   });
-  const cameraId = typeof row.cameraId === 'string' && idPattern.test(row.cameraId) ? row.cameraId : null;
   const picture = useQuery({
-    queryKey: ['camera', cameraId, 'picture'],
-    queryFn: async ({ signal }) => pictureOf(cameraId ?? unnamed, signal),
-    enabled: cameraId !== null,
+    queryKey: ['camera', pictureOfCamera, 'picture'],
+    queryFn: ({ signal }) => (pictureOfCamera === null ? null : pictureOf(pictureOfCamera, signal)),
+    enabled: pictureOfCamera !== null,
     staleTime: 120_000,
   });
   const issues = query.data ?? [];

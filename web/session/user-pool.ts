@@ -36,13 +36,23 @@ export async function beginUserPoolSession(
     goSignIn();
     return null;
   }
+  // Once for all who find the token expired: a refresh token may be good for one use.
+  let renewing: Promise<string | null> | null = null;
+  const renewed = () => {
+    renewing ??= manager
+      .signinSilent()
+      .then((one) => one?.access_token ?? null)
+      .catch(() => null)
+      .finally(() => {
+        renewing = null;
+      });
+    return renewing;
+  };
   return {
     config,
     token: async () => {
       const present = await manager.getUser();
-      if (present !== null && present.expired !== true) return present.access_token;
-      const renewed = await manager.signinSilent().catch(() => null);
-      return renewed?.access_token ?? null;
+      return present !== null && present.expired !== true ? present.access_token : renewed();
     },
     signInAgain: { words: 'Your time is over: sign in again.', go: goSignIn },
     signOut: () => {
