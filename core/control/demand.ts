@@ -124,7 +124,8 @@ export function cameraDemands(input: DemandInput): CameraDemand[] {
 function withinFleet(demands: readonly CameraDemand[], cameras: readonly CameraState[]): CameraDemand[] {
   const usable = demands.filter((_, index) => cameras[index]?.camera?.enabled === true);
   const held = new Set(usable.toSorted(byPriority).slice(0, camerasPerFleetMax));
-  const reason = `the fleet has ${cameras.length} cameras and holds ${camerasPerFleetMax}: move it to another fleet`;
+  // Without the count: it grows with every row, and all the cameras that are not held would be written anew each time.
+  const reason = `the fleet holds ${camerasPerFleetMax} cameras and has more: move it to another fleet`;
   return demands.map((demand, index) => {
     if (held.has(demand) || cameras[index]?.camera?.enabled !== true) return demand;
     const idle = demand.wantedNow ? { phase: 'shed' as const, reason } : demand.idle;
