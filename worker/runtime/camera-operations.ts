@@ -31,8 +31,9 @@ export class CameraOperations {
     this.#last.set(cameraId, after);
   }
 
-  /** Resolves when the operations that are known now are done. */
+  /** Resolves when none is under way, those included that are enqueued meanwhile. */
   async settled(): Promise<void> {
-    await Promise.all(this.#last.values());
+    do await Promise.all(this.#last.values());
+    while (this.#last.size > 0);
   }
 }

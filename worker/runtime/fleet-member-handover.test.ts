@@ -25,6 +25,48 @@ test('a drain with a handover: cameras are watched until they are taken off the 
   expect(take()).toEqual(expect.arrayContaining(['stop yard-1', 'release yard-1#1', 'event Worker Drained']));
 });
 
+test('cameras are taken off the list while others still flush: protected until control knows of every release', async () => {
+  const { world, step, stepMeanwhile, take } = await ready();
+  const yard = rigAssignment(rigCamera({ cameraId: 'yard-1' }));
+  world.assignments = { ...dock(), 'yard-1': yard };
+  await step(3_000);
+  world.drain = handover();
+  await step(3_000);
+  take();
+  const dockFlush = Promise.withResolvers<void>();
+  const yardFlush = Promise.withResolvers<void>();
+  world.flushes = { 'dock-1': dockFlush.promise, 'yard-1': yardFlush.promise };
+  world.assignments = { 'yard-1': yard };
+  await stepMeanwhile(3_000);
+  world.assignments = {};
+  await stepMeanwhile(3_000);
+  expect(take()).toEqual(['stop dock-1', 'stop yard-1']);
+  dockFlush.resolve();
+  await stepMeanwhile(3_000);
+  expect(take()).toEqual(['release dock-1#1', 'event Camera Released dock-1']);
+  yardFlush.resolve();
+  await step(3_000);
+  expect(take()).toEqual(['release yard-1#1', 'event Camera Released yard-1', 'unprotected', 'event Worker Drained']);
+});
+
+test.each(['drained', 'empty'])(
+  'a worker that is %s stays protected while a release cannot be written',
+  async (how) => {
+    const { world, step, take } = await ready();
+    world.assignments = dock();
+    await step(3_000);
+    take();
+    if (how === 'drained') world.drain = { sinceMs: 0, reason: 'scale-in' };
+    else world.assignments = {};
+    world.isProgressCut = true;
+    await step(9_000);
+    expect(take()).toEqual(['stop dock-1']);
+    world.isProgressCut = false;
+    await step(6_000);
+    expect(take()).toEqual(expect.arrayContaining(['release dock-1#1', 'unprotected']));
+  },
+);
+
 test('a drain with an end gives up what is left then, to the second; an end that is brought forward counts', async () => {
   const { world, step, take } = await ready();
   world.assignments = dock();

@@ -21,6 +21,10 @@ function rig() {
     drain: undefined as WorkerItem['drain'],
     owns: true,
     isCut: false,
+    /** Heartbeats get through, checkpoints and releases do not. */
+    isProgressCut: false,
+    /** What a camera that is stopped still has to publish. */
+    flushes: {} as Record<string, Promise<void>>,
   };
   const fail = () => Promise.reject(new Error('cut off'));
   const control: ControlLink = {
@@ -30,7 +34,7 @@ function rig() {
       return { assignments: world.assignments, standbys: world.standbys, drain: world.drain };
     },
     async writeProgress(cameraId: string, epoch: number, progress: CameraProgress) {
-      if (world.isCut) return fail();
+      if (world.isCut || world.isProgressCut) return fail();
       const after = progress.checkpoint === undefined ? '' : ` after ${progress.checkpoint.fragmentNumber}`;
       said.push(`${progress.released === true ? 'release' : 'checkpoint'} ${cameraId}#${epoch}${after}`);
       return world.owns;
@@ -72,6 +76,7 @@ function rig() {
     async stop(cameraId: string, mayPublish: boolean) {
       said.push(`stop ${cameraId}${mayPublish ? '' : ' unpublished'}`);
       running.delete(cameraId);
+      await world.flushes[cameraId];
       return null;
     },
   } as unknown as CameraSupervisor;
@@ -94,9 +99,11 @@ function rig() {
     for (let left = milliseconds; left > 0; left -= 1_000)
       await clock.step(Math.min(1_000, left), () => member.settled());
   };
+  /** As `step`, while operations on cameras go on. */
+  const stepMeanwhile = (milliseconds: number) => clock.step(milliseconds, () => new Promise(setImmediate));
   /** What was said since the last call, heartbeats left out. */
   const take = () => said.splice(0).filter((line) => !line.startsWith('heartbeat'));
-  return { member, world, said, step, take, standbys };
+  return { member, world, said, step, stepMeanwhile, take, standbys };
 }
 export const dock = (epoch = 1) => ({ 'dock-1': rigAssignment(rigCamera(), { epoch }) });
 

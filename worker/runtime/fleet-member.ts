@@ -1,8 +1,8 @@
 /**
- * A worker as a member of its fleet: heartbeats, follows its assignments, gives cameras back, drains. Joins the lease
- * (pure) and the control link (network) with the supervisor.
+ * A worker as a member of its fleet: joins the lease (pure) and the control link (network) with the supervisor.
  * Invariant: cameras change only by an answer of control, by the loss of their epoch, or by draining; operations on one
- * camera happen one after the other; after a loss of the lease no camera that control took meanwhile publishes again.
+ * camera happen one after the other; after a loss of the lease no camera that control took meanwhile publishes again;
+ * its task stays protected until what it gave up has been published and control knows of it.
  */
 import type { ControlLink, HeartbeatAnswer, HeartbeatFields, WorkerEvent } from '../../aws/heartbeat.ts';
 import type { Clock } from '../../core/clock.ts';
@@ -178,7 +178,9 @@ export class FleetMember {
     const running = supervisor.running();
     const isBusy = (cameraId: string) => this.#operations.has(cameraId) || running.has(cameraId);
     if (!isReady) this.#releases.decline(assignments, isBusy);
-    this.#writeReleases();
+    for (const cameraId of this.#releases.unwritten()) {
+      if (!this.#operations.has(cameraId)) this.#operations.enqueue(cameraId, () => this.#writeRelease(cameraId));
+    }
     if (!isReady) void this.#finishDrain();
     const starting = isReady ? this.#start(changes, assignments) : [];
     // After the operations that take cameras over: what these need is not stopped.
@@ -248,7 +250,7 @@ export class FleetMember {
 
   async #finishDrain(): Promise<void> {
     await this.#operations.settled();
-    if (this.#lifecycle !== 'draining' || this.#dependencies.supervisor.running().size > 0) return;
+    if (this.#lifecycle !== 'draining' || !this.#isEmpty()) return;
     if (!this.#isDrainedTold) {
       this.#isDrainedTold = true;
       await this.#dependencies.protection.set(false);
@@ -262,8 +264,14 @@ export class FleetMember {
 
   async #unprotectWhenEmpty(): Promise<void> {
     await this.#operations.settled();
-    const { supervisor, protection } = this.#dependencies;
-    if (supervisor.running().size + supervisor.standbys.size === 0) await protection.set(false);
+    if (this.#dependencies.supervisor.standbys.size === 0 && this.#isEmpty())
+      await this.#dependencies.protection.set(false);
+  }
+
+  /** No camera runs or is on its way in or out, and control knows of all that went. Told to go, it does not wait for that. */
+  #isEmpty(): boolean {
+    if (this.#operations.size + this.#dependencies.supervisor.running().size > 0) return false;
+    return this.#isLeaving || this.#releases.unwritten().length === 0;
   }
 
   #release(cameraId: string, isOurs: boolean, reason: string): void {
@@ -278,12 +286,6 @@ export class FleetMember {
       else this.#releases.stopped(cameraId, assignment, progressOf(run, checkpoint));
       await this.#writeRelease(cameraId);
     });
-  }
-
-  #writeReleases(): void {
-    for (const cameraId of this.#releases.unwritten()) {
-      if (!this.#operations.has(cameraId)) this.#operations.enqueue(cameraId, () => this.#writeRelease(cameraId));
-    }
   }
 
   async #writeRelease(cameraId: string): Promise<void> {

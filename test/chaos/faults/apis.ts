@@ -9,7 +9,7 @@ const outside = new Set(['witness', 'camera', 'autoscaling']);
  * One worker's connections to these services break, and no new one comes about.
  * @param isLost for longer than its lease: another is to watch its cameras.
  */
-function cutOff(scene: Scene, services: readonly string[], network: 'reset' | 'silent', isLost = false) {
+export function cutOff(scene: Scene, services: readonly string[], network: 'reset' | 'silent', isLost = false) {
   const { world } = scene;
   const taskId = someOwner(scene);
   const cameras = camerasOf(scene, [taskId]);
@@ -20,7 +20,7 @@ function cutOff(scene: Scene, services: readonly string[], network: 'reset' | 's
   if (services.includes('kinesisvideo')) {
     for (const cameraId of cameras) world.cloud.kinesisVideo.mediaFaults.cutSessions(cameraId);
   }
-  return { cameras, heal, ...(isLost ? { victims: [taskId] } : {}) };
+  return { taskId, cameras, heal, ...(isLost ? { victims: [taskId] } : {}) };
 }
 
 function failing(

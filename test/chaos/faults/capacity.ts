@@ -1,5 +1,6 @@
 /** What happens to machines: Spot takes them back, EC2 has none. */
 import { type ChaosFault, camerasOf, someOwner } from '../fault.ts';
+import { cutOff } from './apis.ts';
 
 export const capacityFaults: readonly ChaosFault[] = [
   {
@@ -32,6 +33,17 @@ export const capacityFaults: readonly ChaosFault[] = [
       compute.setShortages([{}]);
       compute.interruptSpot(instance?.id ?? '');
       return { cameras, victims: [taskId], heal: () => compute.setShortages([]) };
+    },
+  },
+  {
+    ...{ name: 'spot-unpublished', room: 'capacity', holdMs: 14_000 },
+    what: 'a Spot notice for the machine of a worker whose way to the result stream is reset for 14 s',
+    inject(scene) {
+      const { compute } = scene.world.cloud;
+      const { taskId, cameras, heal } = cutOff(scene, ['kinesis'], 'reset');
+      compute.interruptSpot(compute.listTasks().find((task) => task.taskId === taskId)?.instanceId ?? '');
+      const isOver = () => scene.world.liveTasks().every((task) => task.taskId !== taskId);
+      return { cameras, victims: [taskId], heal, isOver };
     },
   },
 ];
