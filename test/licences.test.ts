@@ -11,7 +11,7 @@ const allowed = new Set([
 ]);
 /** Packages whose lock entry does not say it, or that contain more than it says; docs/security.md names them too. */
 const named: Readonly<Record<string, string>> = {
-  '@shinyoshiaki/jspack': 'BSD-3-Clause by its header; the package states none',
+  '@shinyoshiaki/jspack': 'BSD-3-Clause by its file LICENSE; its package.json states none',
   'dejavu-fonts-ttf': 'Bitstream Vera licence; for drawn test scenes alone',
 };
 
