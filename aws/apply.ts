@@ -7,6 +7,7 @@
 import { assignmentsOf, sameAssignments } from '../core/control/assignment-list.ts';
 import type { CameraChange, ControlDecision } from '../core/control/decide.ts';
 import { drainOrder, isHandingOver, sameStandbys, standbysOf } from '../core/control/handover.ts';
+import { heldEntries } from '../core/control/held-items.ts';
 import type { LedgerEntry } from '../core/control/ledger.ts';
 import type { FleetObservation } from '../core/control/observation.ts';
 import { hasEnded, isDead, isLeaving } from '../core/control/observation.ts';
@@ -56,7 +57,7 @@ export async function applyDecision(
  */
 async function disarmSilentOwners(
   { clients, names }: Surroundings,
-  { workers }: FleetObservation,
+  { workers, held }: FleetObservation,
   { changes, departures, nowMs, policy }: ControlDecision,
   steps: Steps,
 ): Promise<ReadonlySet<string>> {
@@ -77,7 +78,7 @@ async function disarmSilentOwners(
   await inParallel(silent, parallelWritesMax, async (worker) => {
     const sentence = `emptied the list of silent worker ${worker.workerId}`;
     const emptied = await steps.try(order.disarm, sentence, () =>
-      emptyListIfSilent(clients, names.tables.workers, worker),
+      emptyListIfSilent(clients, names.tables.workers, worker, heldEntries(worker.assignments, held)),
     );
     if (!emptied) heldBack.add(worker.workerId);
   });
@@ -228,8 +229,9 @@ async function writeCameras(
       !drained.has(worker.workerId),
   );
   await inParallel(listening, parallelWritesMax, async (worker) => {
-    const list = assignmentsOf(worker, states, cleanGives);
-    const standbys = standbysOf(worker, states);
+    const { held } = observation;
+    const list = { ...heldEntries(worker.assignments, held), ...assignmentsOf(worker, states, cleanGives) };
+    const standbys = { ...heldEntries(worker.standbys, held), ...standbysOf(worker, states) };
     if (sameAssignments(list, worker.assignments ?? {}) && sameStandbys(standbys, worker.standbys ?? {})) return;
     const cameras = Object.keys(list).length;
     const ahead = Object.keys(standbys).length;

@@ -5,10 +5,19 @@
  */
 import { DeleteCommand, GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { Camera, Issue } from '../core/camera.ts';
+import type { HeldItem } from '../core/control/observation.ts';
 import type { CameraState } from '../core/fleet-state.ts';
 import type { AwsClients } from './clients.ts';
 import { awsCall, conditionHeld } from './error-codes.ts';
 import { queryAll } from './query-pages.ts';
+import {
+  byReadability,
+  heldOnKnownVersion,
+  isReadable,
+  isVersionKnown,
+  knownVersionValue,
+  refuseLaterVersion,
+} from './schema-versions.ts';
 
 /** Sequence numbers of DynamoDB streams have up to 40 digits; padded, they compare as text. */
 const sequenceDigits = 40;
@@ -18,8 +27,21 @@ export function comparableSequence(sequenceNumber: string): string {
 }
 
 export async function readCameraStates(clients: AwsClients, table: string, fleet: string): Promise<CameraState[]> {
+  return (await readAllCameraStates(clients, table, fleet)).states;
+}
+
+/** `held`: states of a later version. */
+export async function readAllCameraStates(
+  clients: AwsClients,
+  table: string,
+  fleet: string,
+): Promise<{ states: CameraState[]; held: HeldItem[] }> {
   const items = await queryAll(clients, table, { name: 'fleet', value: fleet }, `read the cameras of fleet ${fleet}`);
-  return items as CameraState[];
+  const { readable, held } = byReadability(items);
+  return {
+    states: readable as CameraState[],
+    held: held.map(({ cameraId, schemaVersion }) => ({ id: String(cameraId), version: String(schemaVersion) })),
+  };
 }
 
 /** A fleet's states are some MB; the filter spares the way here, not the reading. */
@@ -41,19 +63,21 @@ export async function readPhaseChanges(
           TableName: table,
           KeyConditionExpression: 'fleet = :fleet',
           FilterExpression: 'phaseSinceMs > :from',
-          ProjectionExpression: 'fleet, cameraId, phase, phaseReason, phaseSinceMs',
+          ProjectionExpression: 'fleet, cameraId, schemaVersion, phase, phaseReason, phaseSinceMs',
           ExpressionAttributeValues: { ':fleet': fleet, ':from': fromMs },
           ...(from === undefined ? {} : { ExclusiveStartKey: from }),
         }),
       ),
     );
-    changes.push(...(answer.Items ?? []));
+    for (const { schemaVersion, ...change } of answer.Items ?? [])
+      if (isReadable({ schemaVersion })) changes.push(change);
     from = answer.LastEvaluatedKey;
     if (from === undefined) break;
   }
   return changes as Pick<CameraState, 'fleet' | 'cameraId' | 'phase' | 'phaseReason' | 'phaseSinceMs'>[];
 }
 
+/** @throws KvsInferError ITEM_VERSION_LATER */
 export async function readCameraState(
   clients: AwsClients,
   table: string,
@@ -63,6 +87,7 @@ export async function readCameraState(
   const answer = await awsCall(`read the state of camera ${cameraId}`, () =>
     clients.documents.send(new GetCommand({ TableName: table, Key: { fleet, cameraId }, ConsistentRead: true })),
   );
+  refuseLaterVersion(`the state of camera ${cameraId}`, answer.Item ?? {});
   return (answer.Item as CameraState | undefined) ?? null;
 }
 
@@ -78,6 +103,7 @@ export type Verdict = {
  * @param toFleet the row now names this fleet: the state stays with its present one until its owner lets go.
  * @returns false when this or a newer row version had its verdict already; with `toFleet` also when the state is gone from
  * its present fleet, where it must not come to life again.
+ * @throws KvsInferError ITEM_VERSION_LATER
  */
 export async function saveVerdict(
   clients: AwsClients,
@@ -89,7 +115,7 @@ export async function saveVerdict(
   const { fleet, cameraId, camera, issues } = verdict;
   const phase = camera === null ? 'invalid' : 'off-schedule';
   const reason = camera === null ? 'its row cannot be used' : 'new: the next run decides';
-  return conditionHeld(`save the verdict on camera ${cameraId}`, () =>
+  return heldOnKnownVersion(`save the verdict on camera ${cameraId}`, () =>
     clients.documents.send(
       new UpdateCommand({
         TableName: table,
@@ -100,8 +126,10 @@ export async function saveVerdict(
           `phaseReason = if_not_exists(phaseReason, :reason), phaseSinceMs = if_not_exists(phaseSinceMs, :now)${
             toFleet === null ? ' REMOVE leaving' : ', leaving = :leaving'
           }`,
-        ConditionExpression: `${toFleet === null ? 'attribute_not_exists(rowSequenceNumber) OR ' : ''}rowSequenceNumber < :sequence`,
+        ConditionExpression: `(${toFleet === null ? 'attribute_not_exists(rowSequenceNumber) OR ' : ''}rowSequenceNumber < :sequence) AND ${isVersionKnown}`,
+        ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
         ExpressionAttributeValues: {
+          ...knownVersionValue,
           ':one': 1,
           ':zero': 0,
           ':camera': camera,
@@ -120,6 +148,7 @@ export async function saveVerdict(
 /**
  * The row is gone from this fleet: the state stays until its owner has given the camera up.
  * @returns false when there is no state, or a newer row version was seen already.
+ * @throws KvsInferError ITEM_VERSION_LATER
  */
 export async function markLeaving(
   clients: AwsClients,
@@ -129,14 +158,16 @@ export async function markLeaving(
   toFleet: string | null,
   nowMs: number,
 ): Promise<boolean> {
-  return conditionHeld(`mark camera ${key.cameraId} as leaving fleet ${key.fleet}`, () =>
+  return heldOnKnownVersion(`mark camera ${key.cameraId} as leaving fleet ${key.fleet}`, () =>
     clients.documents.send(
       new UpdateCommand({
         TableName: table,
         Key: key,
         UpdateExpression: 'SET leaving = :leaving, rowSequenceNumber = :sequence, rowChangedAtMs = :now',
-        ConditionExpression: 'attribute_exists(cameraId) AND rowSequenceNumber < :sequence',
+        ConditionExpression: `attribute_exists(cameraId) AND rowSequenceNumber < :sequence AND ${isVersionKnown}`,
+        ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
         ExpressionAttributeValues: {
+          ...knownVersionValue,
           ':leaving': { toFleet, sinceMs: nowMs },
           ':sequence': comparableSequence(sequenceNumber),
           ':now': nowMs,

@@ -6,6 +6,7 @@ import { PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import type { Decision } from '../core/control/record.ts';
 import type { AwsClients } from './clients.ts';
 import { awsCall, isConditionFailed } from './error-codes.ts';
+import { isReadable } from './schema-versions.ts';
 
 const neighboursMax = 20;
 
@@ -52,7 +53,7 @@ export async function readDecisions(
       }),
     ),
   );
-  return (answer.Items ?? []) as Decision[];
+  return (answer.Items ?? []).filter(isReadable) as Decision[];
 }
 
 /** Oldest first, of those after `fromMs`; `isCut`: there are later ones. */
@@ -73,7 +74,8 @@ export async function readDecisionsSince(
       }),
     ),
   );
-  return { decisions: (answer.Items ?? []) as Decision[], isCut: answer.LastEvaluatedKey !== undefined };
+  const decisions = (answer.Items ?? []).filter(isReadable) as Decision[];
+  return { decisions, isCut: answer.LastEvaluatedKey !== undefined };
 }
 
 /** A page of the table is 1 MB; a busy day of a large fleet has several, because a projection is read in full. */
@@ -99,7 +101,7 @@ export async function readSizes(
         new QueryCommand({
           TableName: table,
           KeyConditionExpression: 'fleet = :fleet AND #at >= :from',
-          ProjectionExpression: '#at, inputs, desired, reason',
+          ProjectionExpression: '#at, schemaVersion, inputs, desired, reason',
           ExpressionAttributeNames: { '#at': 'at' },
           ExpressionAttributeValues: { ':fleet': fleet, ':from': new Date(fromMs).toISOString() },
           ScanIndexForward: false,
@@ -108,7 +110,8 @@ export async function readSizes(
         }),
       ),
     );
-    sizes.push(...((answer.Items ?? []) as StoredSize[]));
+    for (const { schemaVersion, ...size } of answer.Items ?? [])
+      if (isReadable({ schemaVersion })) sizes.push(size as StoredSize);
     from = answer.LastEvaluatedKey;
     if (from === undefined) return { sizes: sizes.reverse(), isWhole: true };
   }

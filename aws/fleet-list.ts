@@ -6,11 +6,12 @@ import { ScanCommand } from '@aws-sdk/lib-dynamodb';
 import type { FleetItem } from '../core/fleet-state.ts';
 import type { AwsClients } from './clients.ts';
 import { awsCall } from './error-codes.ts';
+import { isReadable } from './schema-versions.ts';
 
 /** A stage has some fleets; more pages than this are somebody else's table. */
 const pagesMax = 20;
 
-/** @returns in order of their names. */
+/** @returns in order of their names; of an item of a later version no more than the name. */
 export async function listFleets(clients: AwsClients, table: string): Promise<FleetItem[]> {
   const items: FleetItem[] = [];
   let from: Record<string, unknown> | undefined;
@@ -20,7 +21,8 @@ export async function listFleets(clients: AwsClients, table: string): Promise<Fl
         new ScanCommand({ TableName: table, ...(from === undefined ? {} : { ExclusiveStartKey: from }) }),
       ),
     );
-    items.push(...((answer.Items ?? []) as FleetItem[]));
+    for (const item of (answer.Items ?? []) as FleetItem[])
+      items.push(isReadable(item) ? item : { fleet: item.fleet, schemaVersion: 1 });
     from = answer.LastEvaluatedKey;
     if (from === undefined) break;
   }

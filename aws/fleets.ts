@@ -13,6 +13,7 @@ import type { Meter } from '../core/control/meter.ts';
 import type { FleetItem } from '../core/fleet-state.ts';
 import type { AwsClients } from './clients.ts';
 import { awsCall, isConditionFailed } from './error-codes.ts';
+import { isVersionKnown, knownVersionValue, refuseLaterVersion } from './schema-versions.ts';
 
 /** Longer than a run can take (the function's own time limit is below it), short enough that a crash costs one tick. */
 export const lockMs = 60_000;
@@ -31,10 +32,12 @@ export type FleetLearnings = {
   moves?: MovesMade | null;
 };
 
+/** @throws KvsInferError ITEM_VERSION_LATER */
 export async function readFleet(clients: AwsClients, table: string, fleet: string): Promise<FleetItem> {
   const answer = await awsCall(`read fleet ${fleet}`, () =>
     clients.documents.send(new GetCommand({ TableName: table, Key: { fleet } })),
   );
+  refuseLaterVersion(`the item of fleet ${fleet}`, answer.Item ?? {});
   return (answer.Item as FleetItem | undefined) ?? { fleet, schemaVersion: 1 };
 }
 
@@ -42,8 +45,9 @@ export async function readFleet(clients: AwsClients, table: string, fleet: strin
  * A person's orders: null ends one, undefined leaves it. Only a fleet for which the control loop has run is changed, so
  * that a mistyped name orders nothing.
  * @returns the item, or null when there is no such fleet.
+ * @throws KvsInferError ITEM_VERSION_LATER
  */
-export function orderFleet(
+export async function orderFleet(
   clients: AwsClients,
   table: string,
   fleet: string,
@@ -54,7 +58,7 @@ export function orderFleet(
   const sets = given.filter(([, value]) => value !== null);
   const removes = given.filter(([, value]) => value === null).map(([name]) => `#${name}`);
   const values = Object.fromEntries(sets.map(([name, value]) => [`:${name}`, value]));
-  return orNullOnCondition(`order fleet ${fleet}`, () =>
+  const ordered = await orNullOnCondition(`order fleet ${fleet}`, () =>
     clients.documents.send(
       new UpdateCommand({
         TableName: table,
@@ -63,16 +67,21 @@ export function orderFleet(
           ...(sets.length > 0 ? [`SET ${sets.map(([name]) => `#${name} = :${name}`).join(', ')}`] : []),
           ...(removes.length > 0 ? [`REMOVE ${removes.join(', ')}`] : []),
         ].join(' '),
-        ConditionExpression: 'attribute_exists(schemaVersion)',
+        ConditionExpression: `attribute_exists(schemaVersion) AND ${isVersionKnown}`,
         ExpressionAttributeNames: names,
-        ...(sets.length > 0 ? { ExpressionAttributeValues: values } : {}),
+        ExpressionAttributeValues: { ...values, ...knownVersionValue },
         ReturnValues: 'ALL_NEW',
       }),
     ),
   );
+  if (ordered === null) await readFleet(clients, table, fleet);
+  return ordered;
 }
 
-/** @returns the item when the lock is ours; null when somebody else holds it and has been asked to run again. */
+/**
+ * @returns the item when the lock is ours; null when somebody else holds it and has been asked to run again.
+ * @throws KvsInferError ITEM_VERSION_LATER
+ */
 export async function lockFleet(
   clients: AwsClients,
   table: string,
@@ -87,12 +96,13 @@ export async function lockFleet(
           TableName: table,
           Key: { fleet },
           UpdateExpression: 'SET #lock = :lock, schemaVersion = if_not_exists(schemaVersion, :one)',
-          ConditionExpression: 'attribute_not_exists(#lock) OR #lock.expiresAtMs <= :now',
+          ConditionExpression: `(attribute_not_exists(#lock) OR #lock.expiresAtMs <= :now) AND ${isVersionKnown}`,
           ExpressionAttributeNames: { '#lock': 'lock' },
           ExpressionAttributeValues: {
             ':lock': { holder, expiresAtMs: nowMs + lockMs, rerunRequested: false },
             ':now': nowMs,
             ':one': 1,
+            ...knownVersionValue,
           },
           ReturnValues: 'ALL_NEW',
         }),
@@ -113,6 +123,7 @@ export async function lockFleet(
       ),
     );
     if (requested !== null) return null;
+    await readFleet(clients, table, fleet);
   }
   return null;
 }

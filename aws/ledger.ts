@@ -8,6 +8,7 @@ import type { LedgerEntry } from '../core/control/ledger.ts';
 import type { WindowPromise } from '../core/control/ready-by.ts';
 import type { AwsClients } from './clients.ts';
 import { queryAll } from './query-pages.ts';
+import { isReadable } from './schema-versions.ts';
 
 /** Blind seconds of one cause are the attribute `blind_<cause>`: ADD works on top-level numbers alone. */
 const blindPrefix = 'blind_';
@@ -66,7 +67,7 @@ export async function readLedger(
     read(`${windowPrefix}${iso(fromMs)}`, `${windowPrefix}${iso(toMs)}`),
   ]);
   return {
-    hours: hours.map((item) => ({
+    hours: hours.filter(isReadable).map((item) => ({
       hour: String(item.hour),
       scheduledSeconds: Number(item.scheduledSeconds ?? 0),
       inferredSeconds: Number(item.inferredSeconds ?? 0),
@@ -76,7 +77,7 @@ export async function readLedger(
         ),
       ),
     })),
-    windows: windows.map((item) => ({
+    windows: windows.filter(isReadable).map((item) => ({
       start: String(item.start),
       outcome: item.outcome === 'hit' ? 'hit' : 'missed',
       latenessMs: Number(item.latenessMs ?? 0),

@@ -17,12 +17,12 @@ import { instanceHourPrices } from '../core/cost/instance-prices.ts';
 import { priceTable } from '../core/cost/prices.ts';
 import type { FleetItem, FleetPolicy } from '../core/fleet-state.ts';
 import { fleetResourceNames, type ResourceNames } from '../core/names.ts';
-import { readCameraStates } from './camera-states.ts';
+import { readAllCameraStates } from './camera-states.ts';
 import { readContainerInstances, readGroup, readLaunchTimes, readService, readTaskPlaces } from './capacity.ts';
 import type { AwsClients } from './clients.ts';
 import { readLaunchFailures, withMarkets } from './launches.ts';
 import { readStreamActivity, readStreamStatuses } from './streams.ts';
-import { readWorkers } from './workers.ts';
+import { readAllWorkers } from './workers.ts';
 
 /** EC2 DescribeInstances by id; more new instances than this in one run are sampled in the next. */
 const launchTimesMax = 20;
@@ -52,14 +52,14 @@ export async function observeFleet(
     }
   };
   const tables = Promise.all([
-    readCameraStates(clients, names.tables.cameraStates, item.fleet),
-    readWorkers(clients, names.tables.workers, item.fleet),
+    readAllCameraStates(clients, names.tables.cameraStates, item.fleet),
+    readAllWorkers(clients, names.tables.workers, item.fleet),
   ]);
-  const activity = tables.then(([cameras, workers]) => {
-    const asked = streamsToAskAbout(cameras, workers, nowMs, policy);
+  const activity = tables.then(([{ states }, { workers }]) => {
+    const asked = streamsToAskAbout(states, workers, nowMs, policy);
     return asked.length === 0 ? new Map() : readStreamActivity(clients, asked, activityPeriodMs, nowMs);
   });
-  const places = tables.then(([, workers]) => {
+  const places = tables.then(([, { workers }]) => {
     const unplaced = workers.filter(
       (worker) => worker.instanceId === undefined && worker.containerInstanceArn === undefined,
     );
@@ -89,8 +89,8 @@ export async function observeFleet(
     orMissing('the activity of video streams', activity),
     orMissing('the tasks of the workers', places),
   ]);
-  const [cameras, workerItems] = await tables;
-  const workers = workerItems.map((worker) => {
+  const [read, members] = await tables;
+  const workers = members.workers.map((worker) => {
     const containerInstanceArn = placeOfTask?.get(worker.taskArn ?? '');
     return containerInstanceArn === undefined ? worker : { ...worker, containerInstanceArn };
   });
@@ -100,8 +100,9 @@ export async function observeFleet(
   return {
     usdPerHour: instanceHourPrices(priceTable, clients.region, types, policy.instanceUsdPerHour),
     fleet: item,
-    cameras,
+    cameras: read.states,
     workers,
+    held: { cameras: read.held, workers: members.held },
     group: grouped?.group ?? null,
     ...(grouped?.failures == null ? {} : { launchFailures: grouped.failures }),
     service: serviceSeen,

@@ -3,22 +3,41 @@
  * own heartbeat is in heartbeat.ts. Invariant: control never creates a worker's item; it only changes one that is there.
  */
 import { DeleteCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import type { HeldWorker } from '../core/control/observation.ts';
 import type { Assignment, StandbyOrder, WorkerItem } from '../core/fleet-state.ts';
 import type { AwsClients } from './clients.ts';
 import { conditionHeld } from './error-codes.ts';
 import { listsOf, packed, unpacked } from './packed-attributes.ts';
 import { queryAll } from './query-pages.ts';
+import { byReadability } from './schema-versions.ts';
 
 export async function readWorkers(clients: AwsClients, table: string, fleet: string): Promise<WorkerItem[]> {
+  return (await readAllWorkers(clients, table, fleet)).workers;
+}
+
+/** `held`: workers whose items are of a later version. Of these only what no version names otherwise is read. */
+export async function readAllWorkers(
+  clients: AwsClients,
+  table: string,
+  fleet: string,
+): Promise<{ workers: WorkerItem[]; held: HeldWorker[] }> {
   const items = await queryAll(clients, table, { name: 'fleet', value: fleet }, `read the workers of fleet ${fleet}`);
-  return items.map((item) => ({ ...item, ...readable(item) })) as WorkerItem[];
+  const { readable, held } = byReadability(items);
+  return {
+    workers: readable.map((item) => ({ ...item, ...withLists(item) })) as WorkerItem[],
+    held: held.map(({ workerId, schemaVersion, stoppedAtMs, instanceId, containerInstanceArn }) => ({
+      ...{ id: String(workerId), version: String(schemaVersion), hasStopped: typeof stoppedAtMs === 'number' },
+      ...(typeof instanceId === 'string' ? { instanceId } : {}),
+      ...(typeof containerInstanceArn === 'string' ? { containerInstanceArn } : {}),
+    })),
+  };
 }
 
 /**
  * An attribute that somebody damaged disturbs nobody else: without its list the worker gets it anew, and what it runs is
  * in its next heartbeat. One that follows its item's removal makes an item with the worker's own attributes alone.
  */
-function readable(item: Record<string, unknown>): Pick<WorkerItem, 'running' | 'assignments' | 'standbys'> {
+function withLists(item: Record<string, unknown>): Pick<WorkerItem, 'running' | 'assignments' | 'standbys'> {
   const orNothing = <Value>(read: () => Value): Value | undefined => {
     try {
       return read();
@@ -55,15 +74,20 @@ export function writeLists(
 }
 
 /** @returns false when the worker has spoken since it was read, or its item is gone. */
-export function emptyListIfSilent(clients: AwsClients, table: string, worker: WorkerItem): Promise<boolean> {
+export function emptyListIfSilent(
+  clients: AwsClients,
+  table: string,
+  worker: WorkerItem,
+  kept: Record<string, Assignment>,
+): Promise<boolean> {
   return conditionHeld(`empty the list of worker ${worker.workerId}`, () =>
     clients.documents.send(
       new UpdateCommand({
         TableName: table,
         Key: { fleet: worker.fleet, workerId: worker.workerId },
-        UpdateExpression: 'SET assignments = :none, standbys = :none',
+        UpdateExpression: 'SET assignments = :kept, standbys = :none',
         ConditionExpression: 'heartbeatAtMs = :seen',
-        ExpressionAttributeValues: { ':none': {}, ':seen': worker.heartbeatAtMs },
+        ExpressionAttributeValues: { ':kept': packed(kept), ':none': {}, ':seen': worker.heartbeatAtMs },
       }),
     ),
   );

@@ -48,7 +48,8 @@ async function acknowledgeOrThrow(deps: ControlDeps, record: DynamoDBRecord, tou
     const failure = error instanceof Error ? error.message : String(error);
     const cameraId = cameraIdOf(record);
     deps.telemetry.logger.error('a record of the camera registry cannot be used', { cameraId, failure });
-    if (cameraId === null) return;
+    // Its state is left as it is; once the version is known, `camera rebuild` brings the row into it.
+    if (cameraId === null || (error instanceof KvsInferError && error.code === 'ITEM_VERSION_LATER')) return;
     const issue: Issue = { severity: 'error', path: '', message: `the row could not be processed: ${failure}` };
     const sequenceNumber = record.dynamodb?.SequenceNumber ?? '';
     const { fleets } = deps.environment;

@@ -8,6 +8,7 @@ import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import type { Context, EventBridgeEvent } from 'aws-lambda';
 import { readContainerInstances } from '../aws/capacity.ts';
+import { isReadable } from '../aws/schema-versions.ts';
 import { markDoomed, markDrained, markDraining, markReady, markStopped, readWorkers } from '../aws/workers.ts';
 import { spotDrain } from '../core/control/handover.ts';
 import { instanceOf } from '../core/control/observation.ts';
@@ -54,7 +55,8 @@ async function workerEvent(deps: ControlDeps, type: string, detail: CapacityEven
   const [fleet] = fleets;
   const workerId = idOf(detail.workerId);
   const mark = type === 'Worker Ready' ? markReady : type === 'Worker Drained' ? markDrained : null;
-  if (mark !== null && fleet !== undefined && workerId !== '') {
+  // A detail of a later version may mean something else: the run sees what is so.
+  if (mark !== null && fleet !== undefined && workerId !== '' && isReadable(detail)) {
     await mark(deps.clients, deps.environment.names.tables.workers, { fleet, workerId }, deps.clock.nowMs());
   }
   return fleets;

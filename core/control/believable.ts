@@ -100,11 +100,11 @@ export function believable(
  * @throws KvsInferError CAMERA_STATES_LOST
  */
 export function refuseLostStates(
-  { cameras, workers, fleet }: FleetObservation,
+  { cameras, held, workers, fleet }: FleetObservation,
   deadAfterMs: number,
   nowMs: number,
 ): void {
-  if (cameras.length > 0) return;
+  if (cameras.length + (held?.cameras.length ?? 0) > 0) return;
   const watching = workers.filter(
     (worker) => isWorker(worker) && !isDead(worker, nowMs, deadAfterMs) && !isLeaving(worker),
   );
@@ -180,7 +180,7 @@ function withoutFuture(state: CameraState, nowMs: number): CameraState {
   return { ...state, ...Object.fromEntries(wrong.map((name) => [name, nowMs])) };
 }
 
-function names(ids: readonly string[]): string {
+export function names(ids: readonly string[]): string {
   return ids.length <= namesMax
     ? ids.join(', ')
     : `${ids.slice(0, namesMax).join(', ')} and ${ids.length - namesMax} more`;

@@ -12,6 +12,7 @@ import { climbLadder, type LadderStep } from './capacity-ladder.ts';
 import { type MovesMade, movesMade, withinMoves } from './consolidation.ts';
 import { type CameraDemand, cameraDemands, ownersWord } from './demand.ts';
 import { isStandingBy, wasStandingBy } from './handover.ts';
+import { withoutHeld } from './held-items.ts';
 import { fleetLeadTimeMs } from './lead-time.ts';
 import { accountCamera, type LedgerEntry } from './ledger.ts';
 import { type Meter, meterRun } from './meter.ts';
@@ -62,7 +63,9 @@ const hungAfterMs = 120_000;
 
 export function decide(given: FleetObservation, deployment: FleetPolicy, nowMs: number): ControlDecision {
   const { policy, problem } = fleetPolicy(deployment, given.fleet);
-  const { observation, problems } = believable(inOrderOfIds(given), policy, nowMs);
+  const believed = believable(inOrderOfIds(given), policy, nowMs);
+  const { observation, problems: held } = withoutHeld(believed.observation, policy, nowMs);
+  const problems = [...believed.problems, ...held];
   if (problem !== null) problems.push({ kind: 'policy', words: `${problem}; the deployment's policy holds` });
   const orders = activeOrders(observation.fleet, nowMs);
   const leadMs = fleetLeadTimeMs(observation.fleet, policy, observation.group?.launch?.instanceTypes ?? []);

@@ -50,10 +50,16 @@ export type StreamsObservation = {
   periodMs: number;
 };
 
+/** An item of a later version than this code reads: it is left as it is. */
+export type HeldItem = { id: string; version: string };
+/** `hasStopped`: control wrote that ECS said so; then nobody runs its cameras. */
+export type HeldWorker = HeldItem & { hasStopped: boolean; instanceId?: string; containerInstanceArn?: string };
+
 export type FleetObservation = {
   fleet: FleetItem;
   cameras: CameraState[];
   workers: WorkerItem[];
+  held?: { cameras: HeldItem[]; workers: HeldWorker[] };
   group: GroupObservation | null;
   service: ServiceObservation | null;
   containerInstances: ContainerInstanceObservation[] | null;
