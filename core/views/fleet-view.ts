@@ -32,6 +32,7 @@ export function fleetView({ item, workers, cameras, decisions }: FleetItems) {
     workers: workers.map(({ workerId, lifecycle, running, capacityInferencesPerSecond, heartbeatAtMs }) => ({
       ...{ workerId, lifecycle, cameras: Object.keys(running).length, cameraIds: Object.keys(running).sort() },
       inferencesPerSecond: capacityInferencesPerSecond ?? null,
+      inferencesPerSecondNow: loadOf(running),
       heartbeatAt: new Date(heartbeatAtMs).toISOString(),
     })),
     leadTimes: leadTimesOf(item),
@@ -40,6 +41,12 @@ export function fleetView({ item, workers, cameras, decisions }: FleetItems) {
     days: item.days ?? [],
     latestDecision: decisions[0] ?? null,
   };
+}
+
+/** What its cameras get, by its last heartbeat. */
+function loadOf(running: WorkerItem['running']): number {
+  const total = Object.values(running).reduce((sum, { fps }) => sum + fps, 0);
+  return Math.round(total * 10) / 10;
 }
 
 function leadTimesOf({ leadTimeSamplesMs = [], leadTimesByType = {} }: FleetItem) {

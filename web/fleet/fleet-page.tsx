@@ -66,7 +66,7 @@ function Workers({ fleet: { workers }, nowMs }: { fleet: FleetView; nowMs: numbe
       <h2>{counted(workers.length, 'worker')}</h2>
       {workers.length === 0 ? <p className="quiet">Nothing runs, and nothing is paid for.</p> : null}
       <ul className="workers">
-        {workers.map(({ workerId, lifecycle, cameraIds, inferencesPerSecond, heartbeatAt }) => (
+        {workers.map(({ workerId, lifecycle, cameraIds, inferencesPerSecond, inferencesPerSecondNow, heartbeatAt }) => (
           <li key={workerId}>
             <h3>
               {workerId} <span className="quiet">{lifecycle}</span>
@@ -74,7 +74,7 @@ function Workers({ fleet: { workers }, nowMs }: { fleet: FleetView; nowMs: numbe
             <p className="quiet">
               {inferencesPerSecond === null
                 ? 'has not measured itself yet'
-                : `does ${inferencesPerSecond.toFixed(0)} inferences a second`}
+                : `${inferencesPerSecondNow} of ${inferencesPerSecond.toFixed(0)} inferences a second`}
               ; heard {ago(heartbeatAt, nowMs)}
             </p>
             <p>
