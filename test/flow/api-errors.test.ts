@@ -4,6 +4,7 @@
  */
 import { afterEach, expect, test, vi } from 'vitest';
 import { cameraRow } from './camera-that-sends.ts';
+import { deploy } from './deployed-revision.ts';
 import { type UsedCall, usedCalls } from './documented-errors.ts';
 import { type SteppedSystem, startSteppedSystem } from './stepped-system.ts';
 
@@ -16,18 +17,15 @@ const retriedBySdk = /Throttl|Throughput|LimitExceeded|TransactionInProgress/;
 /** Each error once needs as many ticks. */
 const minutesEachMax = 14;
 const calls = usedCalls();
-/** Made when a fleet grows or shrinks. */
-const sizing = ['SetDesiredCapacity', 'UpdateService', 'TerminateInstanceInAutoScalingGroup'];
-/** Made once in an instance's life, for an item that vanished, in rollouts, by the capacity ladder: not tried here. */
-const rare = [
-  'GetItem',
-  'DescribeInstances',
-  'DescribeTasks',
-  'StopTask',
-  'UpdateAutoScalingGroup',
-  'DescribeScalingActivities',
-];
-const steady = calls.filter(({ operation }) => ![...sizing, ...rare].includes(operation));
+/** Made when a fleet grows or shrinks, and once in an instance's life. */
+const sizing = ['SetDesiredCapacity', 'UpdateService', 'TerminateInstanceInAutoScalingGroup', 'DescribeInstances'];
+/** Made while EC2 has no machine. */
+const climbing = ['DescribeScalingActivities', 'UpdateAutoScalingGroup'];
+/** Made by a rollout. */
+const replacing = 'StopTask';
+/** Made for an item that vanished, and for a worker that does not know its host: not tried here. */
+const rare = ['GetItem', 'DescribeTasks'];
+const steady = calls.filter(({ operation }) => ![...sizing, ...climbing, replacing, ...rare].includes(operation));
 
 let system: SteppedSystem;
 afterEach(() => system.close());
@@ -112,3 +110,36 @@ test.each(sizing)(
     expect(fault.left.map(({ code }) => code)).toEqual([]);
   },
 );
+
+test.each(climbing)('%s: each documented error while EC2 has no machine of the usual kind', async (name) => {
+  const call = calls.find(({ operation }) => operation === name) as UsedCall;
+  system = await startSteppedSystem({
+    start: '2026-11-24T09:00:20Z',
+    policy: { instanceTypes: ['g4dn.xlarge'], fallbackInstanceTypes: ['g5.xlarge'], spotPercent: 100 },
+  });
+  const fault = failing(call);
+  system.cloud.compute.setShortages([{ market: 'spot' }, { instanceType: 'g4dn.xlarge' }]);
+  await system.createStream('dock-1');
+  system.send('dock-1');
+  await system.putRow(cameraRow('dock-1'));
+  await system.passUntilSo('frames', async () => (await newestAtMs()) > 0, 60 * minuteMs, 10_000);
+  expect(system.instances()).toMatchObject([{ instanceType: 'g5.xlarge', lifecycle: 'on-demand' }]);
+  expect(fault.left.map(({ code }) => code)).toEqual([]);
+});
+
+test(`${replacing}: each documented error while a new revision takes over`, async () => {
+  const call = calls.find(({ operation }) => operation === replacing) as UsedCall;
+  system = await startSteppedSystem({ start: '2026-11-24T09:00:20Z' });
+  await system.createStream('dock-1');
+  system.send('dock-1');
+  await system.putRow(cameraRow('dock-1'));
+  await untilWatched(0);
+  const fault = failing(call);
+  const revision = await deploy(system, { name: 'RELEASE', value: '2' });
+  const isReplaced = async () => {
+    const living = (await system.workers()).filter(({ lifecycle }) => lifecycle !== 'stopped');
+    return fault.left.length === 0 && living.length > 0 && living.every((worker) => worker.revision === revision);
+  };
+  await system.passUntilSo('only the new revision runs', isReplaced, 60 * minuteMs, 10_000);
+  await untilWatched(system.clock.nowMs());
+});

@@ -2,15 +2,11 @@
  * A deployment of a new revision, as `sst deploy` makes it: every worker is replaced while its cameras are watched, and the
  * fleet is as large as before.
  */
-import {
-  DescribeServicesCommand,
-  DescribeTaskDefinitionCommand,
-  RegisterTaskDefinitionCommand,
-  UpdateServiceCommand,
-} from '@aws-sdk/client-ecs';
+import { UpdateServiceCommand } from '@aws-sdk/client-ecs';
 import { afterEach, expect, test, vi } from 'vitest';
 import { fleetResourceNames } from '../../core/names.ts';
 import { cameraRow } from './camera-that-sends.ts';
+import { deploy, describeService } from './deployed-revision.ts';
 import { expectSeamless, moves } from './moved-cameras.ts';
 import { type SteppedSystem, startSteppedSystem } from './stepped-system.ts';
 
@@ -44,34 +40,6 @@ async function fleetOfTwo(maxWorkers: number) {
 const living = async () => (await system.workers()).filter(({ lifecycle }) => lifecycle !== 'stopped');
 const revisions = async () => (await living()).map(({ revision }) => revision ?? '');
 
-async function describe() {
-  const answer = await system.clients.ecs.send(
-    new DescribeServicesCommand({ cluster: system.names.cluster, services: [service] }),
-  );
-  return answer.services?.[0];
-}
-
-/** @returns `family:revision` of what is deployed from now on. */
-async function deploy(change: { name: string; value: string }): Promise<string> {
-  const { ecs } = system.clients;
-  const taskDefinition = (await describe())?.taskDefinition;
-  const known = await ecs.send(new DescribeTaskDefinitionCommand({ taskDefinition }));
-  const containers = (known.taskDefinition?.containerDefinitions ?? []).map((container) => ({
-    ...container,
-    environment: [...(container.environment ?? []), change],
-  }));
-  const { family, networkMode, requiresCompatibilities, cpu, memory } = known.taskDefinition ?? {};
-  const { taskDefinition: made } = await ecs.send(
-    new RegisterTaskDefinitionCommand({
-      ...{ family, networkMode, requiresCompatibilities, cpu, memory, containerDefinitions: containers },
-    }),
-  );
-  const revision = `${made?.family}:${made?.revision}`;
-  await ecs.send(new UpdateServiceCommand({ cluster: system.names.cluster, service, taskDefinition: revision }));
-  await system.settle();
-  return revision;
-}
-
 /** Longest time without a published frame, per camera; each sends one a second. */
 async function longestHolesMs(cameraIds: string[], fromMs: number): Promise<number[]> {
   const { frames } = await system.results();
@@ -92,7 +60,7 @@ const isRolledOut = (revision: string, workers: number) => async () => {
 test('every worker is replaced, no camera is without one, and the extra machine goes again', async () => {
   const cameraIds = await fleetOfTwo(4);
   const startedMs = system.clock.nowMs();
-  const revision = await deploy({ name: 'RELEASE', value: '2' });
+  const revision = await deploy(system, { name: 'RELEASE', value: '2' });
   let mostInstances = 0;
   const isDone = isRolledOut(revision, 2);
   await system.passUntilSo(
@@ -109,7 +77,7 @@ test('every worker is replaced, no camera is without one, and the extra machine 
   await system.pass(minuteMs);
   expect((await system.cameras()).map(({ phase }) => phase)).toEqual(cameraIds.map(() => 'running'));
   expect(await isRolledOut(revision, 2)()).toBe(true);
-  expect((await describe())?.deployments).toMatchObject([{ rolloutState: 'COMPLETED' }]);
+  expect((await describeService(system))?.deployments).toMatchObject([{ rolloutState: 'COMPLETED' }]);
   const moved = await moves(system, cameraIds, startedMs);
   expect(moved.every(({ workers }) => workers.length > 1)).toBe(true);
   expectSeamless('deployment', moved);
@@ -120,8 +88,8 @@ test('every worker is replaced, no camera is without one, and the extra machine 
 test('a deployment that is rolled back half-way: every worker is of the former revision, and no frame is missing', async () => {
   const cameraIds = await fleetOfTwo(4);
   const startedMs = system.clock.nowMs();
-  const before = (await describe())?.taskDefinition?.split('/').at(-1) ?? '';
-  const revision = await deploy({ name: 'RELEASE', value: '2' });
+  const before = (await describeService(system))?.taskDefinition?.split('/').at(-1) ?? '';
+  const revision = await deploy(system, { name: 'RELEASE', value: '2' });
   const isNew = new Set<string>();
   await system.passUntilSo(
     'the new revision watches a camera',
@@ -145,7 +113,7 @@ test('a deployment that is rolled back half-way: every worker is of the former r
 
 test('a fleet at its largest size rolls over one worker at a time', async () => {
   const cameraIds = await fleetOfTwo(2);
-  const revision = await deploy({ name: 'RELEASE', value: '2' });
+  const revision = await deploy(system, { name: 'RELEASE', value: '2' });
   let mostInstances = 0;
   let fewestWorkers = 2;
   const isDone = isRolledOut(revision, 2);
@@ -167,12 +135,12 @@ test('a fleet at its largest size rolls over one worker at a time', async () => 
 test('a revision that does not start is rolled back, and nobody notices', async () => {
   const cameraIds = await fleetOfTwo(4);
   const startedMs = system.clock.nowMs();
-  const before = (await describe())?.taskDefinition;
+  const before = (await describeService(system))?.taskDefinition;
   const epochs = (await system.cameras()).map(({ epoch }) => epoch);
-  await deploy({ name: 'HTTP_PORT', value: 'not a port' });
+  await deploy(system, { name: 'HTTP_PORT', value: 'not a port' });
   await system.passUntilSo(
     'the circuit breaker has rolled back',
-    async () => (await describe())?.taskDefinition === before,
+    async () => (await describeService(system))?.taskDefinition === before,
     20 * minuteMs,
     5_000,
   );
