@@ -7,11 +7,18 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openCluster, segmentHeader, simpleBlock } from '../local/kinesisvideo/matroska-writer.ts';
 import { RawProducer } from '../local/kinesisvideo/media-rig.test-factory.ts';
-import { rigAssignment, rigCamera, squareClip, startWorkerRig, type WorkerRig } from './worker-rig.test-factory.ts';
+import {
+  RIG_START_MS,
+  rigAssignment,
+  rigCamera,
+  squareClip,
+  startWorkerRig,
+  type WorkerRig,
+} from './worker-rig.test-factory.ts';
 
 let rig: WorkerRig;
 let metrics: string;
-let health: { provider: string; models: { sha256: string }[]; cameras: { cameraId: string }[] };
+let health: { provider: string; models: { sha256: string }[]; cameras: { cameraId: string }[]; standbys: object[] };
 
 beforeAll(async () => {
   rig = await startWorkerRig();
@@ -26,6 +33,9 @@ beforeAll(async () => {
     'worker-1',
     cameras.map((camera) => rigAssignment(camera)),
   );
+  const order = { streamName: 'dock-3', model: 'default', sinceMs: RIG_START_MS };
+  await rig.createStream('dock-3');
+  await rig.updateWorker('worker-1', 'SET standbys = :value', { 'dock-3': order });
   const { codecPrivate, width, height, frames } = squareClip();
   bad.write(segmentHeader([{ number: 1, kind: 'video', codecId: 'V_VP9', width, height, codecPrivate }]));
   for (let second = 0; second < 8; second += 1) {
@@ -101,6 +111,14 @@ test('histograms of the stages, and the sizes of batches', () => {
   expect(series('kvs_infer_batch_frames_bucket').map(({ labels }) => labels)).toEqual(
     ['1', '2', '4', '8', '16', '+Inf'].map((size) => `le="${size}"`),
   );
+});
+
+test('the cameras that it stands by for, with state and reason', () => {
+  expect(health.standbys).toEqual([
+    { cameraId: 'dock-3', sinceMs: RIG_START_MS, state: 'opening', reason: expect.stringMatching(/./) },
+  ]);
+  expect(series('kvs_infer_standbys')).toEqual([{ labels: 'state="opening"', value: 1 }]);
+  expect(health.cameras.map(({ cameraId }) => cameraId)).not.toContain('dock-3');
 });
 
 test('the delay of the event loops', () => {

@@ -16,6 +16,7 @@ const metrics = new WorkerMetrics(new Registry(), () => ({
   overload: { wantedFps: 0, grantedFps: 0, busyShare: 0 },
   isFenced: false,
   cameras: [],
+  standbys: [],
   models: [],
   gpu: null,
 }));

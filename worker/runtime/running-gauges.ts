@@ -3,7 +3,7 @@
  * Invariant: each is set anew whenever somebody asks, so that nothing is told of what has stopped.
  */
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { DecodeReport } from '../../core/fleet-state.ts';
+import type { DecodeReport, StandbyReport } from '../../core/fleet-state.ts';
 import type { FrameCounts } from '../session/frame-ledger.ts';
 import type { GpuReading } from './gpu-reading.ts';
 
@@ -30,6 +30,8 @@ export type CameraGauges = {
 export type ModelGauges = { model: string; provider: string; precision: string; sha256: string };
 export type RunningGauges = {
   cameras: readonly CameraGauges[];
+  /** The state of each camera that this worker is to have next. */
+  standbys: readonly StandbyReport['state'][];
   models: readonly ModelGauges[];
   /** Null where there is no GPU, or before it was first asked. */
   gpu: GpuReading | null;
@@ -79,11 +81,14 @@ export function registerRunningGauges(prefix: string, registry: Registry, runnin
       return [[{ camera: cameraId, codec, frames, device }, 1]];
     }),
   );
-  gauge(`${prefix}cameras`, 'Cameras of this worker by state', ['state'], () => {
-    const byState = new Map<string, number>();
-    for (const { state } of running().cameras) byState.set(state, (byState.get(state) ?? 0) + 1);
-    return [...byState].map(([state, count]): Series => [{ state }, count]);
-  });
+  const byState = (name: string, help: string, states: () => readonly string[]) =>
+    gauge(prefix + name, help, ['state'], () => {
+      const counts = new Map<string, number>();
+      for (const state of states()) counts.set(state, (counts.get(state) ?? 0) + 1);
+      return [...counts].map(([state, count]): Series => [{ state }, count]);
+    });
+  byState('cameras', 'Cameras of this worker by state', () => running().cameras.map(({ state }) => state));
+  byState('standbys', 'Cameras that this worker stands by for, by state', () => running().standbys);
   gauge(`${prefix}model_info`, 'Loaded models and where they run', ['provider', 'model', 'precision', 'sha256'], () =>
     running().models.map((model): Series => [{ ...model }, 1]),
   );

@@ -32,6 +32,7 @@ export function workerGauges(worker: {
   });
   return {
     cameras,
+    standbys: Object.values(supervisor.standbys.heartbeat()).map(({ state }) => state),
     models: [...models.loaded].map(([name, model]) => modelGauges(name, model)),
     gpu,
     publisherRecords: publisher.size,

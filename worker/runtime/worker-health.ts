@@ -18,7 +18,7 @@ export function workerHealth(worker: {
   /** Null until the default model is ready. */
   main: LoadedModel | null;
   models: Pick<ModelPool, 'dead' | 'loaded'>;
-  supervisor: Pick<CameraSupervisor, 'runs'>;
+  supervisor: Pick<CameraSupervisor, 'runs' | 'standbys'>;
   publisher: Pick<RecordPublisher, 'waiting' | 'lost'>;
 }): Health {
   const { environment, member, main, models, supervisor, publisher } = worker;
@@ -52,6 +52,7 @@ export function workerHealth(worker: {
         const records = { waiting: publisher.waiting(cameraId), lost: publisher.lost(cameraId) };
         return { cameraId, state, reason, fps, lagMs, frames, records, decode, sessions, mediaErrors };
       }),
+      standbys: Object.entries(supervisor.standbys.heartbeat()).map(([cameraId, report]) => ({ cameraId, ...report })),
     },
   };
 }
