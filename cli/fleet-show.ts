@@ -10,20 +10,8 @@ import { numbersAfterTheFirst, textTable } from './text-table.ts';
 
 /** @throws KvsInferError FLEET_NOT_FOUND */
 export async function readFleetView(stage: Stage, fleet: string): Promise<FleetView> {
-  const { clients, tables } = stage;
-  const [{ readFleet }, { readWorkers }, { readCameraStates }, { readDecisions }] = await Promise.all([
-    import('../aws/fleets.ts'),
-    import('../aws/workers.ts'),
-    import('../aws/camera-states.ts'),
-    import('../aws/decisions.ts'),
-  ]);
-  const [item, workers, cameras, decisions] = await Promise.all([
-    readFleet(clients, tables.fleets, fleet),
-    readWorkers(clients, tables.workers, fleet),
-    readCameraStates(clients, tables.cameraStates, fleet),
-    readDecisions(clients, tables.decisions, fleet, { limit: 1 }),
-  ]);
-  const items = { item, workers, cameras, decisions };
+  const { readFleetItems } = await import('../aws/fleet-items.ts');
+  const items = await readFleetItems(stage.clients, stage.tables, fleet);
   if (isKnownFleet(items)) return fleetView(items);
   throw await fleetNotFound(stage, fleet);
 }

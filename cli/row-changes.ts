@@ -11,6 +11,8 @@ import { parseCameraRow } from '../core/parse-camera-row.ts';
 import { LateBar } from './late-bar.ts';
 import type { Stage } from './stage.ts';
 
+const shownMax = 60;
+
 export type Row = Record<string, unknown> & { cameraId: string };
 export type RowChange = {
   cameraId: string;
@@ -117,7 +119,8 @@ function attributesThatDiffer(before: Record<string, unknown>, after: Record<str
     .map((name) => `${name}: ${short(before[name])} → ${short(after[name])}`);
 }
 
-function short(value: unknown): string {
+/** A value as a difference shows it: enough to know it by. */
+export function short(value: unknown): string {
   const text = value === undefined ? 'not set' : JSON.stringify(value);
-  return text.length > 60 ? `${text.slice(0, 59)}…` : text;
+  return text.length > shownMax ? `${text.slice(0, shownMax - 1)}…` : text;
 }

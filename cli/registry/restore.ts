@@ -8,6 +8,7 @@ import type { Command } from 'commander';
 import type { Item, RegistryTable } from '../../aws/registry-items.ts';
 import { KvsInferError } from '../../core/errors.ts';
 import { LateBar } from '../late-bar.ts';
+import { short } from '../row-changes.ts';
 import { onStage, type Stage, type StageOptions, withStageOptions } from '../stage.ts';
 import { type Backup, backupBytesMax, decodeBackup, sameItem } from './backup-file.ts';
 
@@ -125,13 +126,13 @@ function differing(before: Item, after: Item): string[] {
   return names.flatMap((name) => {
     const [old, fresh] = [before[name], after[name]];
     if (old !== undefined && fresh !== undefined && sameItem({ name: old }, { name: fresh })) return [];
-    return [`${name}: ${short(old)} → ${short(fresh)}`];
+    return [`${name}: ${shown(old)} → ${shown(fresh)}`];
   });
 }
 
-function short(value: Item[string] | undefined): string {
-  const text = value === undefined ? 'not set' : JSON.stringify(Object.values(value)[0]);
-  return text.length > 60 ? `${text.slice(0, 59)}…` : text;
+/** Without its type, which both sides mostly share. */
+function shown(value: Item[string] | undefined): string {
+  return short(value && Object.values(value)[0]);
 }
 
 function described(lines: readonly Line[], { stage, takenAt }: Backup): string {

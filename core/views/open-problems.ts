@@ -4,8 +4,9 @@
  * Invariant: one entry per kind, however many cameras it has; the words are those that are stored.
  */
 import { activeOrders } from '../control/policy.ts';
-import { type Decision, quietDecisionEveryMs } from '../control/record.ts';
-import type { CameraPhase, CameraState, FleetItem, FleetPolicy } from '../fleet-state.ts';
+import { quietDecisionEveryMs } from '../control/record.ts';
+import type { CameraPhase, CameraState, FleetPolicy } from '../fleet-state.ts';
+import type { FleetItems } from './fleet-view.ts';
 
 /** `error`: something is not watched that should be. `notice`: nothing is lost yet, or only its owner can help. */
 export type OpenProblem = {
@@ -17,14 +18,7 @@ export type OpenProblem = {
   cameras: { cameraId: string; reason: string }[];
 };
 
-export type ProblemFacts = {
-  item: FleetItem;
-  policy: FleetPolicy;
-  cameras: readonly CameraState[];
-  /** Newest first. */
-  decisions: readonly Decision[];
-  workers: readonly { workerId: string; heartbeatAtMs: number; lifecycle: string }[];
-};
+export type ProblemFacts = FleetItems & { policy: FleetPolicy };
 
 const camerasNamedMax = 10;
 /** Fresh phases are the ordinary course of things: a window opens, a camera changes its worker. */

@@ -1,15 +1,14 @@
 /**
  * A stage at one glance, from its items: is everything watched now, how well was it watched today, what does it cost, and
- * what should somebody look at. The API, the command line and the dashboard say it in the same words.
+ * what should somebody look at.
  * Invariants: what was accounted is as stored; what lies ahead follows from the rows alone; what is unknown is null.
  */
 import { type Interval, scheduledIntervals } from '../calendar.ts';
 import { dayOf, type FleetDay } from '../control/meter.ts';
 import { activeOrders } from '../control/policy.ts';
-import type { Decision } from '../control/record.ts';
-import { type CameraPhase, type CameraState, cameraPhases, type FleetItem, type FleetPolicy } from '../fleet-state.ts';
+import { type CameraPhase, cameraPhases } from '../fleet-state.ts';
 import { neededSteps } from '../simulation/needed-capacity.ts';
-import { type OpenProblem, openProblems } from './open-problems.ts';
+import { type OpenProblem, openProblems, type ProblemFacts } from './open-problems.ts';
 
 /** In its window, whoever watches it. */
 const wantedPhases: ReadonlySet<CameraPhase> = new Set([
@@ -18,13 +17,7 @@ const wantedPhases: ReadonlySet<CameraPhase> = new Set([
 const watchedPhases: ReadonlySet<CameraPhase> = new Set(['running', 'degraded']);
 const hourMs = 3_600_000;
 
-export type FleetInput = {
-  item: FleetItem;
-  policy: FleetPolicy;
-  cameras: readonly CameraState[];
-  /** Newest first; the first one counts. */
-  decisions: readonly Decision[];
-  workers: readonly { workerId: string; heartbeatAtMs: number; lifecycle: string }[];
+export type FleetInput = ProblemFacts & {
   /** Of one instance on demand, with its volume; null when the price is not known. */
   usdPerInstanceHour: number | null;
 };

@@ -12,6 +12,7 @@ import { coverageOf } from '../../core/control/coverage.ts';
 import { parseCameraRow } from '../../core/parse-camera-row.ts';
 import { cameraView } from '../../core/views/camera-view.ts';
 import type { ControlDeps } from '../handler-deps.ts';
+import { json, unlessKnown } from './answers.ts';
 import type { Api } from './app.ts';
 import { Problem, problemSchema } from './problem.ts';
 import { entityTag, namesTag } from './row-version.ts';
@@ -22,7 +23,6 @@ const daysMax = 92;
 export const cameraIdParam = z.object({
   cameraId: z.string().regex(cameraIdPattern).meta({ description: 'id of a registered camera', example: 'dock-1' }),
 });
-const json = (schema: z.ZodType, description: string) => ({ content: { 'application/json': { schema } }, description });
 export const failures = {
   401: { content: { 'application/problem+json': { schema: problemSchema } }, description: 'no valid token' },
   404: { content: { 'application/problem+json': { schema: problemSchema } }, description: 'there is none' },
@@ -80,11 +80,7 @@ export function addCameraRoutes(app: Api, deps: ControlDeps): void {
       if (fleet !== undefined && !fleets.includes(fleet)) throw noFleet(fleet);
       const asked = fleet === undefined ? fleets : [fleet];
       const states = await Promise.all(asked.map((one) => readCameraStates(clients, cameraStates, one)));
-      const body = { cameras: states.flat().map(cameraView) };
-      const tag = entityTag(body);
-      const headers = { etag: tag, 'cache-control': 'private, no-cache' };
-      if (namesTag(context.req.header('if-none-match') ?? '', tag)) return context.body(null, 304, headers) as never;
-      return context.json(body, 200, headers);
+      return unlessKnown(context, { cameras: states.flat().map(cameraView) });
     },
   );
 

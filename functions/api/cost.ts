@@ -11,7 +11,7 @@ import { KvsInferError } from '../../core/errors.ts';
 import type { ControlDeps } from '../handler-deps.ts';
 import type { Api } from './app.ts';
 import { failures } from './cameras.ts';
-import { usualInstanceType } from './overview.ts';
+import { firstInstanceType } from './hour-prices.ts';
 import { Problem } from './problem.ts';
 
 const dayMs = 86_400_000;
@@ -53,7 +53,7 @@ export function addCostRoutes(app: Api, { clients, clock, environment }: Control
         fleets.map((fleet) => readCameraStates(clients, names.tables.cameraStates, fleet)),
       );
       const cameras = states.flat().flatMap(({ camera, leaving }) => (camera === null || leaving ? [] : camera));
-      const [instanceType = usualInstanceType] = policy.instanceTypes;
+      const instanceType = firstInstanceType(policy);
       const fromMs = clock.nowMs();
       const toMs = fromMs + days * dayMs;
       const input = {

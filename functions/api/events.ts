@@ -20,10 +20,10 @@ import {
   trackEvent,
 } from '../../core/views/event-view.ts';
 import type { ControlDeps } from '../handler-deps.ts';
+import { unlessKnown } from './answers.ts';
 import type { Api } from './app.ts';
 import { failures } from './cameras.ts';
 import { Problem } from './problem.ts';
-import { entityTag, namesTag } from './row-version.ts';
 
 /** Who comes without a place sees the last minutes; nobody goes back further than a day. */
 const beginsBeforeMs = 600_000;
@@ -118,11 +118,7 @@ export function addEventRoutes(app: Api, deps: ControlDeps, { streamsEvents }: {
           }
         }) as never;
       }
-      const page = await readPage(cameras, afterMs);
-      const tag = entityTag(page);
-      const headers = { etag: tag, 'cache-control': 'private, no-cache' };
-      if (namesTag(context.req.header('if-none-match') ?? '', tag)) return context.body(null, 304, headers) as never;
-      return context.json(page, 200, headers);
+      return unlessKnown(context, await readPage(cameras, afterMs));
     },
   );
 

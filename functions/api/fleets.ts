@@ -3,14 +3,14 @@
  * Invariant: every order has an end; the next run of the control loop acts on it, within a minute.
  */
 import { createRoute, z } from '@hono/zod-openapi';
-import { readCameraStates } from '../../aws/camera-states.ts';
 import { readDecisions } from '../../aws/decisions.ts';
-import { orderFleet, readFleet } from '../../aws/fleets.ts';
-import { readWorkers } from '../../aws/workers.ts';
+import { readFleetItems } from '../../aws/fleet-items.ts';
+import { orderFleet } from '../../aws/fleets.ts';
 import { fleetPattern } from '../../core/camera.ts';
 import { orderDaysMax, workersPerFleetMax } from '../../core/control/policy.ts';
 import { fleetView } from '../../core/views/fleet-view.ts';
 import type { ControlDeps } from '../handler-deps.ts';
+import { json } from './answers.ts';
 import type { Api } from './app.ts';
 import { failures, noFleet } from './cameras.ts';
 import { Problem, problemSchema } from './problem.ts';
@@ -19,7 +19,6 @@ const dayMs = 86_400_000;
 const decisionsMax = 200;
 
 const fleetParam = z.object({ fleet: z.string().regex(fleetPattern).meta({ example: 'default' }) });
-const json = (schema: z.ZodType, description: string) => ({ content: { 'application/json': { schema } }, description });
 const viewSchema = z.object({ fleet: z.string() }).loose().meta({ id: 'Fleet' });
 const decisionSchema = z.object({ at: z.string(), reason: z.string() }).loose().meta({ id: 'Decision' });
 const until = z.iso.datetime({ offset: true });
@@ -40,13 +39,7 @@ export function addFleetRoutes(app: Api, { clients, clock, environment, telemetr
 
   async function viewOf(fleet: string) {
     if (!fleets.includes(fleet)) throw noFleet(fleet);
-    const [item, workers, cameras, decisions] = await Promise.all([
-      readFleet(clients, tables.fleets, fleet),
-      readWorkers(clients, tables.workers, fleet),
-      readCameraStates(clients, tables.cameraStates, fleet),
-      readDecisions(clients, tables.decisions, fleet, { limit: 1 }),
-    ]);
-    return fleetView({ item, workers, cameras, decisions });
+    return fleetView(await readFleetItems(clients, tables, fleet));
   }
 
   app.openapi(

@@ -4,25 +4,20 @@
  * `pointsMax` decisions for a history.
  */
 import { createRoute, z } from '@hono/zod-openapi';
-import { readCameraStates } from '../../aws/camera-states.ts';
-import { readDecisions, readSizes } from '../../aws/decisions.ts';
-import { readFleet } from '../../aws/fleets.ts';
-import { readWorkers } from '../../aws/workers.ts';
+import { readSizes } from '../../aws/decisions.ts';
+import { readFleetItems } from '../../aws/fleet-items.ts';
 import { fleetPattern } from '../../core/camera.ts';
 import { fleetPolicy } from '../../core/control/policy.ts';
-import { instanceHourPrices } from '../../core/cost/instance-prices.ts';
-import { priceTable } from '../../core/cost/prices.ts';
 import { demandAhead, type FleetInput, overviewOf } from '../../core/views/overview-view.ts';
 import type { ControlDeps } from '../handler-deps.ts';
+import { json, unlessKnown } from './answers.ts';
 import type { Api } from './app.ts';
 import { failures, noFleet } from './cameras.ts';
-import { entityTag, namesTag } from './row-version.ts';
+import { hourPrices } from './hour-prices.ts';
 
 const hourMs = 3_600_000;
 const hoursMax = 168;
 const pointsMax = 1_000;
-/** What a fleet launches when its deployment names no types (stacks/settings.ts). */
-export const usualInstanceType = 'g4dn.xlarge';
 
 const coverage = z.number().nullable().meta({ description: '0 to 1; null when nothing is wanted' });
 const usd = z.number().nullable().meta({ description: 'US dollars; null when a price is not known' });
@@ -75,23 +70,15 @@ const historySchema = z
     maxWorkers: z.int(),
   })
   .meta({ id: 'FleetHistory', description: 'a point per stored decision; `ahead`: what the schedules alone need' });
-const json = (schema: z.ZodType, description: string) => ({ content: { 'application/json': { schema } }, description });
 
 export function addOverviewRoutes(app: Api, { clients, clock, environment }: ControlDeps): void {
   const { names, fleets, policy: deployment } = environment;
   const { tables } = names;
 
   async function inputOf(fleet: string): Promise<FleetInput> {
-    const [item, workers, cameras, decisions] = await Promise.all([
-      readFleet(clients, tables.fleets, fleet),
-      readWorkers(clients, tables.workers, fleet),
-      readCameraStates(clients, tables.cameraStates, fleet),
-      readDecisions(clients, tables.decisions, fleet, { limit: 1 }),
-    ]);
-    const { policy } = fleetPolicy(deployment, item);
-    const [type = usualInstanceType] = policy.instanceTypes;
-    const prices = instanceHourPrices(priceTable, environment.region, [type], policy.instanceUsdPerHour);
-    return { item, policy, cameras, decisions, workers, usdPerInstanceHour: prices.get(`${type}/on-demand`) ?? null };
+    const items = await readFleetItems(clients, tables, fleet);
+    const { policy } = fleetPolicy(deployment, items.item);
+    return { ...items, policy, usdPerInstanceHour: hourPrices(policy, environment.region)?.onDemandUsd ?? null };
   }
 
   app.openapi(
@@ -117,10 +104,7 @@ export function addOverviewRoutes(app: Api, { clients, clock, environment }: Con
     async (context) => {
       const body = overviewOf(await Promise.all(fleets.map(inputOf)), clock.nowMs());
       const { at: _, ...rest } = body;
-      const tag = entityTag(rest);
-      const headers = { etag: tag, 'cache-control': 'private, no-cache' };
-      if (namesTag(context.req.header('if-none-match') ?? '', tag)) return context.body(null, 304, headers) as never;
-      return context.json(body, 200, headers);
+      return unlessKnown(context, body, rest);
     },
   );
 

@@ -8,11 +8,7 @@ import { readCameraStates } from '../../aws/camera-states.ts';
 import { readFleet } from '../../aws/fleets.ts';
 import { type Camera, cameraIdPattern, type Issue } from '../../core/camera.ts';
 import { fleetPolicy } from '../../core/control/policy.ts';
-import { instanceHourPrices } from '../../core/cost/instance-prices.ts';
-import { priceTable } from '../../core/cost/prices.ts';
-import type { FleetPolicy } from '../../core/fleet-state.ts';
 import { parseCameraRow } from '../../core/parse-camera-row.ts';
-import type { HourPrices } from '../../core/simulation/outcome.ts';
 import { calendarFigures, cameraChanges, fleetChanges } from '../../core/simulation/schedule-change.ts';
 import { defaultSettings } from '../../core/simulation/settings.ts';
 import type { FleetRun, RunOrder } from '../../core/simulation/simulate.ts';
@@ -20,7 +16,7 @@ import { playedChange, type Simulation } from '../../core/views/simulation-view.
 import type { ControlDeps } from '../handler-deps.ts';
 import type { Api } from './app.ts';
 import { failures, rowSchema } from './cameras.ts';
-import { usualInstanceType } from './overview.ts';
+import { hourPrices } from './hour-prices.ts';
 import type { PlayRuns } from './play-in-turn.ts';
 import { Problem, problemSchema } from './problem.ts';
 
@@ -190,14 +186,6 @@ export function addSimulateRoutes(app: Api, deps: ControlDeps, { playRuns }: { p
       return context.json(answer, 200);
     },
   );
-}
-
-/** Of Spot where it is known, as `kvs-infer simulate` counts. */
-function hourPrices(policy: FleetPolicy, region: string): HourPrices | null {
-  const [type = usualInstanceType] = policy.instanceTypes;
-  const prices = instanceHourPrices(priceTable, region, [type], policy.instanceUsdPerHour);
-  const onDemandUsd = prices.get(`${type}/on-demand`);
-  return onDemandUsd === undefined ? null : { onDemandUsd, spotUsd: prices.get(`${type}/spot`) ?? onDemandUsd };
 }
 
 function usableRows(typed: readonly Record<string, unknown>[], fleets: readonly string[]): Camera[] {

@@ -45,6 +45,13 @@ export async function openPage(browser: Browser, options: BrowserContextOptions 
   return page;
 }
 
+/** After each test: nothing was complained of that it did not provoke. */
+export async function closeQuiet(page: WatchedPage): Promise<void> {
+  const complaints = page.complaints();
+  await page.context().close();
+  expect(complaints).toEqual([]);
+}
+
 type AxeResults = {
   violations: { id: string; help: string; nodes: { target: unknown[]; failureSummary?: string }[] }[];
 };

@@ -2,7 +2,7 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { viewer } from '../../functions/api/api-stage.test-factory.ts';
-import { chromiumPath, expectAccessible, launchBrowser, openPage, type WatchedPage } from './browser.ts';
+import { chromiumPath, closeQuiet, expectAccessible, launchBrowser, openPage, type WatchedPage } from './browser.ts';
 import { type DashboardStage, startDashboardStage } from './dashboard-stage.ts';
 
 let stage: DashboardStage;
@@ -24,11 +24,7 @@ describe.skipIf(chromiumPath === null)('the camera form', () => {
     await browser?.close();
     await stage?.close();
   });
-  afterEach(async () => {
-    const complaints = page.complaints();
-    await page.context().close();
-    expect(complaints).toEqual([]);
-  });
+  afterEach(() => closeQuiet(page));
   const expectRefused = (status: number) => page.tolerated.push(`status of ${status}`);
 
   it('adds a camera with the windows and regions that were drawn, in its own zone whatever the viewer’s', async () => {
@@ -49,7 +45,7 @@ describe.skipIf(chromiumPath === null)('the camera form', () => {
     await page.mouse.move(box.x + box.width * 0.75, box.y + 8, { steps: 4 });
     await page.mouse.up();
     await page.getByRole('button', { name: 'Add a region' }).click();
-    const frame = page.locator('.picture');
+    const frame = page.locator('.region-picture');
     await frame.scrollIntoViewIfNeeded();
     for (const [x, y] of [
       [0.2, 0.2],

@@ -9,7 +9,7 @@ import { awsResultStore } from '../../aws/results.ts';
 import { type ControlStage, startControlStage } from '../../functions/control-loop-stage.test-factory.ts';
 import { type DashboardServer, startDashboardServer } from '../../local/http/dashboard-server.ts';
 import { buildSite, siteFolder } from '../../web/build-site.ts';
-import { chromiumPath, expectAccessible, launchBrowser, openPage, type WatchedPage } from './browser.ts';
+import { chromiumPath, closeQuiet, expectAccessible, launchBrowser, openPage, type WatchedPage } from './browser.ts';
 
 const policy = { leadTimeDefaultMs: 120_000, scaleInDelayMs: 60_000, silentGraceMs: 120_000, maxWorkers: 3 };
 const startMs = Date.parse('2026-11-24T07:50:00Z');
@@ -69,11 +69,7 @@ describe.skipIf(chromiumPath === null)('the dashboard', () => {
     await server?.close();
     await stage?.close();
   });
-  afterEach(async () => {
-    const complaints = page.complaints();
-    await page.context().close();
-    expect(complaints).toEqual([]);
-  });
+  afterEach(() => closeQuiet(page));
 
   it('shows a camera: why it is so, its picture with boxes or without, its tracks, its verdict', async () => {
     page = await openPage(browser);

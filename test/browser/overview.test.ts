@@ -1,7 +1,7 @@
 /** The overview and the table of cameras in a real browser: what they show, to whom, and when things go wrong. */
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { chromiumPath, expectAccessible, launchBrowser, openPage, type WatchedPage } from './browser.ts';
+import { chromiumPath, closeQuiet, expectAccessible, launchBrowser, openPage, type WatchedPage } from './browser.ts';
 import { type DashboardStage, startDashboardStage } from './dashboard-stage.ts';
 
 let stage: DashboardStage;
@@ -19,11 +19,7 @@ describe.skipIf(chromiumPath === null)('the dashboard', () => {
     await browser?.close();
     await stage?.close();
   });
-  afterEach(async () => {
-    const complaints = page.complaints();
-    await page.context().close();
-    expect(complaints).toEqual([]);
-  });
+  afterEach(() => closeQuiet(page));
 
   it('answers at one glance, in both themes, to everybody', async () => {
     for (const colorScheme of ['light', 'dark'] as const) {

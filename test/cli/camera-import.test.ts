@@ -1,36 +1,16 @@
 /** `camera import` as an operator runs it, against the registry of a local cloud. */
-import { execFile } from 'node:child_process';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { putCameraRow } from '../../aws/camera-registry.ts';
 import { readCameraRow } from '../../aws/camera-row.ts';
-import { type AwsClients, awsClients } from '../../aws/clients.ts';
 import { planChanges, writeChanges } from '../../cli/row-changes.ts';
-import { systemClock } from '../../core/clock.ts';
-import { resourceNames } from '../../core/names.ts';
-import { type LocalCloud, startLocalCloud } from '../../local/cloud.ts';
-import { inProcessRunner } from '../../local/compute/in-process-runner.ts';
-import { commandEnvironment, documentOf, type Ended, expectFailure, program, temporaryFolder } from './kvs-infer.ts';
+import { cloudStage, localKeys, region, tables } from './cloud-stage.ts';
+import { documentOf, expectFailure, kvsInfer, temporaryFolder } from './kvs-infer.ts';
 
 const folder = temporaryFolder();
-const region = 'eu-west-1';
-const { tables } = resourceNames('test', '');
-const keys = { AWS_ACCESS_KEY_ID: 'local', AWS_SECRET_ACCESS_KEY: 'local' };
-let cloud: LocalCloud;
-let clients: AwsClients;
+const cloud = cloudStage();
 let file: string;
 beforeAll(async () => {
-  Object.assign(process.env, keys);
-  cloud = await startLocalCloud({
-    ...{ port: 0, portSearch: false, dataFolder: null, clock: systemClock, region },
-    ...{ accountId: '123456789012', compute: { runner: inProcessRunner(async () => {}) } },
-  });
-  await cloud.createStageResources({ stage: 'test', fleets: [] });
-  clients = awsClients({ region, endpoint: cloud.endpoint });
   file = await folder.write('cameras.yaml', original);
-});
-afterAll(async () => {
-  clients?.destroy();
-  await cloud?.close();
 });
 
 const original = `device: cuda:0
@@ -57,21 +37,13 @@ cameras:
       snapshot: { upload_crops: true }
 `;
 
-function run(...words: string[]): Promise<Ended> {
+function run(...words: string[]) {
   const place = ['--stage', 'test', '--region', region, '--endpoint-url', cloud.endpoint];
-  const env = { ...commandEnvironment(), ...keys };
-  return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      [program, 'camera', ...words, ...place],
-      { env, timeout: 60_000 },
-      (error, stdout, stderr) => resolve({ exitCode: error === null ? 0 : Number(error.code ?? -1), stdout, stderr }),
-    );
-  });
+  return kvsInfer(['camera', ...words, ...place], undefined, localKeys);
 }
 
 it('tells what has no place by line and what would change, and writes only when it is told to', async () => {
-  await putCameraRow(clients, tables.cameras, { cameraId: 'yard', streamName: 'yard' });
+  await putCameraRow(cloud.clients, tables.cameras, { cameraId: 'yard', streamName: 'yard' });
   const dry = await run('import', file, '--dry-run');
   expect(dry).toMatchObject({ exitCode: 0, stderr: '' });
   expect(dry.stdout).toBe(`what the file says and a row does not:
@@ -91,7 +63,7 @@ not in the file, and left alone: yard
   const unasked = await run('import', file);
   expect(unasked).toMatchObject({ exitCode: 2, stdout: dry.stdout });
   expect(unasked.stderr).toMatch(/^kvs-infer: NOT_CONFIRMED: .*--yes/);
-  expect(await readCameraRow(clients, tables.cameras, 'lot')).toBeNull();
+  expect(await readCameraRow(cloud.clients, tables.cameras, 'lot')).toBeNull();
 
   const done = documentOf(await run('import', file, '--frame-size', '1920x1080', '--yes', '--json'));
   expect(done).toMatchObject({
@@ -102,20 +74,20 @@ not in the file, and left alone: yard
     ],
     leftAlone: ['yard'],
   });
-  expect(await readCameraRow(clients, tables.cameras, 'lot')).toEqual({
+  expect(await readCameraRow(cloud.clients, tables.cameras, 'lot')).toEqual({
     ...{ cameraId: 'lot', streamName: 'lot-stream', detect: { model: 'plates', fps: 2 }, text: { enabled: true } },
   });
 });
 
 it('takes nothing away that somebody has set since, and a second time changes nothing', async () => {
-  const row = await readCameraRow(clients, tables.cameras, 'lot');
+  const row = await readCameraRow(cloud.clients, tables.cameras, 'lot');
   const motionGate = { enabled: true };
   const since = { ...row, priority: 80, detect: { ...(row?.detect as object), fps: 1, motionGate } };
-  await putCameraRow(clients, tables.cameras, since);
+  await putCameraRow(cloud.clients, tables.cameras, since);
   const again = await run('import', file, '--frame-size', '1920x1080', '--yes');
   expect(again.stdout).toContain('north-door: unchanged\nlot: changed\n  detect: ');
   expect(again.stdout).toMatch(/\n1 written\n$/);
-  expect(await readCameraRow(clients, tables.cameras, 'lot')).toEqual({
+  expect(await readCameraRow(cloud.clients, tables.cameras, 'lot')).toEqual({
     ...{ ...since, detect: { model: 'plates', fps: 2, motionGate } },
   });
   expect((await run('import', file, '--frame-size', '1920x1080')).stdout).toMatch(/\n0 written\n$/);
@@ -132,14 +104,14 @@ it('refuses a file of this system, a wrong row and YAML that is none, before it 
   expectFailure(await run('put', file), 1, 'CAMERA_INVALID', 'camera import');
   expectFailure(await run('import', wrong, '--yes'), 1, 'CAMERA_INVALID', 'cameraId', '"a b"');
   expectFailure(await run('import', broken, '--yes'), 1, 'CAMERA_FILE_INVALID', 'broken.yaml', /line \d/);
-  expect(await readCameraRow(clients, tables.cameras, 'ok')).toBeNull();
+  expect(await readCameraRow(cloud.clients, tables.cameras, 'ok')).toBeNull();
 });
 
 it('a row that somebody else changed after the difference was shown is not written, is named, and stops no other', async () => {
-  const stage = { clients, tables, stage: 'test' };
+  const stage = { clients: cloud.clients, tables, stage: 'test' };
   const rows = ['yard', 'new-one'].map((cameraId) => ({ cameraId, streamName: 'other' }));
   const planned = await planChanges(stage, rows);
-  await putCameraRow(clients, tables.cameras, { cameraId: 'yard', streamName: 'yard', priority: 99 });
+  await putCameraRow(cloud.clients, tables.cameras, { cameraId: 'yard', streamName: 'yard', priority: 99 });
   const said: unknown[] = [];
   const original = console.error;
   console.error = (line) => said.push(line);
@@ -153,5 +125,5 @@ it('a row that somebody else changed after the difference was shown is not writt
     { cameraId: 'yard', written: false, problem: expect.stringContaining('CAMERA_CHANGED') },
     { cameraId: 'new-one', written: true, problem: null },
   ]);
-  expect(await readCameraRow(clients, tables.cameras, 'yard')).toMatchObject({ priority: 99 });
+  expect(await readCameraRow(cloud.clients, tables.cameras, 'yard')).toMatchObject({ priority: 99 });
 });

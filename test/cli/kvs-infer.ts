@@ -41,9 +41,14 @@ export function commandEnvironment(cacheFolder = tmpdir()): NodeJS.ProcessEnv {
   return { PATH, HOME, CACHE_FOLDER: cacheFolder, WORKER_PROVIDERS: 'cpu', NO_COLOR: '1' };
 }
 
-export function kvsInfer(words: readonly string[], cacheFolder?: string): Promise<Ended> {
+/** @param more of the environment. */
+export function kvsInfer(words: readonly string[], cacheFolder?: string, more: NodeJS.ProcessEnv = {}): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const options = { env: commandEnvironment(cacheFolder), timeout: RUN_MAX_MS, killSignal: 'SIGKILL' } as const;
+    const options = {
+      env: { ...commandEnvironment(cacheFolder), ...more },
+      timeout: RUN_MAX_MS,
+      killSignal: 'SIGKILL',
+    } as const;
     execFile(process.execPath, [program, ...words], options, (error, stdout, stderr) => {
       const exitCode = error === null ? 0 : error.code;
       if (typeof exitCode === 'number') resolve({ exitCode, stdout, stderr });

@@ -1,49 +1,21 @@
 /** Backup, restore and rebuild as a person runs them, against the tables of a local cloud. */
-import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { DeleteCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { putCameraRow } from '../../aws/camera-registry.ts';
 import { readCameraRow } from '../../aws/camera-row.ts';
-import { type AwsClients, awsClients } from '../../aws/clients.ts';
 import { lockFleet, orderFleet, readFleet } from '../../aws/fleets.ts';
-import { systemClock } from '../../core/clock.ts';
 import { resourceNames } from '../../core/names.ts';
-import { type LocalCloud, startLocalCloud } from '../../local/cloud.ts';
-import { inProcessRunner } from '../../local/compute/in-process-runner.ts';
-import { commandEnvironment, documentOf, type Ended, expectFailure, program, temporaryFolder } from './kvs-infer.ts';
+import { cloudStage, tables } from './cloud-stage.ts';
+import { documentOf, expectFailure, kvsInfer, temporaryFolder } from './kvs-infer.ts';
 
 /** Each is a dozen processes, which a busy machine starts slowly. */
 const commandsTimeoutMs = 180_000;
 const folder = temporaryFolder();
-const region = 'eu-west-1';
-const { tables } = resourceNames('test', '');
-let cloud: LocalCloud;
-let clients: AwsClients;
-beforeAll(async () => {
-  process.env.AWS_ACCESS_KEY_ID = 'local';
-  process.env.AWS_SECRET_ACCESS_KEY = 'local';
-  const compute = { runner: inProcessRunner(async () => {}) };
-  const options = { port: 0, portSearch: false, dataFolder: null, clock: systemClock, region };
-  cloud = await startLocalCloud({ ...options, accountId: '123456789012', compute });
-  await cloud.createStageResources({ stage: 'test', fleets: [] });
-  clients = awsClients({ region, endpoint: cloud.endpoint });
-});
-afterAll(async () => {
-  clients?.destroy();
-  await cloud?.close();
-});
+const cloud = cloudStage();
 
-function onStage(...words: string[]): Promise<Ended> {
-  const keys = { AWS_ACCESS_KEY_ID: 'local', AWS_SECRET_ACCESS_KEY: 'local', AWS_REGION: region };
-  const env = { ...commandEnvironment(), ...keys, AWS_ENDPOINT_URL: cloud.endpoint };
-  return new Promise((resolve) => {
-    execFile(process.execPath, [program, ...words], { env, timeout: 60_000 }, (error, stdout, stderr) =>
-      resolve({ exitCode: error === null ? 0 : Number(error.code ?? -1), stdout, stderr }),
-    );
-  });
-}
+const onStage = (...words: string[]) => kvsInfer(words, undefined, cloud.environment);
 
 it(
   'a registry comes back as it was typed, to the last digit, and nothing newer is lost unseen',
@@ -53,12 +25,12 @@ it(
       streamName: { N: '12345678901234567890123456789012345678' },
       detect: { M: { classes: { SS: ['b', 'a'] }, B: { B: new Uint8Array([0, 255]) } } },
     };
-    await clients.dynamo.send(new PutItemCommand({ TableName: tables.cameras, Item: odd }));
+    await cloud.clients.dynamo.send(new PutItemCommand({ TableName: tables.cameras, Item: odd }));
     for (const cameraId of ['a', 'b', 'c'])
-      await putCameraRow(clients, tables.cameras, { cameraId, streamName: cameraId });
-    await lockFleet(clients, tables.fleets, 'default', 'test', 0);
+      await putCameraRow(cloud.clients, tables.cameras, { cameraId, streamName: cameraId });
+    await lockFleet(cloud.clients, tables.fleets, 'default', 'test', 0);
     const pause = { until: '2036-01-01T00:00:00Z', reason: 'works' };
-    await orderFleet(clients, tables.fleets, 'default', { pause });
+    await orderFleet(cloud.clients, tables.fleets, 'default', { pause });
     const [first, second] = [folder.path('first.ndjson'), folder.path('second.ndjson')];
     expect(documentOf(await onStage('backup', '--stage', 'test', '--out', first, '--json'))).toMatchObject({
       ...{ cameras: 4, fleets: 1 },
@@ -69,11 +41,11 @@ it(
 
     // One row is lost, one is changed, one is new since; the fleet goes on and learns.
     for (const cameraId of ['odd', 'a']) {
-      await clients.documents.send(new DeleteCommand({ TableName: tables.cameras, Key: { cameraId } }));
+      await cloud.clients.documents.send(new DeleteCommand({ TableName: tables.cameras, Key: { cameraId } }));
     }
-    await putCameraRow(clients, tables.cameras, { cameraId: 'b', streamName: 'b', priority: 9 });
-    await putCameraRow(clients, tables.cameras, { cameraId: 'd', streamName: 'd' });
-    await clients.documents.send(
+    await putCameraRow(cloud.clients, tables.cameras, { cameraId: 'b', streamName: 'b', priority: 9 });
+    await putCameraRow(cloud.clients, tables.cameras, { cameraId: 'd', streamName: 'd' });
+    await cloud.clients.documents.send(
       new UpdateCommand({
         TableName: tables.fleets,
         Key: { fleet: 'default' },
@@ -86,16 +58,16 @@ it(
     expect(shown.stderr).toMatch(/^kvs-infer: RESTORE_UNCONFIRMED: 4 items would be written, and none was \(/);
     expect(shown.stdout).toContain('b: changed\n  priority: "9" → not set\n');
     expect(shown.stdout).toContain('d: only in the stage');
-    expect(await readCameraRow(clients, tables.cameras, 'a')).toBeNull();
+    expect(await readCameraRow(cloud.clients, tables.cameras, 'a')).toBeNull();
     const missing = await onStage('restore', first, '--stage', 'test', '--only-missing', '--yes');
     expect(missing).toMatchObject({ exitCode: 0, stderr: '' });
     expect(missing.stdout).toContain('b: kept');
-    expect(await readCameraRow(clients, tables.cameras, 'b')).toMatchObject({ priority: 9 });
+    expect(await readCameraRow(cloud.clients, tables.cameras, 'b')).toMatchObject({ priority: 9 });
     expect((await onStage('restore', first, '--stage', 'test', '--yes')).exitCode).toBe(0);
-    expect(await readCameraRow(clients, tables.cameras, 'b')).toEqual({ cameraId: 'b', streamName: 'b' });
-    expect(await readCameraRow(clients, tables.cameras, 'd')).not.toBeNull();
-    expect(await readFleet(clients, tables.fleets, 'default')).toMatchObject({ pause, meteredThroughMs: 5 });
-    const back = await clients.dynamo.send(
+    expect(await readCameraRow(cloud.clients, tables.cameras, 'b')).toEqual({ cameraId: 'b', streamName: 'b' });
+    expect(await readCameraRow(cloud.clients, tables.cameras, 'd')).not.toBeNull();
+    expect(await readFleet(cloud.clients, tables.fleets, 'default')).toMatchObject({ pause, meteredThroughMs: 5 });
+    const back = await cloud.clients.dynamo.send(
       new GetItemCommand({ TableName: tables.cameras, Key: { cameraId: { S: 'odd' } } }),
     );
     expect(back.Item?.streamName).toEqual(odd.streamName);
@@ -105,7 +77,7 @@ it(
       ...['only in the stage', ...Array(5).fill('unchanged')],
     ]);
 
-    await clients.documents.send(new DeleteCommand({ TableName: tables.cameras, Key: { cameraId: 'odd' } }));
+    await cloud.clients.documents.send(new DeleteCommand({ TableName: tables.cameras, Key: { cameraId: 'odd' } }));
     const planned = await onStage('camera', 'rebuild', '--stage', 'test', '--dry-run');
     expect(planned).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('4 to repair, 0 right') });
     expect((await onStage('camera', 'rebuild', '--stage', 'test', '--yes')).exitCode).toBe(0);

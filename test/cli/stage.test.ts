@@ -1,53 +1,23 @@
 /** Commands about a deployed stage, as a person runs them, against the tables of a local cloud. */
 
-import { execFile } from 'node:child_process';
 import { PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { putCameraRow } from '../../aws/camera-registry.ts';
 import { readCameraRow } from '../../aws/camera-row.ts';
 import { saveVerdict } from '../../aws/camera-states.ts';
-import { type AwsClients, awsClients } from '../../aws/clients.ts';
 import { readDecisions, saveDecision } from '../../aws/decisions.ts';
 import { lockFleet } from '../../aws/fleets.ts';
 import { hourUpdate, windowPut } from '../../aws/ledger.ts';
-import { systemClock } from '../../core/clock.ts';
 import { camera } from '../../core/control/fleet-factories.ts';
 import type { Decision } from '../../core/control/record.ts';
-import { resourceNames } from '../../core/names.ts';
-import { type LocalCloud, startLocalCloud } from '../../local/cloud.ts';
-import { inProcessRunner } from '../../local/compute/in-process-runner.ts';
-import { commandEnvironment, documentOf, type Ended, expectFailure, program, temporaryFolder } from './kvs-infer.ts';
+import { cloudStage, tables } from './cloud-stage.ts';
+import { documentOf, expectFailure, kvsInfer, temporaryFolder } from './kvs-infer.ts';
 
 const folder = temporaryFolder();
 
-const region = 'eu-west-1';
-const { tables } = resourceNames('test', '');
-let cloud: LocalCloud;
-let clients: AwsClients;
-beforeAll(async () => {
-  process.env.AWS_ACCESS_KEY_ID = 'local';
-  process.env.AWS_SECRET_ACCESS_KEY = 'local';
-  const compute = { runner: inProcessRunner(async () => {}) };
-  const accountId = '123456789012';
-  const clock = systemClock;
-  cloud = await startLocalCloud({ port: 0, portSearch: false, dataFolder: null, clock, region, accountId, compute });
-  await cloud.createStageResources({ stage: 'test', fleets: [] });
-  clients = awsClients({ region, endpoint: cloud.endpoint });
-});
-afterAll(async () => {
-  clients?.destroy();
-  await cloud?.close();
-});
+const cloud = cloudStage();
 
-function onStage(...words: string[]): Promise<Ended> {
-  const keys = { AWS_ACCESS_KEY_ID: 'local', AWS_SECRET_ACCESS_KEY: 'local', AWS_REGION: region };
-  const env = { ...commandEnvironment(), ...keys, AWS_ENDPOINT_URL: cloud.endpoint, KVS_INFER_STAGE: 'test' };
-  return new Promise((resolve) => {
-    execFile(process.execPath, [program, ...words], { env, timeout: 60_000 }, (error, stdout, stderr) =>
-      resolve({ exitCode: error === null ? 0 : Number(error.code ?? -1), stdout, stderr }),
-    );
-  });
-}
+const onStage = (...words: string[]) => kvsInfer(words, undefined, { ...cloud.environment, KVS_INFER_STAGE: 'test' });
 
 describe('camera rows', () => {
   it('are put after what changes was shown, listed with their phases, and removed', async () => {
@@ -60,7 +30,7 @@ describe('camera rows', () => {
     const file = await folder.write('rows.json', JSON.stringify(rows));
     const dry = await onStage('camera', 'put', file, '--dry-run');
     expect(dry).toEqual({ exitCode: 0, stderr: '', stdout: 'a: new\nb: new\n2 would be written\n' });
-    expect(await readCameraRow(clients, tables.cameras, 'a')).toBeNull();
+    expect(await readCameraRow(cloud.clients, tables.cameras, 'a')).toBeNull();
     expect((await onStage('camera', 'put', file)).stdout).toContain('2 written');
     const later = await folder.write(
       'later.json',
@@ -78,7 +48,7 @@ describe('camera rows', () => {
     ]);
     expect((await onStage('camera', 'list')).stdout).toMatch(/^a +default +unjudged +no run has seen its row yet$/m);
     expectFailure(await onStage('camera', 'remove', 'a', 'zzz'), 1, 'CAMERA_NOT_FOUND', 'zzz');
-    expect(await readCameraRow(clients, tables.cameras, 'a')).not.toBeNull();
+    expect(await readCameraRow(cloud.clients, tables.cameras, 'a')).not.toBeNull();
     expect((await onStage('camera', 'remove', 'a', 'b')).stdout).toBe('2 cameras are removed\n');
     expect(documentOf(await onStage('camera', 'list', '--json'))).toEqual([]);
   });
@@ -87,7 +57,7 @@ describe('camera rows', () => {
     const rows = [{ cameraId: 'c', streamName: 'c' }, { cameraId: 'd' }, { cameraId: 'c', streamName: 'c' }];
     const file = await folder.write('wrong.json', JSON.stringify(rows));
     expectFailure(await onStage('camera', 'put', file), 1, 'CAMERA_INVALID', 'streamName', 'listed twice');
-    expect(await readCameraRow(clients, tables.cameras, 'c')).toBeNull();
+    expect(await readCameraRow(cloud.clients, tables.cameras, 'c')).toBeNull();
   });
 });
 
@@ -95,14 +65,14 @@ describe('camera show', () => {
   it('tells the phase, the week by day and cause, and the windows that were missed', async () => {
     const anHourAgoMs = Math.floor(Date.now() / 3_600_000 - 1) * 3_600_000;
     const hour = `${new Date(anHourAgoMs).toISOString().slice(0, 13)}Z`;
-    await putCameraRow(clients, tables.cameras, { cameraId: 'dock-1', streamName: 'dock-1' });
+    await putCameraRow(cloud.clients, tables.cameras, { cameraId: 'dock-1', streamName: 'dock-1' });
     const row = { fleet: 'default', cameraId: 'dock-1', camera: camera('dock-1'), issues: [], sequenceNumber: '1' };
-    await saveVerdict(clients, tables.cameraStates, row, anHourAgoMs);
+    await saveVerdict(cloud.clients, tables.cameraStates, row, anHourAgoMs);
     const seconds = { scheduledSeconds: 3_600, inferredSeconds: 3_590.5, blindSeconds: { starting: 9.5 } };
-    await clients.documents.send(
+    await cloud.clients.documents.send(
       new UpdateCommand(hourUpdate(tables.ledger, { cameraId: 'dock-1', hour, ...seconds })),
     );
-    await clients.documents.send(
+    await cloud.clients.documents.send(
       new PutCommand(
         windowPut(tables.ledger, {
           ...{
@@ -136,7 +106,7 @@ describe('camera show', () => {
 
 describe('orders', () => {
   it('a fleet is paused, kept ready and resumed, each with an end', async () => {
-    await lockFleet(clients, tables.fleets, 'default', 'somebody', Date.now());
+    await lockFleet(cloud.clients, tables.fleets, 'default', 'somebody', Date.now());
     const paused = await onStage('fleet', 'pause', '--for', '4h', '--reason', 'maintenance', '--json');
     const { pause } = documentOf(paused) as { pause: { until: string; reason: string } };
     expect(Date.parse(pause.until) - Date.now()).toBeGreaterThan(4 * 3_600_000 - 60_000);
@@ -164,12 +134,15 @@ describe('orders', () => {
   });
 
   it('a camera is held off for a while, and follows its schedule again', async () => {
-    await putCameraRow(clients, tables.cameras, { cameraId: 'gate', streamName: 'gate', priority: 7 });
+    await putCameraRow(cloud.clients, tables.cameras, { cameraId: 'gate', streamName: 'gate', priority: 7 });
     const held = documentOf(await onStage('camera', 'override', 'gate', 'off', '--for', '30m', '--json'));
     expect(held).toMatchObject({ override: { state: 'off' } });
-    expect(await readCameraRow(clients, tables.cameras, 'gate')).toMatchObject({ priority: 7, ...(held as object) });
+    expect(await readCameraRow(cloud.clients, tables.cameras, 'gate')).toMatchObject({
+      priority: 7,
+      ...(held as object),
+    });
     await onStage('camera', 'override', 'gate', 'none');
-    expect(await readCameraRow(clients, tables.cameras, 'gate')).toEqual({
+    expect(await readCameraRow(cloud.clients, tables.cameras, 'gate')).toEqual({
       ...{ cameraId: 'gate', streamName: 'gate', priority: 7 },
     });
     expectFailure(await onStage('camera', 'override', 'gate', 'on'), 2, 'WRONG_SPAN');
@@ -186,8 +159,8 @@ describe('plan explain', () => {
   });
 
   it('gives the stored decision at or before an instant', async () => {
-    await saveDecision(clients, tables.decisions, decision('2026-01-05T08:00:00.000Z', 'first'));
-    await saveDecision(clients, tables.decisions, decision('2026-01-05T09:00:00.000Z', 'second'));
+    await saveDecision(cloud.clients, tables.decisions, decision('2026-01-05T08:00:00.000Z', 'first'));
+    await saveDecision(cloud.clients, tables.decisions, decision('2026-01-05T09:00:00.000Z', 'second'));
     const at = (instant: string) => onStage('plan', 'explain', '--at', instant);
     const { stdout } = await at('2026-01-05T08:59:59Z');
     expect(stdout).toMatch(/^fleet default: stored decision of 2026-01-05T08:00:00.000Z \(schedule\)/);
@@ -207,7 +180,7 @@ describe('plan explain', () => {
   });
 
   it('decides on what is observed now for an instant to come, and says that it is hypothetical', async () => {
-    await saveDecision(clients, tables.decisions, decision(new Date().toISOString(), 'now'));
+    await saveDecision(cloud.clients, tables.decisions, decision(new Date().toISOString(), 'now'));
     const inAnHour = new Date(Date.now() + 3_600_000).toISOString();
     const document = documentOf(await onStage('plan', 'explain', '--at', inAnHour, '--json'));
     expect(document).toMatchObject({
@@ -216,16 +189,16 @@ describe('plan explain', () => {
     });
     const { stdout } = await onStage('plan', 'explain', '--at', inAnHour);
     expect(stdout).toMatch(/^fleet default: HYPOTHETICAL decision at .*; nothing is stored or done\n/);
-    expect(await readDecisions(clients, tables.decisions, 'default', { limit: 100 })).toHaveLength(3);
+    expect(await readDecisions(cloud.clients, tables.decisions, 'default', { limit: 100 })).toHaveLength(3);
   });
 });
 
 describe('status', () => {
   it('tells at one glance what is watched, what is not, and what the last decision was', async () => {
-    await lockFleet(clients, tables.fleets, 'default', 'status', Date.now());
+    await lockFleet(cloud.clients, tables.fleets, 'default', 'status', Date.now());
     const lost = { fleet: 'default', cameraId: 'lost', camera: null, sequenceNumber: '1' };
     const issues = [{ severity: 'error' as const, path: 'streamName', message: 'expected a stream name' }];
-    await saveVerdict(clients, tables.cameraStates, { ...lost, issues }, Date.now());
+    await saveVerdict(cloud.clients, tables.cameraStates, { ...lost, issues }, Date.now());
     const { stdout } = await onStage('status');
     expect(stdout).toMatch(/^stage test, \d{4}-/);
     expect(stdout).toMatch(/\nfleet default: 1 invalid, 1 off-schedule; 0 workers\n/);

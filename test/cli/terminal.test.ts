@@ -2,35 +2,14 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { stripVTControlCharacters } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { putCameraRow } from '../../aws/camera-registry.ts';
 import { readCameraRow } from '../../aws/camera-row.ts';
-import { type AwsClients, awsClients } from '../../aws/clients.ts';
-import { systemClock } from '../../core/clock.ts';
-import { resourceNames } from '../../core/names.ts';
-import { type LocalCloud, startLocalCloud } from '../../local/cloud.ts';
-import { inProcessRunner } from '../../local/compute/in-process-runner.ts';
+import { cloudStage, tables } from './cloud-stage.ts';
 import { commandEnvironment, program, temporaryFolder } from './kvs-infer.ts';
 
 const folder = temporaryFolder();
-const region = 'eu-west-1';
-const { tables } = resourceNames('test', '');
-const keys = { AWS_ACCESS_KEY_ID: 'local', AWS_SECRET_ACCESS_KEY: 'local' };
-let cloud: LocalCloud;
-let clients: AwsClients;
-beforeAll(async () => {
-  Object.assign(process.env, keys);
-  cloud = await startLocalCloud({
-    ...{ port: 0, portSearch: false, dataFolder: null, clock: systemClock, region },
-    ...{ accountId: '123456789012', compute: { runner: inProcessRunner(async () => {}) } },
-  });
-  await cloud.createStageResources({ stage: 'test', fleets: [] });
-  clients = awsClients({ region, endpoint: cloud.endpoint });
-});
-afterAll(async () => {
-  clients?.destroy();
-  await cloud?.close();
-});
+const cloud = cloudStage();
 
 /** Of util-linux: runs a command on a terminal of its own, whose keyboard is our pipe. */
 const hasTerminals = spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout?.includes('util-linux') ?? false;
@@ -40,7 +19,7 @@ if (!hasTerminals) console.log('skipped: there is no `script` of util-linux here
 async function onTerminal(typed: string, columns: number, words: readonly string[], colour = false) {
   const { NO_COLOR, ...plain } = commandEnvironment();
   const env = {
-    ...{ ...plain, ...keys, AWS_REGION: region, AWS_ENDPOINT_URL: cloud.endpoint, KVS_INFER_STAGE: 'test' },
+    ...{ ...plain, ...cloud.environment, KVS_INFER_STAGE: 'test' },
     ...{ TERM: 'xterm-256color', ...(colour ? {} : { NO_COLOR }) },
   };
   const command = [process.execPath, program, ...words].map((word) => `'${word}'`).join(' ');
@@ -61,16 +40,16 @@ describe.skipIf(!hasTerminals)('on a terminal', () => {
     expect(declined.shown).toContain('Write 1 row to stage test? [y/N]');
     expect(declined.shown).toMatch(/nothing is written\n$/);
     expect(declined.exitCode).toBe(0);
-    expect(await readCameraRow(clients, tables.cameras, 'a')).toBeNull();
+    expect(await readCameraRow(cloud.clients, tables.cameras, 'a')).toBeNull();
     expect((await onTerminal('y\n', 100, ['camera', 'put', file])).shown).toMatch(/1 written\n$/);
-    expect(await readCameraRow(clients, tables.cameras, 'a')).not.toBeNull();
+    expect(await readCameraRow(cloud.clients, tables.cameras, 'a')).not.toBeNull();
     expect((await onTerminal('\n', 100, ['camera', 'remove', 'a'])).shown).toMatch(/nothing is removed\n$/);
     expect((await onTerminal('', 100, ['camera', 'remove', 'a', '--yes'])).shown).toMatch(/1 camera is removed\n$/);
   });
 
   it('tables keep to its width and ids are whole; colour is there unless NO_COLOR is', async () => {
     const cameraId = 'a-camera-with-a-long-name-at-the-gate';
-    await putCameraRow(clients, tables.cameras, { cameraId, streamName: 'a' });
+    await putCameraRow(cloud.clients, tables.cameras, { cameraId, streamName: 'a' });
     const { shown } = await onTerminal('', 80, ['camera', 'list']);
     const lines = shown.trimEnd().split('\n');
     expect(lines.at(-1)).toMatch(new RegExp(`^${cameraId}  default  unjudged .*…$`));

@@ -2,38 +2,17 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { putCameraRow } from '../../aws/camera-registry.ts';
 import { deleteCameraRow } from '../../aws/camera-row.ts';
-import { type AwsClients, awsClients } from '../../aws/clients.ts';
-import { systemClock } from '../../core/clock.ts';
-import { resourceNames } from '../../core/names.ts';
-import { type LocalCloud, startLocalCloud } from '../../local/cloud.ts';
-import { inProcessRunner } from '../../local/compute/in-process-runner.ts';
+import { cloudStage, localKeys, region, tables } from './cloud-stage.ts';
 import { commandEnvironment, program } from './kvs-infer.ts';
 
-const region = 'eu-west-1';
-const { tables } = resourceNames('test', '');
-const keys = { AWS_ACCESS_KEY_ID: 'local', AWS_SECRET_ACCESS_KEY: 'local' };
-let cloud: LocalCloud;
-let clients: AwsClients;
-beforeAll(async () => {
-  Object.assign(process.env, keys);
-  cloud = await startLocalCloud({
-    ...{ port: 0, portSearch: false, dataFolder: null, clock: systemClock, region },
-    ...{ accountId: '123456789012', compute: { runner: inProcessRunner(async () => {}) } },
-  });
-  await cloud.createStageResources({ stage: 'test', fleets: [] });
-  clients = awsClients({ region, endpoint: cloud.endpoint });
-});
-afterAll(async () => {
-  clients?.destroy();
-  await cloud?.close();
-});
+const cloud = cloudStage();
 
 function watching(...words: string[]) {
   const place = ['--stage', 'test', '--region', region, '--endpoint-url', cloud.endpoint, '--interval', '1', '--watch'];
-  const env = { ...commandEnvironment(), ...keys };
+  const env = { ...commandEnvironment(), ...localKeys };
   const child = spawn(process.execPath, [program, ...words, ...place], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {
@@ -47,21 +26,21 @@ function watching(...words: string[]) {
 
 it('tells each change on a line of its own, and Ctrl-C is exit code 0', async () => {
   const dock = { cameraId: 'dock', streamName: 'dock' };
-  await putCameraRow(clients, tables.cameras, dock);
+  await putCameraRow(cloud.clients, tables.cameras, dock);
   const list = watching('camera', 'list');
   expect(await list.line()).toMatch(/^\d\d:\d\d:\d\d camera dock: unjudged: no run has seen its row yet$/);
-  await putCameraRow(clients, tables.cameras, { cameraId: 'gate', streamName: 'gate' });
+  await putCameraRow(cloud.clients, tables.cameras, { cameraId: 'gate', streamName: 'gate' });
   expect(await list.line()).toMatch(/^\d\d:\d\d:\d\d camera gate: unjudged: /);
-  await deleteCameraRow(clients, tables.cameras, dock);
+  await deleteCameraRow(cloud.clients, tables.cameras, dock);
   expect(await list.line()).toMatch(/^\d\d:\d\d:\d\d camera dock: is no longer registered$/);
   expect(await list.interrupt()).toEqual([0, null]);
 });
 
 it('gives the whole view on one line of JSON where something changed', async () => {
-  await putCameraRow(clients, tables.cameras, { cameraId: 'gate', streamName: 'gate' });
+  await putCameraRow(cloud.clients, tables.cameras, { cameraId: 'gate', streamName: 'gate' });
   const list = watching('camera', 'list', '--json');
   expect(JSON.parse(await list.line())).toMatchObject([{ cameraId: 'gate' }]);
-  await putCameraRow(clients, tables.cameras, { cameraId: 'yard', streamName: 'yard' });
+  await putCameraRow(cloud.clients, tables.cameras, { cameraId: 'yard', streamName: 'yard' });
   expect(JSON.parse(await list.line())).toMatchObject([{ cameraId: 'gate' }, { cameraId: 'yard' }]);
   expect(await list.interrupt()).toEqual([0, null]);
 });

@@ -18,18 +18,11 @@ export class ApiProblem extends Error {
   /** HTTP status; 0 when there was no answer. */
   readonly status: number;
   readonly issues: readonly FieldIssue[];
-  /** With 412: what is stored. */
-  readonly current: unknown;
 
-  constructor(
-    status: number,
-    detail: string,
-    { issues = [], current = null }: { issues?: FieldIssue[]; current?: unknown } = {},
-  ) {
+  constructor(status: number, detail: string, issues: readonly FieldIssue[] = []) {
     super(detail);
     this.status = status;
     this.issues = issues;
-    this.current = current;
   }
 }
 
@@ -75,8 +68,7 @@ async function problemOf(answer: Response): Promise<ApiProblem> {
     detail?: string;
     message?: string;
     issues?: FieldIssue[];
-    current?: unknown;
   } | null;
   const detail = document?.detail ?? document?.message ?? `the API answered HTTP ${answer.status}`;
-  return new ApiProblem(answer.status, detail, document ?? {});
+  return new ApiProblem(answer.status, detail, document?.issues);
 }

@@ -11,6 +11,7 @@ import { ApiProblem, ask } from '../api/client.ts';
 import { meQuery } from '../api/queries.ts';
 import { Notice } from '../parts/notice.tsx';
 import { QueryState } from '../parts/query-state.tsx';
+import './camera-form.css';
 import { type Conflict, ConflictNotice } from './conflict-notice.tsx';
 import { DetectionSection } from './detection-section.tsx';
 import { CheckField, ChoiceField, type FormContext, Issues, NumberField, TextField } from './fields.tsx';

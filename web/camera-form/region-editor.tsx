@@ -91,7 +91,7 @@ function Picture({ regions, current, pictureUrl, isReadOnly, setCorners, nameOf:
   };
   const isDrawing = !isReadOnly && current >= 0;
   return (
-    <div className="picture">
+    <div className="region-picture">
       {pictureUrl === null || pictureUrl === goneUrl ? (
         <p className="quiet no-picture">
           No picture of this camera yet: draw on the empty frame, or come back when it has been watched.

@@ -12,6 +12,7 @@ import { camerasQuery, meQuery } from '../api/queries.ts';
 import { ago, counted } from '../parts/format.ts';
 import { PhaseBadge } from '../parts/phase-badge.tsx';
 import { QueryState } from '../parts/query-state.tsx';
+import './cameras.css';
 import { type CameraFilter, columns, filtered, filterOf, type SortColumn } from './camera-filter.ts';
 
 const rowPx = 40;

@@ -10,6 +10,7 @@ import { overviewQuery } from '../api/queries.ts';
 import { counted, dateTime, duration, percent, timeOfDay, usd } from '../parts/format.ts';
 import { phaseMarks } from '../parts/phase-badge.tsx';
 import { QueryState } from '../parts/query-state.tsx';
+import './overview.css';
 import { FleetHistoryChart } from './fleet-history-chart.tsx';
 import { ProblemList } from './problem-list.tsx';
 

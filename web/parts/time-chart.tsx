@@ -16,7 +16,7 @@ export type ChartSeries = {
 };
 type Props = { timesMs: number[]; series: ChartSeries[]; nowMs: number; summary: string; heightPx?: number };
 
-const smoothness = uPlot.paths.stepped?.({ align: 1 });
+const steps = uPlot.paths.stepped?.({ align: 1 });
 
 export function TimeChart({ timesMs, series, nowMs, summary, heightPx = 220 }: Props) {
   const place = useRef<HTMLDivElement>(null);
@@ -47,7 +47,7 @@ export function TimeChart({ timesMs, series, nowMs, summary, heightPx = 220 }: P
               stroke: color(name),
               width: 2,
               points: { show: false },
-              ...(smoothness === undefined ? {} : { paths: smoothness }),
+              ...(steps === undefined ? {} : { paths: steps }),
               ...(isFilled ? { fill: color(`${name}-fill`) } : {}),
               ...(isDashed ? { dash: [6, 4] } : {}),
             })),
