@@ -170,9 +170,13 @@ async function hashOf(file: string): Promise<string | null> {
 }
 
 function nameInvalid(name: string): KvsInferError {
-  return new KvsInferError('MODEL_NAME_INVALID', `expected 1 to 64 of A-Z a-z 0-9 . _ -, got "${name}"`, {
-    hint: 'choose the name that cameras will use with --name',
-  });
+  return new KvsInferError(
+    'MODEL_NAME_INVALID',
+    `expected 1 to 64 of A-Z a-z 0-9 . _ -, or name@version, got "${name}"`,
+    {
+      hint: 'choose the name that cameras will use with --name',
+    },
+  );
 }
 
 function exists(name: string, folder: string): KvsInferError {

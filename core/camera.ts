@@ -22,7 +22,8 @@ export const cameraIdPattern = /^[A-Za-z0-9._-]{1,64}$/;
 /** KVS CreateStream: StreamName. */
 export const streamNamePattern = /^[A-Za-z0-9_.-]{1,256}$/;
 export const fleetPattern = /^[a-z0-9-]{1,32}$/;
-export const modelPattern = /^[A-Za-z0-9._-]{1,64}$/;
+/** `name` or `name@version`. A row with the name alone follows the version that the fleet has rolled out. */
+export const modelPattern = /^[A-Za-z0-9._-]{1,64}(?:@[A-Za-z0-9._-]{1,32})?$/;
 
 const timeOfDay = z
   .string()
@@ -85,7 +86,10 @@ export const cameraRowSchema = z.strictObject({
   override: z.strictObject({ state: z.enum(['on', 'off']), until: instant }).optional(),
   detect: z
     .strictObject({
-      model: z.string().regex(modelPattern, 'expected a model name: 1 to 64 of A-Z a-z 0-9 . _ -').default('default'),
+      model: z
+        .string()
+        .regex(modelPattern, 'expected a model name: 1 to 64 of A-Z a-z 0-9 . _ -, or name@version')
+        .default('default'),
       fps: z.number().gt(0).max(60).default(5),
       confidence: unit.default(0.35),
       iou: unit.default(0.5),

@@ -9,6 +9,8 @@ import type { BudgetMemory } from './control/budget.ts';
 import type { CapacityLadder } from './control/capacity-ladder.ts';
 import type { MovesMade } from './control/consolidation.ts';
 import type { FleetDay } from './control/meter.ts';
+import type { ModelCounts } from './control/model-evidence.ts';
+import type { ModelRollout, ModelRolloutState, ModelVersions } from './control/model-rollout.ts';
 
 /** Workers say that they live every 3 s (design: leases). Both sides count with these two. */
 export const heartbeatIntervalMs = 3_000;
@@ -148,6 +150,27 @@ export type RunningCamera = {
   /** Absent in heartbeats of older workers. */
   watch?: WatchReport;
   lastDetection?: { label: string; score: number; atMs: number };
+  /** The model file that it runs; absent while none is loaded, and in heartbeats of older workers. */
+  model?: string;
+};
+
+/**
+ * What a camera is to run instead of the model that its row names, which older workers go on running. The change is made in
+ * place: the fallback, or what ran before, watches until `name` is loaded, and stays when it cannot be.
+ */
+export type ModelOrder = {
+  name: string;
+  fallback: string;
+  /** Id of the rollout for which the two are compared and counted. */
+  trial?: string;
+};
+
+/** What a worker says of a model that a `ModelOrder` named. */
+export type ModelReport = {
+  trial?: string;
+  state: 'loading' | 'running' | 'failed';
+  reason: string;
+  counts: ModelCounts;
 };
 
 /** One camera that control gave to a worker, complete enough to start without another read. */
@@ -164,12 +187,16 @@ export type Assignment = {
    * is ever published twice.
    */
   assignedAtMs: number;
+  modelOrder?: ModelOrder;
 };
 
 /** A camera that another worker still watches, and that this one is to have next: it opens the stream and publishes nothing. */
 export type StandbyOrder = {
   streamName: string;
-  model: string /** `successorSinceMs` of the camera's state. */;
+  model: string;
+  /** Loaded when `model` cannot be. */
+  fallbackModel?: string;
+  /** `successorSinceMs` of the camera's state. */
   sinceMs: number;
 };
 
@@ -197,6 +224,8 @@ export type WorkerItem = {
   running: Record<string, RunningCamera>;
   /** Cameras that it stands by for. Absent in heartbeats of older workers, which cannot: they are given cameras as before. */
   standingBy?: Record<string, StandbyReport>;
+  /** Models of orders by name. Absent in heartbeats of older workers, which follow none. */
+  models?: Record<string, ModelReport>;
   /** Control-written. */
   assignments?: Record<string, Assignment>;
   /** Not in `assignments`, because an older worker would publish what stands there. */
@@ -250,6 +279,11 @@ export type FleetItem = {
   budget?: BudgetMemory;
   /** Moves by choice within the minute. Control. */
   moves?: MovesMade;
+  /** A person's order. */
+  modelRollout?: ModelRollout;
+  /** What became of it, and the versions that the fleet runs by now. Control. */
+  modelRolloutState?: ModelRolloutState;
+  modelVersions?: ModelVersions;
   lock?: { holder: string; expiresAtMs: number; rerunRequested: boolean };
 };
 

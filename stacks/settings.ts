@@ -4,7 +4,7 @@
  * what passes is complete, so that no stack asks the environment or invents a default.
  */
 import * as z from 'zod';
-import { fleetPattern, isTimeZone } from '../core/camera.ts';
+import { fleetPattern, isTimeZone, modelPattern } from '../core/camera.ts';
 import { workersPerFleetMax } from '../core/control/policy.ts';
 import { KvsInferError } from '../core/errors.ts';
 import { s3PrefixPattern } from '../core/names.ts';
@@ -91,7 +91,7 @@ const fields = {
     .default(modelsDefault)
     .transform((text) => list(text).map((entry) => entry.split('=', 2) as [string, string | undefined]))
     .refine(
-      (entries) => entries.every(([name, file]) => /^[A-Za-z0-9._-]{1,64}$/.test(name) && !!file?.endsWith('.onnx')),
+      (entries) => entries.every(([name, file]) => modelPattern.test(name) && !!file?.endsWith('.onnx')),
       'give name=file.onnx pairs, such as default=models/yolov8n.onnx',
     )
     .refine((entries) => entries.some(([name]) => name === 'default'), 'one of the models must be named default'),
