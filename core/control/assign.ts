@@ -8,16 +8,13 @@ import type { CameraState, FleetPolicy, WorkerItem } from '../fleet-state.ts';
 import { sameWork } from './assignment-list.ts';
 import { workerBin } from './bins.ts';
 import type { CameraDemand } from './demand.ts';
-import { drainReleasesAtMs, isHandingOver, moveStep, standbysMax } from './handover.ts';
-import { isDead, isLeaving } from './observation.ts';
+import { moveStep, standbysMax } from './handover.ts';
+import { isLeaving } from './observation.ts';
+import { type Lease, leaseOf, type Owners, ownersOf } from './owners.ts';
 import { type Bin, type Load, type Placement, placeCameras, ranked } from './pack.ts';
 
-/** A worker that lists a camera no more this long after it was asked, without a word, has lost it: two heartbeats and a flush. */
-export const silentReleaseMs = 10_000;
 /** A worker begins a camera with the next heartbeat after it was listed; one that has not after ten will never. */
 export const notBegunMs = 30_000;
-
-export type Lease = 'none' | 'held' | 'releasing' | 'released' | 'orphaned';
 
 export type OwnershipChange =
   | { kind: 'give'; cameraId: string; workerId: string; epoch: number; clean: boolean }
@@ -39,49 +36,29 @@ export type AssignInput = {
   older: ReadonlySet<string>;
 };
 
-/** Where the lease on a camera stands. */
-export function leaseOf(
-  state: CameraState,
-  workers: ReadonlyMap<string, WorkerItem>,
-  nowMs: number,
-  deadAfterMs: number,
-): Lease {
-  if (state.ownerWorkerId === undefined) return 'none';
-  if (state.releasedEpoch === state.epoch) return 'released';
-  const owner = workers.get(state.ownerWorkerId);
-  if (owner === undefined || isDead(owner, nowMs, deadAfterMs)) return 'orphaned';
-  const isRunning = owner.running[state.cameraId]?.epoch === state.epoch;
-  if (state.releaseRequestedAtMs === undefined && isRunning && isHandingOver(owner, nowMs)) return 'held';
-  // A worker that was told to drain before it saw the assignment never runs the camera and never releases it.
-  const askedAtMs = state.releaseRequestedAtMs ?? drainReleasesAtMs(owner, nowMs);
-  if (askedAtMs !== undefined) {
-    const lost = owner.running[state.cameraId] === undefined && owner.heartbeatAtMs >= askedAtMs + silentReleaseMs;
-    return lost ? 'orphaned' : 'releasing';
-  }
-  return isLeaving(owner) ? 'releasing' : 'held';
-}
-
 /** The changes of ownership, in order of camera id. */
 export function assignCameras(input: AssignInput): readonly OwnershipChange[] {
-  const { nowMs, policy } = input;
-  const workers = new Map(input.workers.map((worker) => [worker.workerId, worker]));
+  const { nowMs, policy, shed } = input;
+  const owners = ownersOf(input.workers, nowMs, policy.workerDeadAfterMs);
   const ready = input.serving.filter((worker) => worker.lifecycle === 'ready');
-  const readyIds = new Set(ready.map((worker) => worker.workerId));
+  const readyIds = new Set<string | undefined>(ready.map((worker) => worker.workerId));
   const states = inOrderOfIds(input.cameras);
   const demandOf = demandsOf(states, input.demands);
-  const facts: CaseFacts = { nowMs, workers, shed: input.shed };
   const loads: Load[] = [];
-  const cases = states.map((state, index): Case => {
+  const cases: Case[] = [];
+  states.forEach((state, index) => {
     const { cameraId, ownerWorkerId, successorWorkerId } = state;
     const demand = demandOf(cameraId, index);
-    if (demand?.assignNow === true && !input.shed.has(cameraId)) {
+    const isWanted = demand?.assignNow === true && !shed.has(cameraId);
+    // Nobody has it and nobody is to have it.
+    if (!isWanted && ownerWorkerId === undefined && successorWorkerId === undefined) return;
+    if (isWanted) {
       const home =
         successorWorkerId !== undefined && readyIds.has(successorWorkerId) ? successorWorkerId : ownerWorkerId;
       const binId = home !== undefined && readyIds.has(home) ? home : null;
       loads.push({ cameraId, priority: demand.priority, load: loadNow(demand), binId });
     }
-    const lease = leaseOf(state, workers, nowMs, policy.workerDeadAfterMs);
-    return { state, demand, lease, target: undefined };
+    cases.push({ state, demand, lease: leaseOf(state, owners), target: undefined });
   });
   const { binOf } = placeBesideOlder(
     loads,
@@ -94,12 +71,16 @@ export function assignCameras(input: AssignInput): readonly OwnershipChange[] {
     one.target = binOf.get(one.state.cameraId);
     if (one.lease === 'held' && one.target !== undefined) movers.add(one.state.ownerWorkerId);
   }
-  const changes = cases.flatMap((one) => changeOf(one, facts, movers.has(one.state.ownerWorkerId)) ?? []);
+  const changes: OwnershipChange[] = [];
+  for (const one of cases) {
+    const change = changeOf(one, { nowMs, owners, shed }, movers.has(one.state.ownerWorkerId));
+    if (change !== null) changes.push(change);
+  }
   return withinStandbys(changes, cases, loads);
 }
 
 /** Demands come in the order of the states that they were made of: looked for by name only when they do not. */
-function demandsOf(
+export function demandsOf(
   states: readonly CameraState[],
   demands: readonly CameraDemand[],
 ): (cameraId: string, index: number) => CameraDemand | undefined {
@@ -124,7 +105,7 @@ type Case = {
 };
 
 /** What all cases share. */
-type CaseFacts = { nowMs: number; workers: ReadonlyMap<string, WorkerItem>; shed: ReadonlySet<string> };
+type CaseFacts = { nowMs: number; owners: Owners; shed: ReadonlySet<string> };
 
 /** A worker stands by for a few cameras at a time: those of the highest priority first. */
 function withinStandbys(
@@ -174,11 +155,11 @@ function placeBesideOlder(loads: readonly Load[], bins: readonly Bin[], older: R
 /** @param othersMove the owner has cameras with another place to go to. */
 function changeOf(one: Case, facts: CaseFacts, othersMove: boolean): OwnershipChange | null {
   const { state, lease, target, demand } = one;
-  const { workers, shed } = facts;
+  const { owners, shed } = facts;
   const { cameraId, ownerWorkerId, successorWorkerId } = state;
   if (lease === 'releasing') return null;
   if (lease === 'held' && ownerWorkerId !== undefined) {
-    const owner = workers.get(ownerWorkerId);
+    const owner = owners.get(ownerWorkerId)?.worker;
     const release = (reason: string) => ({ kind: 'release' as const, cameraId, workerId: ownerWorkerId, reason });
     if (shed.has(cameraId)) return release('cameras of higher priority need its place');
     if (demand?.assignNow !== true) return release(demand?.idle.reason ?? 'it is not wanted');
@@ -214,17 +195,17 @@ function changeOf(one: Case, facts: CaseFacts, othersMove: boolean): OwnershipCh
 function move(
   state: CameraState,
   target: string,
-  { nowMs, workers }: CaseFacts,
+  { nowMs, owners }: CaseFacts,
   release: (reason: string) => OwnershipChange & { kind: 'release' },
 ): OwnershipChange | null {
   const { cameraId } = state;
-  const owner = workers.get(state.ownerWorkerId ?? '');
+  const owner = owners.get(state.ownerWorkerId ?? '')?.worker;
   const report = owner?.running[cameraId];
   // Asked back before it was seen, it would be missing from the owner's list without ever having been run, and no
   // release would come: the camera would be blind until that silence is taken for a loss.
   if (report?.epoch !== state.epoch) return null;
   const isWatched = report.state === 'running' || report.state === 'degraded';
-  const { step, isPrepared } = moveStep(state, workers.get(target), isWatched, nowMs);
+  const { step, isPrepared } = moveStep(state, owners.get(target)?.worker, isWatched, nowMs);
   const choice = owner !== undefined && !isLeaving(owner) ? { isChoice: true } : {};
   const reason = choice.isChoice ? `worker ${target} has more room` : 'its worker leaves';
   switch (step) {

@@ -173,8 +173,11 @@ function clockFault(
 
 /** Waiting that began in the future would last until then. */
 function withoutFuture(state: CameraState, nowMs: number): CameraState {
+  const { silentSinceMs = 0, releaseRequestedAtMs = 0, successorSinceMs = 0 } = state;
+  const latestMs = nowMs + skewMaxMs;
+  if (silentSinceMs <= latestMs && releaseRequestedAtMs <= latestMs && successorSinceMs <= latestMs) return state;
   const wrong = (['silentSinceMs', 'releaseRequestedAtMs', 'successorSinceMs'] as const).filter(
-    (name) => (state[name] ?? 0) > nowMs + skewMaxMs,
+    (name) => (state[name] ?? 0) > latestMs,
   );
   if (wrong.length === 0) return state;
   return { ...state, ...Object.fromEntries(wrong.map((name) => [name, nowMs])) };

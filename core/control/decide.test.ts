@@ -2,10 +2,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { CameraState, WorkerItem } from '../fleet-state.ts';
-import { leaseOf } from './assign.ts';
 import { decide } from './decide.ts';
 import { afterChanges, afterWorkers, noonMs, observation, policy, state, worker } from './fleet-factories.ts';
 import type { FleetObservation } from './observation.ts';
+import { leaseOf, ownersOf } from './owners.ts';
 
 const workerIds = ['w1', 'w2', 'w3', 'w4'];
 const arbitraryWorker = (workerId: string) =>
@@ -134,6 +134,7 @@ describe('decide', () => {
       fc.property(arbitraryFleet, ({ observed, policy }) => {
         const { changes, plan } = decide(observed, policy, noonMs);
         const byId = new Map(observed.workers.map((item) => [item.workerId, item]));
+        const owners = ownersOf(observed.workers, noonMs, policy.workerDeadAfterMs);
         for (const { observed: before, next, ownership } of changes) {
           if (
             next.epoch !== before.epoch ||
@@ -143,7 +144,7 @@ describe('decide', () => {
             expect(next.epoch).toBe(before.epoch + 1);
           }
           if (ownership?.kind !== 'give') continue;
-          expect(['none', 'released', 'orphaned']).toContain(leaseOf(before, byId, noonMs, policy.workerDeadAfterMs));
+          expect(['none', 'released', 'orphaned']).toContain(leaseOf(before, owners));
           const target = byId.get(ownership.workerId);
           expect(target).toMatchObject({ lifecycle: 'ready' });
           expect(target?.drain).toBeUndefined();

@@ -4,19 +4,20 @@
  * Invariant: nothing here writes; each change names the version of the state that it was decided on.
  */
 import type { CameraState, FleetPolicy, WorkerItem } from '../fleet-state.ts';
-import { assignCameras, leaseOf, type OwnershipChange } from './assign.ts';
+import { assignCameras, type OwnershipChange } from './assign.ts';
 import { believable } from './believable.ts';
 import { newWorkerBin } from './bins.ts';
 import { type BudgetAnswer, withinBudget } from './budget.ts';
 import { climbLadder, type LadderStep } from './capacity-ladder.ts';
 import { type MovesMade, movesMade, withinMoves } from './consolidation.ts';
-import { type CameraDemand, cameraDemands, ownersWord } from './demand.ts';
+import { type CameraDemand, cameraDemands } from './demand.ts';
 import { isStandingBy, wasStandingBy } from './handover.ts';
 import { withoutHeld } from './held-items.ts';
 import { fleetLeadTimeMs } from './lead-time.ts';
 import { accountCamera, type LedgerEntry } from './ledger.ts';
 import { type Meter, meterRun } from './meter.ts';
 import { type FleetObservation, hasEnded, inOrderOfIds, isDead, servingWorkers } from './observation.ts';
+import { leaseOf, type Owners, ownersOf, ownersWord } from './owners.ts';
 import { phaseChanged, phaseOf } from './phase.ts';
 import { type Plan, planFleet } from './plan.ts';
 import { activeOrders, fleetPolicy } from './policy.ts';
@@ -70,7 +71,8 @@ export function decide(given: FleetObservation, deployment: FleetPolicy, nowMs: 
   const orders = activeOrders(observation.fleet, nowMs);
   const leadMs = fleetLeadTimeMs(observation.fleet, policy, observation.group?.launch?.instanceTypes ?? []);
   const { cameras, workers, streams } = observation;
-  const demands = cameraDemands({ nowMs, policy, leadTimeMs: leadMs, cameras, workers, streams, pause: orders.pause });
+  const owners = ownersOf(workers, nowMs, policy.workerDeadAfterMs);
+  const demands = cameraDemands({ nowMs, policy, leadTimeMs: leadMs, cameras, owners, streams, pause: orders.pause });
   const live = servingWorkers(observation, nowMs, policy.workerDeadAfterMs);
   const idle = idleWorkers(live, cameras, demands);
   const meter = meterRun({ item: observation.fleet, observation, idle, timeZone: policy.dayTimeZone, nowMs });
@@ -102,9 +104,9 @@ export function decide(given: FleetObservation, deployment: FleetPolicy, nowMs: 
   );
   const isPaused = orders.pause !== null;
   const { changes, departures } = cameraChanges(observation, {
-    policy,
     plan,
     demands,
+    owners,
     ownership,
     nowMs,
     leadMs,
@@ -151,9 +153,10 @@ function idleWorkers(
   cameras: readonly CameraState[],
   demands: readonly CameraDemand[],
 ): WorkerItem[] {
-  const busy = new Set(
-    cameras.map(({ ownerWorkerId }, index) => (demands[index]?.wantedNow ? ownerWorkerId : undefined)),
-  );
+  const busy = new Set<string>();
+  cameras.forEach(({ ownerWorkerId }, index) => {
+    if (ownerWorkerId !== undefined && demands[index]?.wantedNow === true) busy.add(ownerWorkerId);
+  });
   return serving.filter(({ lifecycle, workerId }) => lifecycle === 'ready' && !busy.has(workerId));
 }
 
@@ -177,9 +180,10 @@ function isAwaited(worker: WorkerItem, plan: Plan): boolean {
 function cameraChanges(
   { cameras, workers }: FleetObservation,
   decided: {
-    policy: FleetPolicy;
     plan: Plan;
     demands: readonly CameraDemand[];
+    owners: Owners;
+    /** In the order of the cameras. */
     ownership: readonly OwnershipChange[];
     nowMs: number;
     leadMs: number;
@@ -187,23 +191,24 @@ function cameraChanges(
     shedBecause: string;
   },
 ): Pick<ControlDecision, 'changes' | 'departures'> {
-  const { policy, plan, demands, ownership, nowMs, leadMs, isPaused, shedBecause } = decided;
+  const { plan, demands, owners, ownership, nowMs, leadMs, isPaused, shedBecause } = decided;
   const workerById = new Map(workers.map((worker) => [worker.workerId, worker]));
-  const ownershipOf = new Map(ownership.map((change) => [change.cameraId, change]));
+  let nextChange = 0;
   const waitingFor = waitingWords(plan);
   const changes: CameraChange[] = [];
   const departures: ControlDecision['departures'] = [];
   cameras.forEach((state, index) => {
     const demand = demands[index];
     if (demand === undefined) return;
-    const change = ownershipOf.get(state.cameraId) ?? null;
+    const isChanging = ownership[nextChange]?.cameraId === state.cameraId;
+    const change = isChanging ? (ownership[nextChange++] ?? null) : null;
     const owned = change === null ? state : afterOwnership(state, change, demand, nowMs);
-    const lease = leaseOf(owned, workerById, nowMs, policy.workerDeadAfterMs);
+    const lease = leaseOf(owned, owners);
     if (state.leaving !== undefined && (lease === 'none' || lease === 'released' || lease === 'orphaned')) {
       departures.push({ state, toFleet: state.leaving.toFleet });
       return;
     }
-    const word = ownersWord(state, workerById, nowMs, policy.workerDeadAfterMs);
+    const word = ownersWord(state, owners);
     const goesOn = change === null || change.kind === 'prepare' || change.kind === 'call-off';
     const report = goesOn && word?.isAlive === true ? word.report : null;
     const shed = plan.shed.has(state.cameraId);
@@ -211,7 +216,9 @@ function cameraChanges(
     const isPrepared =
       (isMoving && isStandingBy(state, workerById)) ||
       (lease === 'held' && report === null && wasStandingBy(owned, workerById));
-    const phase = phaseOf({ demand, state: owned, lease, report, isPrepared, shed, shedBecause, waitingFor });
+    const watchesWords = owners.get(owned.ownerWorkerId ?? '')?.watchesWords ?? '';
+    const facts = { demand, state: owned, lease, report, isPrepared, watchesWords, shed, shedBecause, waitingFor };
+    const phase = phaseOf(facts);
     const isNewPhase = phaseChanged(state, phase);
     // What was typed within the lead time, or is paused, was not promised.
     const promisableFromMs = isPaused ? Number.POSITIVE_INFINITY : state.rowChangedAtMs + leadMs;

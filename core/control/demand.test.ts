@@ -3,16 +3,20 @@ import { describe, expect, it } from 'vitest';
 import type { CameraState, WorkerItem } from '../fleet-state.ts';
 import { cameraDemands, type DemandInput, streamsToAskAbout } from './demand.ts';
 import { noonMs, policy, report, state, worker } from './fleet-factories.ts';
+import { ownersOf } from './owners.ts';
 
 const minuteMs = 60_000;
 
-function demandOf(item: CameraState, given: Partial<DemandInput> = {}) {
+function demandOf(
+  item: CameraState,
+  { workers = [], ...given }: Partial<DemandInput> & { workers?: readonly WorkerItem[] } = {},
+) {
   const [demand] = cameraDemands({
     nowMs: noonMs,
     policy: policy(),
     leadTimeMs: 420_000,
     cameras: [item],
-    workers: [],
+    owners: ownersOf(workers, noonMs, policy().workerDeadAfterMs),
     streams: { statusByName: new Map([['cam', 'ACTIVE']]), activeAtMs: new Map(), periodMs: minuteMs },
     pause: null,
     ...given,

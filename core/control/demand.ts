@@ -4,9 +4,10 @@
  * Invariant: a camera that cannot be judged (nothing known of its stream) is never declared silent for it.
  */
 import type { Interval } from '../calendar.ts';
-import type { CameraPhase, CameraState, FleetPolicy, RunningCamera, WorkerItem } from '../fleet-state.ts';
+import type { CameraPhase, CameraState, FleetPolicy, WorkerItem } from '../fleet-state.ts';
 import { type HoursInput, hoursAt, type Outlook, outlookOf, scheduledAt } from './hours.ts';
-import { isDead, type StreamsObservation } from './observation.ts';
+import type { StreamsObservation } from './observation.ts';
+import { type Owners, ownersOf, ownersWord, type Word } from './owners.ts';
 import { byPriority } from './pack.ts';
 import { camerasPerFleetMax, handoverMs, orderToLaunchMs } from './policy.ts';
 import { looksAtIdleStreams } from './watch-gaps.ts';
@@ -58,7 +59,7 @@ export type DemandInput = {
   policy: FleetPolicy;
   leadTimeMs: number;
   cameras: readonly CameraState[];
-  workers: readonly WorkerItem[];
+  owners: Owners;
   streams: StreamsObservation;
   pause: { untilMs: number; reason: string } | null;
 };
@@ -83,29 +84,9 @@ export function demandHorizonMs(policy: FleetPolicy, leadMs: number): number {
   return leadMs + policy.reconcileIntervalMs + orderToLaunchMs;
 }
 
-type Word = { report: RunningCamera; isAlive: boolean; reportedAtMs: number };
-
-/** What the camera's present owner last said of it while it ran this very epoch, and whether that owner lives. */
-export function ownersWord(
-  state: CameraState,
-  workers: ReadonlyMap<string, WorkerItem>,
-  nowMs: number,
-  workerDeadAfterMs: number,
-): Word | null {
-  const worker = state.ownerWorkerId === undefined ? undefined : workers.get(state.ownerWorkerId);
-  const report = worker?.running[state.cameraId];
-  if (worker === undefined || report === undefined || report.epoch !== state.epoch) return null;
-  return {
-    report,
-    isAlive: !isDead(worker, nowMs, workerDeadAfterMs),
-    reportedAtMs: worker.heartbeatAtMs,
-  };
-}
-
 /** One demand per camera state, in the order of `cameras`. */
 export function cameraDemands(input: DemandInput): CameraDemand[] {
-  const { nowMs, policy, leadTimeMs, pause } = input;
-  const workers = new Map(input.workers.map((worker) => [worker.workerId, worker]));
+  const { nowMs, policy, leadTimeMs, pause, owners } = input;
   const hours: HoursInput = {
     ...{ nowMs, pause },
     pastMs: Math.max(accountablePastMs, policy.silentGraceMs) + 1,
@@ -114,7 +95,7 @@ export function cameraDemands(input: DemandInput): CameraDemand[] {
   };
   const hoursOf = hoursAt(hours);
   const demands = input.cameras.map((state) => {
-    const word = ownersWord(state, workers, nowMs, policy.workerDeadAfterMs);
+    const word = ownersWord(state, owners);
     return cameraDemand(state, word?.isAlive === true ? word : null, input, hours, hoursOf);
   });
   return demands.length <= camerasPerFleetMax ? demands : withinFleet(demands, input.cameras);
@@ -147,20 +128,20 @@ function withinFleet(demands: readonly CameraDemand[], cameras: readonly CameraS
  */
 export function streamsToAskAbout(
   cameras: readonly CameraState[],
-  workerItems: readonly WorkerItem[],
+  workers: readonly WorkerItem[],
   nowMs: number,
   policy: FleetPolicy,
 ): string[] {
-  const workers = new Map(workerItems.map((worker) => [worker.workerId, worker]));
+  const owners = ownersOf(workers, nowMs, policy.workerDeadAfterMs);
   const names = new Set<string>();
   const isScheduledNow = scheduledAt(nowMs);
   const looksAtIdle = looksAtIdleStreams(nowMs);
   for (const state of cameras) {
-    if (state.camera === null || state.leaving !== undefined || names.has(state.camera.streamName)) continue;
-    const word = ownersWord(state, workers, nowMs, policy.workerDeadAfterMs);
-    if (word?.isAlive === true && word.report.state !== 'failing') continue;
-    const isAsked = isScheduledNow(state.camera) || (state.camera.enabled && looksAtIdle);
-    if (isAsked) names.add(state.camera.streamName);
+    const { camera } = state;
+    if (camera === null || state.leaving !== undefined) continue;
+    if (!isScheduledNow(camera) && !(camera.enabled && looksAtIdle)) continue;
+    const word = ownersWord(state, owners);
+    if (word?.isAlive !== true || word.report.state === 'failing') names.add(camera.streamName);
   }
   return [...names].sort();
 }
@@ -196,6 +177,10 @@ function demandOf(
   };
 }
 
+function never(state: CameraState, phase: CameraPhase, reason: string): CameraDemand {
+  return demandOf(state, { ...nothingAhead, idle: { phase, reason } }, []);
+}
+
 function cameraDemand(
   state: CameraState,
   /** Of an owner that lives. */
@@ -205,18 +190,16 @@ function cameraDemand(
   hoursOf: ReturnType<typeof hoursAt>,
 ): CameraDemand {
   const { camera } = state;
-  const never = (phase: CameraPhase, reason: string) =>
-    demandOf(state, { ...nothingAhead, idle: { phase, reason } }, []);
   if (state.leaving !== undefined) {
     const { toFleet } = state.leaving;
-    return never('disabled', toFleet === null ? 'its row was removed' : `it moves to fleet ${toFleet}`);
+    return never(state, 'disabled', toFleet === null ? 'its row was removed' : `it moves to fleet ${toFleet}`);
   }
   if (camera === null) {
     const first = state.issues.find((issue) => issue.severity === 'error');
     const where = first === undefined ? '' : first.path === '' ? first.message : `${first.path}: ${first.message}`;
-    return never('invalid', where || 'the row cannot be used');
+    return never(state, 'invalid', where || 'the row cannot be used');
   }
-  if (!camera.enabled) return never('disabled', 'its row says enabled: false');
+  if (!camera.enabled) return never(state, 'disabled', 'its row says enabled: false');
 
   const { past, current, outlook, isPaused, later } = hoursOf(camera);
   if (isPaused) return demandOf(state, outlook, past);

@@ -2,7 +2,7 @@
  * How many workers more would be needed, or could go, so that every camera has its place within a worker's target.
  * Invariants: what is spared is not missed by the next run; the same input gives the same answer, whatever its order.
  */
-import { type Bin, byPriority, fits, inOrderOfIds, type Load, ranked, slack } from './pack.ts';
+import { type Bin, byPriority, fits, homesOf, inOrderOfIds, type Load, nowhere, ranked, slack } from './pack.ts';
 
 export type Headcount = {
   /** Workers of `newBin`'s size that would have to be added. */
@@ -20,7 +20,7 @@ export function headcount(
 ): Headcount {
   const ordered = ranked(loads);
   const sorted = inOrderOfIds(bins);
-  const packing = packWithinTargets(ordered, sorted, newBin);
+  const packing = packWithinTargets(ordered, homesOf(ordered, sorted), sorted, newBin);
   if (packing.added > 0) return { missing: packing.added, spare: [] };
   return { missing: 0, spare: binsToSpare(ordered, sorted, newBin, packing, mayGo) };
 }
@@ -30,27 +30,36 @@ type Packing = {
   /** By the bins' order. */
   sums: number[];
   /** Where each of the loads went, by the bins' order. */
-  places: number[];
+  places: Int32Array;
 };
 
-/** @param ordered by priority. @param bins by id. */
-function packWithinTargets(ordered: readonly Load[], bins: readonly Bin[], newBin: Omit<Bin, 'id'>): Packing {
+/** @param ordered by priority. @param homes of the loads, by the bins' order. @param bins by id. */
+function packWithinTargets(
+  ordered: readonly Load[],
+  homes: Int32Array,
+  bins: readonly Bin[],
+  newBin: Omit<Bin, 'id'>,
+): Packing {
   const all = bins.map(({ target }) => target);
   const sums = bins.map(() => 0);
-  const indexOf = new Map<string | null, number>(bins.map(({ id }, index) => [id, index]));
-  const places = ordered.map(() => -1);
+  const places = new Int32Array(ordered.length).fill(nowhere);
   const homeless: number[] = [];
-  ordered.forEach(({ binId, load }, at) => {
-    const own = indexOf.get(binId);
-    if (own !== undefined && fits(sums[own] as number, load, all[own] as number)) {
-      sums[own] = (sums[own] as number) + load;
-      places[at] = own;
+  for (let at = 0; at < ordered.length; at += 1) {
+    const home = homes[at] as number;
+    const { load } = ordered[at] as Load;
+    if (home !== nowhere && fits(sums[home] as number, load, all[home] as number)) {
+      sums[home] = (sums[home] as number) + load;
+      places[at] = home;
     } else homeless.push(at);
-  });
-  homeless.sort((a, b) => largestFirst(ordered[a] as Load, ordered[b] as Load));
+  }
+  sortLargestFirst(homeless, ordered);
+  let before = { load: Number.NaN, place: nowhere };
   for (const at of homeless) {
     const { load } = ordered[at] as Load;
-    let place = fullestWithRoom(all.keys(), load, sums, all);
+    // What was the fullest with room for one is so for the next of the same load, while that has room in it as well.
+    const isSame =
+      load === before.load && load > 0 && fits(sums[before.place] as number, load, all[before.place] as number);
+    let place = isSame ? before.place : fullestWithRoom(all.keys(), load, sums, all);
     if (place === null) {
       place = all.length;
       all.push(newBin.target);
@@ -58,8 +67,15 @@ function packWithinTargets(ordered: readonly Load[], bins: readonly Bin[], newBi
     }
     sums[place] = (sums[place] as number) + load;
     places[at] = place;
+    before = { load, place };
   }
   return { added: all.length - bins.length, sums, places };
+}
+
+/** Cameras of a fleet mostly weigh the same: in order of priority they are in order then. */
+function sortLargestFirst(homeless: number[], ordered: readonly Load[]): void {
+  const isEven = homeless.every((at) => ordered[at]?.load === ordered[homeless[0] as number]?.load);
+  if (!isEven) homeless.sort((a, b) => largestFirst(ordered[a] as Load, ordered[b] as Load));
 }
 
 /** Packs tighter (first-fit decreasing). */
@@ -121,12 +137,10 @@ function binsToSpare(
     spared.push(candidate);
   }
   // The next run packs from the homes that cameras have now. What it would miss again was not to spare.
-  const isMissed = () =>
-    packWithinTargets(
-      ordered,
-      bins.filter((_, index) => remaining.has(index)),
-      newBin,
-    ).added > 0;
+  const isMissed = () => {
+    const left = bins.filter((_, index) => remaining.has(index));
+    return packWithinTargets(ordered, homesOf(ordered, left), left, newBin).added > 0;
+  };
   while (spared.length > 0 && isMissed()) remaining.add(spared.pop() as number);
   return spared.map((index) => (bins[index] as Bin).id);
 }

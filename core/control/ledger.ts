@@ -52,6 +52,7 @@ export function accountCamera(
   const knownFromMs = state.accountedThroughMs ?? Math.min(state.rowChangedAtMs, nowMs);
   const fromMs = Math.max(knownFromMs, nowMs - accountablePastMs);
   const changed = isGiven || nextPhase !== state.phase;
+  if (!changed && scheduledPast.length === 0) return null;
   if (!changed && !isDue(state.cameraId, knownFromMs, nowMs)) return null;
   const endMs = endOfSlice(state, nextPhase, word, fromMs, nowMs);
   const scheduled = scheduledPast

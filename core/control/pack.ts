@@ -40,12 +40,18 @@ export function ranked<Item extends Pick<Load, 'cameraId' | 'priority'>>(items: 
   let isById = true;
   for (let index = 1; index < items.length && (isRanked || isById); index += 1) {
     const [before, item] = [items[index - 1] as Item, items[index] as Item];
-    isById &&= before.cameraId < item.cameraId;
-    isRanked &&= byPriority(before, item) <= 0;
+    const isAfter = before.cameraId < item.cameraId;
+    isById &&= isAfter;
+    isRanked &&= before.priority > item.priority || (before.priority === item.priority && isAfter);
   }
   if (isRanked) return items;
   if (!isById) return items.toSorted(byPriority);
-  const byRank = Map.groupBy(items, ({ priority }) => priority);
+  const byRank = new Map<number, Item[]>();
+  for (const item of items) {
+    const equals = byRank.get(item.priority);
+    if (equals === undefined) byRank.set(item.priority, [item]);
+    else equals.push(item);
+  }
   return [...byRank.keys()].sort((a, b) => b - a).flatMap((priority) => byRank.get(priority) ?? []);
 }
 
@@ -53,116 +59,160 @@ export function inOrderOfIds(bins: readonly Bin[]): Bin[] {
   return [...bins].sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
+/** Where each of the loads runs, by the bins' order; `nowhere`: on none of them. */
+export function homesOf(loads: readonly Load[], bins: readonly Bin[]): Int32Array {
+  const indexOf = new Map<string | null, number>(bins.map(({ id }, index) => [id, index]));
+  const homes = new Int32Array(loads.length);
+  for (let at = 0; at < homes.length; at += 1) homes[at] = indexOf.get((loads[at] as Load).binId) ?? nowhere;
+  return homes;
+}
+
+export const nowhere = -1;
+
 export function placeCameras(loads: readonly Load[], bins: readonly Bin[]): Placement {
-  const ordered = ranked(loads);
   const sortedBins = inOrderOfIds(bins);
-  if (everybodyStays(ordered, sortedBins)) {
-    return { binOf: new Map(ordered.map(({ cameraId, binId }) => [cameraId, binId as string])), unplaced: [] };
+  const capacities = sortedBins.map(({ capacity, target }) => Math.min(capacity, target));
+  if (everybodyStays(loads, homesOf(loads, sortedBins), capacities)) {
+    return { binOf: new Map(loads.map(({ cameraId, binId }) => [cameraId, binId as string])), unplaced: [] };
   }
-  let current = new Map(ordered.map((load) => [load.cameraId, load.binId]));
+  const ordered = ranked(loads);
+  let homes = homesOf(ordered, sortedBins);
   for (let round = 0; ; round += 1) {
-    const binOf = relieveOverTarget(ordered, sortedBins, placeOnce(ordered, current, sortedBins));
-    const settled = ordered.every(
-      (load) => (binOf.get(load.cameraId) ?? null) === (current.get(load.cameraId) ?? null),
-    );
-    if (settled || round >= roundsMax) return { binOf, unplaced: ordered.filter((load) => !binOf.has(load.cameraId)) };
-    current = new Map(ordered.map((load) => [load.cameraId, binOf.get(load.cameraId) ?? null]));
+    const places = placeOnce(ordered, homes, sortedBins);
+    relieveOverTarget(ordered, sortedBins, places);
+    if (round >= roundsMax || places.every((place, at) => place === homes[at])) {
+      return placementOf(ordered, sortedBins, places);
+    }
+    homes = places;
   }
 }
 
-/** Has everybody a place within its worker's target? What follows would change nothing then: an ordinary minute. */
-function everybodyStays(ordered: readonly Load[], bins: readonly Bin[]): boolean {
-  const indexOf = new Map<string | null, number>(bins.map(({ id }, index) => [id, index]));
-  const sums = bins.map(() => 0);
-  const counts = bins.map(() => 0);
-  for (const { binId, load } of ordered) {
-    const index = indexOf.get(binId);
-    const bin = bins[index ?? -1];
-    if (index === undefined || bin === undefined || !fits(sums[index] as number, load, bin.capacity)) return false;
-    sums[index] = (sums[index] as number) + load;
-    counts[index] = (counts[index] as number) + 1;
+function placementOf(ordered: readonly Load[], bins: readonly Bin[], places: Int32Array): Placement {
+  const binOf = new Map<string, string>();
+  const unplaced: Load[] = [];
+  ordered.forEach((load, at) => {
+    const bin = bins[places[at] as number];
+    if (bin === undefined) unplaced.push(load);
+    else binOf.set(load.cameraId, bin.id);
+  });
+  return { binOf, unplaced };
+}
+
+/**
+ * Has everybody a place within its worker's limit? Packing would change nothing then: an ordinary minute.
+ * @param homes of the loads, in any order. @param limits of the bins.
+ */
+export function everybodyStays(loads: readonly Load[], homes: Int32Array, limits: readonly number[]): boolean {
+  const sums = new Float64Array(limits.length);
+  const counts = new Int32Array(limits.length);
+  for (let at = 0; at < homes.length; at += 1) {
+    const home = homes[at] as number;
+    if (home === nowhere) return false;
+    sums[home] = (sums[home] as number) + (loads[at] as Load).load;
+    counts[home] = (counts[home] as number) + 1;
   }
-  return bins.every(({ target }, index) => (counts[index] as number) < 2 || (sums[index] as number) <= target + slack);
+  return limits.every((limit, index) => (counts[index] as number) < 2 || (sums[index] as number) <= limit + slack);
 }
 
 /** One pass in order of priority. Those still to come reserve their present places until a higher one needs the room. */
-function placeOnce(
-  ordered: readonly Load[],
-  current: ReadonlyMap<string, string | null>,
-  bins: readonly Bin[],
-): Map<string, string> {
-  const binById = new Map(bins.map((bin) => [bin.id, bin]));
-  const placed = new Map(bins.map((bin) => [bin.id, 0]));
-  const reserved = new Map(bins.map((bin) => [bin.id, 0]));
-  for (const load of ordered) {
-    const binId = current.get(load.cameraId) ?? null;
-    if (binId !== null && reserved.has(binId)) reserved.set(binId, (reserved.get(binId) ?? 0) + load.load);
+function placeOnce(ordered: readonly Load[], homes: Int32Array, bins: readonly Bin[]): Int32Array {
+  const places = new Int32Array(ordered.length).fill(nowhere);
+  const placed = new Float64Array(bins.length);
+  const reserved = new Float64Array(bins.length);
+  const placedIn = (index: number) => placed[index] as number;
+  const taken = (index: number) => placedIn(index) + (reserved[index] as number);
+  for (let at = 0; at < ordered.length; at += 1) {
+    const home = homes[at] as number;
+    if (home !== nowhere) reserved[home] = (reserved[home] as number) + (ordered[at] as Load).load;
   }
-  const placedIn = (bin: Bin) => placed.get(bin.id) ?? 0;
-  const reservedIn = (bin: Bin) => reserved.get(bin.id) ?? 0;
-  const binOf = new Map<string, string>();
-  for (const load of ordered) {
-    const own = binById.get(current.get(load.cameraId) ?? '');
-    if (own !== undefined) reserved.set(own.id, Math.max(0, reservedIn(own) - load.load));
-    const taken = (bin: Bin) => placedIn(bin) + reservedIn(bin);
-    const chosen =
-      (own !== undefined && fits(placedIn(own), load.load, own.capacity) ? own : undefined) ??
-      // What costs nothing now may cost something at any moment: there is most room for it on the emptiest.
-      (load.load > 0 ? undefined : best(bins, (bin) => -taken(bin) / bin.capacity)) ??
-      // The fullest that stays within its target: fewer workers in the end.
-      best(bins, (bin) => (fits(taken(bin), load.load, bin.target) ? taken(bin) : null)) ??
-      // Beyond the target the emptiest is the kindest.
-      best(bins, (bin) => (fits(taken(bin), load.load, bin.capacity) ? -taken(bin) / bin.capacity : null)) ??
-      // No room without displacing somebody less important.
-      best(bins, (bin) => (fits(placedIn(bin), load.load, bin.capacity) ? -placedIn(bin) / bin.capacity : null));
-    if (chosen === undefined) continue;
-    placed.set(chosen.id, placedIn(chosen) + load.load);
-    binOf.set(load.cameraId, chosen.id);
+  // The next homeless camera of the same load finds what this one found, as long as nothing but its own room was taken.
+  let answer = { load: Number.NaN, place: nowhere };
+  for (let at = 0; at < ordered.length; at += 1) {
+    const { load } = ordered[at] as Load;
+    const home = homes[at] as number;
+    if (home !== nowhere) {
+      reserved[home] = Math.max(0, (reserved[home] as number) - load);
+      if (fits(placedIn(home), load, (bins[home] as Bin).capacity)) {
+        // What it takes it had reserved: for others nothing has changed.
+        placed[home] = placedIn(home) + load;
+        places[at] = home;
+        continue;
+      }
+      answer = { load: Number.NaN, place: nowhere };
+    }
+    if (load === answer.load) {
+      const bin = bins[answer.place];
+      if (bin === undefined) continue;
+      if (load > 0 && fits(taken(answer.place), load, bin.target)) {
+        placed[answer.place] = placedIn(answer.place) + load;
+        places[at] = answer.place;
+        continue;
+      }
+    }
+    // What costs nothing now may cost something at any moment: there is most room for it on the emptiest.
+    let place = load > 0 ? nowhere : best(bins, (bin, index) => -taken(index) / bin.capacity);
+    // The fullest that stays within its target: fewer workers in the end.
+    if (place === nowhere)
+      place = best(bins, ({ target }, index) => (fits(taken(index), load, target) ? taken(index) : null));
+    const isFullest = place !== nowhere && load > 0;
+    // Beyond the target the emptiest is the kindest.
+    if (place === nowhere) {
+      place = best(bins, ({ capacity }, index) =>
+        fits(taken(index), load, capacity) ? -taken(index) / capacity : null,
+      );
+    }
+    // No room without displacing somebody less important.
+    if (place === nowhere) {
+      place = best(bins, ({ capacity }, index) =>
+        fits(placedIn(index), load, capacity) ? -placedIn(index) / capacity : null,
+      );
+    }
+    answer = isFullest || place === nowhere ? { load, place } : { load: Number.NaN, place: nowhere };
+    if (place === nowhere) continue;
+    placed[place] = placedIn(place) + load;
+    places[at] = place;
   }
-  return binOf;
+  return places;
 }
 
 /** Moves cameras from workers beyond their target to workers with room within theirs; never the other way round. */
-function relieveOverTarget(
-  ordered: readonly Load[],
-  bins: readonly Bin[],
-  binOf: Map<string, string>,
-): Map<string, string> {
-  const result = new Map(binOf);
-  const binById = new Map(bins.map((bin) => [bin.id, bin]));
-  const sums = new Map<string, { load: number; count: number }>(bins.map((bin) => [bin.id, { load: 0, count: 0 }]));
-  for (const load of ordered) {
-    const sum = sums.get(result.get(load.cameraId) ?? '');
-    if (sum !== undefined) {
-      sum.load += load.load;
-      sum.count += 1;
-    }
-  }
-  // Least important first: a move costs a camera some seconds.
-  const leastImportantFirst = [...ordered].reverse();
+function relieveOverTarget(ordered: readonly Load[], bins: readonly Bin[], places: Int32Array): void {
+  const sums = new Float64Array(bins.length);
+  const counts = new Int32Array(bins.length);
+  const add = (index: number, load: number, count: number) => {
+    sums[index] = (sums[index] as number) + load;
+    counts[index] = (counts[index] as number) + count;
+  };
+  const isOver = (index: number) =>
+    (counts[index] as number) >= 2 && (sums[index] as number) > (bins[index] as Bin).target + slack;
+  places.forEach((place, at) => {
+    if (place !== nowhere) add(place, (ordered[at] as Load).load, 1);
+  });
+  if (!bins.some((_, index) => isOver(index))) return;
   for (let moved = true; moved; ) {
     moved = false;
-    for (const load of leastImportantFirst) {
-      const from = binById.get(result.get(load.cameraId) ?? '');
-      const fromSum = sums.get(from?.id ?? '');
-      if (from === undefined || fromSum === undefined) continue;
-      if (fromSum.count < 2 || fromSum.load <= from.target + slack) continue;
-      const to = best(bins, (bin) => {
-        const sum = sums.get(bin.id);
-        if (sum === undefined || bin.id === from.id) return null;
-        return fits(sum.load, load.load, bin.target) ? sum.load : null;
+    // What one did not find, none that weighs as much finds until somebody has moved.
+    let refusedLoad = Number.POSITIVE_INFINITY;
+    // Least important first: a move costs a camera some seconds.
+    for (let at = ordered.length - 1; at >= 0; at -= 1) {
+      const from = places[at] as number;
+      const { load } = ordered[at] as Load;
+      if (from === nowhere || load >= refusedLoad || !isOver(from)) continue;
+      const to = best(bins, ({ target }, index) => {
+        const sum = sums[index] as number;
+        return index !== from && fits(sum, load, target) ? sum : null;
       });
-      const toSum = sums.get(to?.id ?? '');
-      if (to === undefined || toSum === undefined) continue;
-      result.set(load.cameraId, to.id);
-      fromSum.load -= load.load;
-      fromSum.count -= 1;
-      toSum.load += load.load;
-      toSum.count += 1;
+      if (to === nowhere) {
+        refusedLoad = load;
+        continue;
+      }
+      places[at] = to;
+      add(from, -load, -1);
+      add(to, load, 1);
+      refusedLoad = Number.POSITIVE_INFINITY;
       moved = true;
     }
   }
-  return result;
 }
 
 /** A single camera may exceed a limit: somebody has to take it, and it degrades only itself. */
@@ -170,14 +220,14 @@ export function fits(taken: number, load: number, limit: number): boolean {
   return taken <= slack || taken + load <= limit + slack;
 }
 
-/** The candidate with the highest score, the first among equals; undefined when all scores are null. */
-export function best(bins: Iterable<Bin>, score: (bin: Bin) => number | null): Bin | undefined {
-  let chosen: Bin | undefined;
+/** The bin with the highest score, the first among equals; `nowhere` when all scores are null. */
+function best(bins: readonly Bin[], score: (bin: Bin, index: number) => number | null): number {
+  let chosen = nowhere;
   let chosenScore = Number.NEGATIVE_INFINITY;
-  for (const bin of bins) {
-    const value = score(bin);
+  for (let index = 0; index < bins.length; index += 1) {
+    const value = score(bins[index] as Bin, index);
     if (value !== null && value > chosenScore) {
-      chosen = bin;
+      chosen = index;
       chosenScore = value;
     }
   }

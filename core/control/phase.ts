@@ -3,8 +3,8 @@
  * Invariant: the words change only when something changed, because every change is written to the table.
  */
 import type { CameraPhase, CameraState, RunningCamera } from '../fleet-state.ts';
-import type { Lease } from './assign.ts';
 import type { CameraDemand } from './demand.ts';
+import type { Lease } from './owners.ts';
 
 export type PhaseFacts = {
   demand: CameraDemand;
@@ -12,6 +12,8 @@ export type PhaseFacts = {
   state: CameraState;
   lease: Lease;
   report: RunningCamera | null;
+  /** Why it is running when its owner watches it. */
+  watchesWords: string;
   /** Whoever has it next stands by: it is watched on while it changes hands. */
   isPrepared: boolean;
   shed: boolean;
@@ -41,7 +43,7 @@ export function phaseOf(facts: PhaseFacts): { phase: CameraPhase; reason: string
     case 'starting':
       return { phase: 'starting', reason: `worker ${owner} opens its stream` };
     case 'running':
-      return { phase: 'running', reason: `on worker ${owner}` };
+      return { phase: 'running', reason: facts.watchesWords };
     case 'silent':
       return { phase: 'silent', reason: `no media reaches worker ${owner}` };
     case 'degraded':

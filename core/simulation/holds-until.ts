@@ -3,11 +3,13 @@
  * grace or a wait that it counts runs out. Calendars are the caller's.
  * Invariant: too early is a run more; too late would be a wrong simulation, so what cannot be told holds not at all.
  */
+import { demandsOf } from '../control/assign.ts';
 import type { ControlDecision } from '../control/decide.ts';
 import { type CameraDemand, metricGraceMs } from '../control/demand.ts';
 import { standbyWaitMs } from '../control/handover.ts';
-import { type FleetObservation, isDead, isLeaving } from '../control/observation.ts';
-import type { CameraState, WorkerItem } from '../fleet-state.ts';
+import type { FleetObservation } from '../control/observation.ts';
+import { type Owners, ownersOf } from '../control/owners.ts';
+import type { CameraState } from '../fleet-state.ts';
 
 const notAtAll = Number.NEGATIVE_INFINITY;
 const forGood = Number.POSITIVE_INFINITY;
@@ -23,14 +25,16 @@ export function holdsUntilMs(observation: FleetObservation, decision: ControlDec
   const ends: number[] = [];
   if (plan.lowerDemandSinceMs !== null) ends.push(plan.lowerDemandSinceMs + policy.scaleInDelayMs);
   if (moves.count >= policy.movesPerMinuteMax) ends.push(moves.sinceMs + minuteMs);
-  const workers = new Map(observation.workers.map((worker) => [worker.workerId, worker]));
-  const demandOf = new Map(decision.demands.map((demand) => [demand.cameraId, demand]));
-  for (const state of observation.cameras) {
-    const demand = demandOf.get(state.cameraId);
-    if (demand !== undefined) ends.push(cameraHoldsUntilMs(state, demand, workers, observation, decision));
+  let endMs = Math.min(forGood, ...ends);
+  const owners = ownersOf(observation.workers, nowMs, policy.workerDeadAfterMs);
+  const demandOf = demandsOf(observation.cameras, decision.demands);
+  for (const [index, state] of observation.cameras.entries()) {
+    const demand = demandOf(state.cameraId, index);
+    if (demand === undefined) continue;
+    endMs = Math.min(endMs, cameraHoldsUntilMs(state, demand, owners, observation, decision));
+    if (endMs <= nowMs) return notAtAll;
   }
-  const endMs = ends.reduce((least, atMs) => Math.min(least, atMs), forGood);
-  return endMs <= nowMs ? notAtAll : endMs;
+  return endMs;
 }
 
 /** Nothing but the ledger goes on, and what people see of a camera follows: what is made of the same observation is the same. */
@@ -44,11 +48,12 @@ function isEmpty({ plan, changes, departures, buried }: ControlDecision): boolea
 function cameraHoldsUntilMs(
   state: CameraState,
   demand: CameraDemand,
-  workers: ReadonlyMap<string, WorkerItem>,
+  owners: Owners,
   { streams }: FleetObservation,
   { nowMs, policy }: ControlDecision,
 ): number {
   const { ownerWorkerId, successorWorkerId, successorSinceMs, camera } = state;
+  if (ownerWorkerId === undefined && successorWorkerId === undefined && !demand.wantedNow) return forGood;
   let untilMs = successorWorkerId === undefined ? forGood : (successorSinceMs ?? 0) + standbyWaitMs;
   // The last that was seen of it, as far as it may be taken for silent.
   const lastMs = (seenAtMs: number) =>
@@ -65,12 +70,12 @@ function cameraHoldsUntilMs(
     const seenAtMs = activeAtMs === null ? 0 : Math.min(nowMs, activeAtMs + streams.periodMs);
     return Math.min(untilMs, lastMs(seenAtMs) + metricGraceMs(policy, streams));
   }
-  const owner = workers.get(ownerWorkerId);
-  const report = owner?.running[state.cameraId];
+  const owner = owners.get(ownerWorkerId);
+  const report = owner?.worker.running[state.cameraId];
   // Whoever gives a camera up, or has not begun it, is waited for.
   if (owner === undefined || report?.epoch !== state.epoch || state.releaseRequestedAtMs !== undefined) return notAtAll;
-  if (isLeaving(owner) || isDead(owner, nowMs, policy.workerDeadAfterMs) || !demand.assignNow) return notAtAll;
-  if (owner.assignments?.[state.cameraId]?.epoch !== state.epoch) return notAtAll;
+  if (owner.isLeaving || !owner.isAlive || !demand.assignNow) return notAtAll;
+  if (owner.worker.assignments?.[state.cameraId]?.epoch !== state.epoch) return notAtAll;
   if (demand.wantedNow && report.state !== 'running') {
     untilMs = Math.min(untilMs, lastMs(report.lastMediaAtMs ?? 0) + policy.silentGraceMs);
   }
