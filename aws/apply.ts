@@ -9,6 +9,7 @@ import type { CameraChange, ControlDecision } from '../core/control/decide.ts';
 import { drainOrder, isHandingOver, sameStandbys, standbysOf } from '../core/control/handover.ts';
 import { heldEntries } from '../core/control/held-items.ts';
 import type { LedgerEntry } from '../core/control/ledger.ts';
+import { modelOrderOf, rolloutWords } from '../core/control/model-rollout.ts';
 import type { FleetObservation } from '../core/control/observation.ts';
 import { hasEnded, isDead, isLeaving } from '../core/control/observation.ts';
 import type { WindowPromise } from '../core/control/ready-by.ts';
@@ -47,6 +48,8 @@ export async function applyDecision(
     giveBack(surroundings, observation, decision, steps),
     tidy(surroundings, possible, steps),
   ]);
+  const { state, isNew } = decision.modelRollout;
+  if (isNew && state !== null) steps.done(order.models, rolloutWords(state));
   return { actions: steps.sentences(), failures: steps.failures, ...accounted };
 }
 
@@ -120,7 +123,7 @@ class Steps {
   }
 }
 
-const order = { instances: 0, tasks: 1, terminate: 2, drain: 3, disarm: 4, cameras: 5, lists: 6, tidy: 7 };
+const order = { instances: 0, tasks: 1, terminate: 2, drain: 3, disarm: 4, cameras: 5, lists: 6, models: 7, tidy: 8 };
 
 /** How the group launches comes before how many: what is ordered now is launched that way. */
 async function grow(
@@ -221,6 +224,7 @@ async function writeCameras(
     }
   });
   const states = observation.cameras.map((state) => written.get(state.cameraId) ?? state);
+  const orderOf = (state: CameraState) => modelOrderOf(state, decision.modelRollout);
   const drained = new Set(decision.plan.drains.map((drained) => drained.workerId));
   const listening = observation.workers.filter(
     (worker) =>
@@ -230,8 +234,8 @@ async function writeCameras(
   );
   await inParallel(listening, parallelWritesMax, async (worker) => {
     const { held } = observation;
-    const list = { ...heldEntries(worker.assignments, held), ...assignmentsOf(worker, states, cleanGives) };
-    const standbys = { ...heldEntries(worker.standbys, held), ...standbysOf(worker, states) };
+    const list = { ...heldEntries(worker.assignments, held), ...assignmentsOf(worker, states, cleanGives, orderOf) };
+    const standbys = { ...heldEntries(worker.standbys, held), ...standbysOf(worker, states, orderOf) };
     if (sameAssignments(list, worker.assignments ?? {}) && sameStandbys(standbys, worker.standbys ?? {})) return;
     const cameras = Object.keys(list).length;
     const ahead = Object.keys(standbys).length;

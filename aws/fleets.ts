@@ -10,6 +10,7 @@ import type { CapacityLadder } from '../core/control/capacity-ladder.ts';
 import type { MovesMade } from '../core/control/consolidation.ts';
 import type { LeadTimes } from '../core/control/lead-time.ts';
 import type { Meter } from '../core/control/meter.ts';
+import type { ModelRolloutState, ModelVersions } from '../core/control/model-rollout.ts';
 import type { FleetItem } from '../core/fleet-state.ts';
 import type { AwsClients } from './clients.ts';
 import { awsCall, isConditionFailed } from './error-codes.ts';
@@ -30,6 +31,8 @@ export type FleetLearnings = {
   meter?: Meter;
   budget?: BudgetMemory;
   moves?: MovesMade | null;
+  modelRolloutState?: ModelRolloutState;
+  modelVersions?: ModelVersions;
 };
 
 /** @throws KvsInferError ITEM_VERSION_LATER */
@@ -211,6 +214,8 @@ function learningExpressions(learnings: FleetLearnings): {
   put('budget', learnings.budget);
   put('days', learnings.meter?.days);
   put('meteredThroughMs', learnings.meter?.meteredThroughMs);
+  put('modelRolloutState', learnings.modelRolloutState);
+  put('modelVersions', learnings.modelVersions);
   put('problemKinds', learnings.problemKinds);
   return { sets, removes, values };
 }

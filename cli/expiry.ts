@@ -28,7 +28,7 @@ export function parseExpiry({ until, for: lasting }: ExpiryOptions, nowMs: numbe
       },
     );
   }
-  const untilMs = until === undefined ? nowMs + durationMs(lasting ?? '') : parseInstant('--until', until);
+  const untilMs = until === undefined ? nowMs + durationMs('--for', lasting ?? '') : parseInstant('--until', until);
   if (untilMs <= nowMs || untilMs - nowMs > orderDaysMax * 86_400_000) {
     throw new KvsInferError(
       'WRONG_SPAN',
@@ -39,11 +39,12 @@ export function parseExpiry({ until, for: lasting }: ExpiryOptions, nowMs: numbe
   return new Date(untilMs).toISOString().replace('.000Z', 'Z');
 }
 
-function durationMs(text: string): number {
+/** @throws KvsInferError WRONG_SPAN */
+export function durationMs(option: string, text: string): number {
   const [, count, unit] = text.match(/^(\d{1,5})([mhd])$/) ?? [];
   const unitMs = unitsMs[unit ?? ''];
   if (count === undefined || unitMs === undefined) {
-    throw new KvsInferError('WRONG_SPAN', `--for: expected a whole number of m, h or d, got "${text}"`, {
+    throw new KvsInferError('WRONG_SPAN', `${option}: expected a whole number of m, h or d, got "${text}"`, {
       hint: 'write 30m, 4h or 2d',
     });
   }

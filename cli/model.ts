@@ -7,6 +7,7 @@ import { type Command, Option } from 'commander';
 import { boxForms, colourOrders, type ModelCard, modelFamilies, pixelRanges } from '../worker/detect/model-card.ts';
 import { checkModel, describeCheck, layoutText } from './model-check.ts';
 import { addModel, type ListedModel, listModels, locateModel } from './model-folder.ts';
+import { addRolloutCommands } from './model-rollout.ts';
 import { type Column, textTable } from './text-table.ts';
 
 /** The one that the workers of `npm start` read. */
@@ -15,7 +16,7 @@ const folderDefault = process.env.MODELS_FOLDER || '.local/models';
 type CardOptions = Pick<ModelCard, 'layout' | 'colours' | 'pixels' | 'boxes' | 'licence'>;
 
 export function modelCommand(program: Command): void {
-  const model = program.command('model').description('add, list and check detector models');
+  const model = program.command('model').description('add, list and check detector models, roll versions out');
   const folder = ['--folder <folder>', 'models folder; or set MODELS_FOLDER', folderDefault] as const;
   const labels = [
     '--labels <file>',
@@ -95,6 +96,7 @@ export function modelCommand(program: Command): void {
       });
       console.log(options.json ? JSON.stringify(check, null, 2) : describeCheck(check));
     });
+  addRolloutCommands(model);
 }
 
 type AddCommandOptions = CardOptions & { folder: string; name?: string; labels?: string; replace?: true; json?: true };

@@ -121,6 +121,9 @@ async function runOnce(
     problemKinds: kinds.length === 0 ? null : kinds,
     lowerDemandSinceMs: decision.plan.lowerDemandSinceMs,
     ...(decision.ladder.ladder === undefined ? {} : { capacityLadder: decision.ladder.ladder }),
+    ...(decision.modelRollout.state === null
+      ? {}
+      : { modelRolloutState: decision.modelRollout.state, modelVersions: decision.modelRollout.versions }),
     ...(leadTimes === null ? {} : { leadTimes }),
   };
   const hasFailedSteps = applied.failures.length > 0;

@@ -81,6 +81,8 @@ export function reportMetrics(
   metrics.addMetric('CapacityExhausted', count, decision.ladder.isExhausted ? 1 : 0);
   metrics.addMetric('CamerasBlind', count, gaps.blind);
   metrics.addMetric('WindowsMissed', count, gaps.windowsMissed);
+  const { state: rollout, isNew } = decision.modelRollout;
+  metrics.addMetric('ModelReverted', count, isNew && rollout?.fault !== undefined ? 1 : 0);
   if (gaps.liveUnscheduled !== null) metrics.addMetric('CamerasLiveUnscheduled', count, gaps.liveUnscheduled);
   for (const phase of watchedPhases) {
     metrics.addMetric(`Cameras-${phase}`, count, phases.filter((candidate) => candidate === phase).length);

@@ -5,7 +5,7 @@
 
 import type { Camera } from '../camera.ts';
 import { canonicalJson } from '../canonical-json.ts';
-import type { Assignment, CameraState, WorkerItem } from '../fleet-state.ts';
+import type { Assignment, CameraState, ModelOrder, WorkerItem } from '../fleet-state.ts';
 
 /** What a worker has to do with a camera; a change in anything else of the row needs no restart. */
 export function sameWork(a: Camera, b: Camera): boolean {
@@ -17,29 +17,39 @@ export function sameWork(a: Camera, b: Camera): boolean {
 
 /**
  * The whole list of one worker, from the camera states as they are after the changes were written: whatever a crash
- * left unwritten is in it. What the worker already has under the same epoch stays as it is, but for the camera's hours.
+ * left unwritten is in it. What the worker already has under the same epoch stays as it is, but for the camera's hours and
+ * the version of its model.
+ * @param orderOf what a camera is to run instead of what its row names.
  */
 export function assignmentsOf(
   worker: WorkerItem,
   cameras: readonly CameraState[],
   cleanGives: ReadonlySet<string>,
+  orderOf: (state: CameraState) => ModelOrder | null = () => null,
 ): Record<string, Assignment> {
   const list: Record<string, Assignment> = {};
   for (const state of cameras) {
     if (state.camera === null || !isListed(worker, state)) continue;
     const known = worker.assignments?.[state.cameraId];
-    list[state.cameraId] =
-      known !== undefined && known.epoch === state.epoch
+    const modelOrder = orderOf(state);
+    list[state.cameraId] = {
+      ...(known !== undefined && known.epoch === state.epoch
         ? // The worker watches within the hours of the row as it is now; other work comes with the next epoch.
-          { ...known, camera: sameWork(known.camera, state.camera) ? state.camera : known.camera }
+          { ...withoutOrder(known), camera: sameWork(known.camera, state.camera) ? state.camera : known.camera }
         : {
             epoch: state.epoch,
             camera: state.camera,
             assignedAtMs: state.ownedSinceMs ?? 0,
             ...(cleanGives.has(state.cameraId) ? continuationOf(state) : {}),
-          };
+          }),
+      ...(modelOrder === null ? {} : { modelOrder }),
+    };
   }
   return list;
+}
+
+function withoutOrder({ modelOrder: _, ...assignment }: Assignment): Assignment {
+  return assignment;
 }
 
 function isListed({ workerId }: WorkerItem, state: CameraState): boolean {
@@ -67,7 +77,7 @@ function continuationOf({ checkpoint, watch }: CameraState): Pick<Assignment, 'r
   return { resumeAfter: checkpoint, watchedUntilMs: watch.throughMs };
 }
 
-/** Do two lists name the same cameras under the same epochs, within the same hours? */
+/** Do two lists name the same cameras under the same epochs, within the same hours, with the same versions of models? */
 export function sameAssignments(a: Record<string, Assignment>, b: Record<string, Assignment>): boolean {
   const words = ({ epoch, camera: { enabled, schedule, override } }: Assignment) =>
     canonicalJson({ epoch, enabled, schedule, override });
@@ -76,6 +86,7 @@ export function sameAssignments(a: Record<string, Assignment>, b: Record<string,
   return Object.entries(a).every(([id, mine]) => {
     const theirs = b[id];
     if (theirs === undefined) return false;
+    if (canonicalJson(mine.modelOrder ?? null) !== canonicalJson(theirs.modelOrder ?? null)) return false;
     const isSameRow = mine.epoch === theirs.epoch && mine.camera === theirs.camera;
     return isSameRow || words(mine) === words(theirs);
   });

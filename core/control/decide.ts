@@ -16,6 +16,7 @@ import { withoutHeld } from './held-items.ts';
 import { fleetLeadTimeMs } from './lead-time.ts';
 import { accountCamera, type LedgerEntry } from './ledger.ts';
 import { type Meter, meterRun } from './meter.ts';
+import { type RolloutStep, stepModelRollout } from './model-rollout.ts';
 import { type FleetObservation, hasEnded, inOrderOfIds, isDead, servingWorkers } from './observation.ts';
 import { leaseOf, type Owners, ownersOf, ownersWord } from './owners.ts';
 import { phaseChanged, phaseOf } from './phase.ts';
@@ -38,7 +39,7 @@ export type CameraChange = {
 };
 
 /** `kind` tells whether it is the one of the last run; the words may carry numbers that change. */
-export type Problem = { kind: 'capacity' | 'budget' | 'input' | 'policy' | 'fleet-size'; words: string };
+export type Problem = { kind: 'capacity' | 'budget' | 'input' | 'policy' | 'fleet-size' | 'model'; words: string };
 
 export type ControlDecision = {
   nowMs: number;
@@ -55,6 +56,7 @@ export type ControlDecision = {
   meter: Meter;
   budget: BudgetAnswer;
   moves: MovesMade;
+  modelRollout: RolloutStep;
   /** What somebody should look at, one sentence each. */
   problems: Problem[];
 };
@@ -124,6 +126,11 @@ export function decide(given: FleetObservation, deployment: FleetPolicy, nowMs: 
   );
   const buried = lost.length === 0 ? [] : withoutCameras(lost, cameras, changes);
   if (ladder.isExhausted && ladder.words !== null) problems.push({ kind: 'capacity', words: ladder.words });
+  const modelRollout = stepModelRollout(
+    { item: observation.fleet, cameras, workers, workerDeadAfterMs: policy.workerDeadAfterMs },
+    nowMs,
+  );
+  if (modelRollout.problem !== null) problems.push({ kind: 'model', words: modelRollout.problem });
   if (budget.words !== null) problems.push({ kind: 'budget', words: budget.words });
   return {
     nowMs,
@@ -133,11 +140,7 @@ export function decide(given: FleetObservation, deployment: FleetPolicy, nowMs: 
     changes,
     departures,
     buried,
-    ladder,
-    meter,
-    budget,
-    moves,
-    problems,
+    ...{ ladder, meter, budget, moves, modelRollout, problems },
   };
 }
 

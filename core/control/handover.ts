@@ -5,7 +5,7 @@
  * Invariants: nothing here changes an owner or an epoch; whatever fails (a successor that does not come up, that dies, that
  * is too old to know how) ends in release-then-give, at the latest after `standbyWaitMs`.
  */
-import type { CameraState, StandbyOrder, WorkerItem } from '../fleet-state.ts';
+import type { CameraState, ModelOrder, StandbyOrder, WorkerItem } from '../fleet-state.ts';
 
 /** Opening takes a heartbeat, GetMedia and one whole fragment of up to 20 s; whoever takes longer is not waited for. */
 export const standbyWaitMs = 30_000;
@@ -87,13 +87,20 @@ export function wasStandingBy({ cameraId, ownerWorkerId }: CameraState, workers:
 }
 
 /** The streams that a worker is to open ahead of time, from the camera states as they are after the changes were written. */
-export function standbysOf({ workerId }: WorkerItem, cameras: readonly CameraState[]): Record<string, StandbyOrder> {
+export function standbysOf(
+  { workerId }: WorkerItem,
+  cameras: readonly CameraState[],
+  orderOf: (state: CameraState) => ModelOrder | null = () => null,
+): Record<string, StandbyOrder> {
   const orders: Record<string, StandbyOrder> = {};
-  for (const { cameraId, camera, ownerWorkerId, successorWorkerId, successorSinceMs } of cameras) {
+  for (const state of cameras) {
+    const { cameraId, camera, ownerWorkerId, successorWorkerId, successorSinceMs } = state;
     if (successorWorkerId !== workerId || ownerWorkerId === workerId || camera === null) continue;
+    const modelOrder = orderOf(state);
     orders[cameraId] = {
       streamName: camera.streamName,
-      model: camera.detect.model,
+      model: modelOrder?.name ?? camera.detect.model,
+      ...(modelOrder === null ? {} : { fallbackModel: modelOrder.fallback }),
       sinceMs: successorSinceMs ?? 0,
     };
   }

@@ -3,6 +3,7 @@
  * cameras by phase and the latest decision.
  * Invariant: nothing is computed here that the control loop has not stored.
  */
+import { sumOfCounts } from '../control/model-evidence.ts';
 import type { Decision } from '../control/record.ts';
 import type { CameraState, FleetItem, WorkerItem } from '../fleet-state.ts';
 
@@ -38,9 +39,22 @@ export function fleetView({ item, workers, cameras, decisions }: FleetItems) {
     leadTimes: leadTimesOf(item),
     capacityLadder: item.capacityLadder ?? null,
     budget: item.budget ?? null,
+    modelVersions: item.modelVersions ?? {},
+    modelRollout: rolloutOf(item),
     days: item.days ?? [],
     latestDecision: decisions[0] ?? null,
   };
+}
+
+/** The order and what became of it; `ordered` until the next run of the control loop. */
+function rolloutOf({ modelRollout: order, modelRolloutState: state }: FleetItem) {
+  if (order === undefined) return null;
+  const {
+    id,
+    counts: byWorker = {},
+    ...known
+  } = state?.id === order.id ? state : { id: order.id, phase: 'ordered' as const, cameraIds: [] as string[] };
+  return { ...order, id, ...known, counts: sumOfCounts(Object.values(byWorker)) };
 }
 
 /** What its cameras get, by its last heartbeat. */

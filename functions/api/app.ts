@@ -12,6 +12,7 @@ import { addCameraRoutes } from './cameras.ts';
 import { addCostRoutes } from './cost.ts';
 import { addEventRoutes } from './events.ts';
 import { addFleetRoutes } from './fleets.ts';
+import { addModelRolloutRoutes } from './model-rollouts.ts';
 import { addOverviewRoutes } from './overview.ts';
 import { type PlayRuns, playInTurn } from './play-in-turn.ts';
 import { authorize, type Claims, type Identify, type Principal } from './principal.ts';
@@ -75,6 +76,7 @@ export function buildApi(deps: ControlDeps, options: ApiOptions): Api {
   addOverviewRoutes(app, deps);
   addCameraRoutes(app, deps);
   addFleetRoutes(app, deps);
+  addModelRolloutRoutes(app, deps);
   addResultRoutes(app, deps);
   addEventRoutes(app, deps, { streamsEvents });
   addCostRoutes(app, deps);

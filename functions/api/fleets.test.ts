@@ -68,6 +68,34 @@ describe('fleets', () => {
     expect((await order({ stop: true })).status).toBe(422);
     expect(await order({ pause: null })).toMatchObject({ status: 200, body: { pause: null } });
   });
+
+  it('get a new version of a model, one rollout at a time, and take it back', async () => {
+    const wish = { version: 'default@2', canaryPercent: 10, reason: 'sees forklifts' };
+    const begin = (body: object) => ask('PUT', '/api/fleets/default/model-rollout', { body });
+    expect((await ask('PUT', '/api/fleets/default/model-rollout', { body: wish, claims: viewer })).status).toBe(403);
+    expect(await begin(wish)).toMatchObject({
+      status: 200,
+      body: { version: 'default@2', canary: { percent: 10 }, bakeMs: 900_000, maxErrorRate: 0.01, schemaVersion: 1 },
+    });
+    const again = await begin({ version: 'default@3' });
+    expect(again).toMatchObject({ status: 409 });
+    expect(again.body.detail).toMatch(/^MODEL_ROLLOUT_RUNNING: fleet default is rolling out default@2/);
+    expect(await begin({ version: 'default@3', replace: true })).toMatchObject({ status: 200 });
+    const wrong = await begin({ version: 'a b', canaryCameras: ['nobody'], bakeMs: 5, maxErrorRate: 2, replace: true });
+    expect(wrong.status).toBe(422);
+    for (const part of ['MODEL@VERSION', 'no camera', 'nobody', 'bake time', 'error rate'])
+      expect(wrong.body.detail).toContain(part);
+    expect((await begin({ version: 'default@3', until: 'tomorrow' })).status).toBe(422);
+    const back = () => ask('PUT', '/api/fleets/default/model-rollout/rollback', { body: { reason: 'a mistake' } });
+    expect(await back()).toMatchObject({ status: 200, body: { rollback: { reason: 'a mistake' } } });
+    const { body } = await ask('GET', '/api/fleets/default');
+    expect(body.modelRollout).toMatchObject({
+      version: 'default@3',
+      phase: 'ordered',
+      rollback: { reason: 'a mistake' },
+    });
+    expect((await ask('PUT', '/api/fleets/other/model-rollout', { body: wish })).status).toBe(404);
+  });
 });
 
 describe('results', () => {

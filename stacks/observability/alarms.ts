@@ -143,6 +143,14 @@ export function fleetAlarms(
     },
     {
       ...minute,
+      name: `${fleet}-model-reverted`,
+      meaning:
+        'A new version of a model was taken back: it failed on its first cameras, which run the version before. The decision says why.',
+      periods: 1,
+      value: ours('ModelReverted', 'Sum'),
+    },
+    {
+      ...minute,
       name: `${fleet}-window-missed`,
       meaning:
         'A window opened and nobody watched: the ready-by was missed. The decision of that minute says what was short.',

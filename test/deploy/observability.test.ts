@@ -20,6 +20,7 @@ describe.skipIf(!isSynthesised)('alarms', () => {
     ['iterator-age', { metricName: 'IteratorAge', threshold: 60_000 }],
     ['default-reconcile-failed', { metricName: 'ReconcileFailed', evaluationPeriods: 3 }],
     ['default-wanted-over-running', { evaluationPeriods: 10, threshold: 0 }],
+    ['default-model-reverted', { metricName: 'ModelReverted', threshold: 0, evaluationPeriods: 1 }],
     ['default-no-capacity', { metricName: 'CapacityExhausted', threshold: 0, evaluationPeriods: 1 }],
     ['default-budget-shed', { metricName: 'CamerasShedByBudget', threshold: 0, evaluationPeriods: 1 }],
     ['default-window-missed', { metricName: 'WindowsMissed', threshold: 0 }],
