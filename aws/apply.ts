@@ -13,8 +13,9 @@ import { modelOrderOf, rolloutWords } from '../core/control/model-rollout.ts';
 import type { FleetObservation } from '../core/control/observation.ts';
 import { hasEnded, isDead, isLeaving } from '../core/control/observation.ts';
 import type { WindowPromise } from '../core/control/ready-by.ts';
-import type { CameraState } from '../core/fleet-state.ts';
+import type { CameraState, WorkerItem } from '../core/fleet-state.ts';
 import { fleetResourceNames } from '../core/names.ts';
+import { ApplySteps } from './apply-steps.ts';
 import { writeCameraChange } from './camera-changes.ts';
 import { departCamera } from './camera-states.ts';
 import { setGroupSize, setServiceSize, stopTask, terminateInstance } from './capacity.ts';
@@ -33,7 +34,7 @@ export async function applyDecision(
   observation: FleetObservation,
   decision: ControlDecision,
 ): Promise<Applied> {
-  const steps = new Steps();
+  const steps = new ApplySteps();
   const heldBack = await disarmSilentOwners(surroundings, observation, decision, steps);
   const mayChange = ({ ownerWorkerId }: CameraState) => ownerWorkerId === undefined || !heldBack.has(ownerWorkerId);
   const possible: ControlDecision = {
@@ -46,7 +47,7 @@ export async function applyDecision(
     grow(surroundings, observation, decision, steps),
     drain(surroundings, observation, decision, steps),
     giveBack(surroundings, observation, decision, steps),
-    tidy(surroundings, possible, steps),
+    tidy(surroundings, observation, possible, steps),
   ]);
   const { state, isNew } = decision.modelRollout;
   if (isNew && state !== null) steps.done(order.models, rolloutWords(state));
@@ -62,7 +63,7 @@ async function disarmSilentOwners(
   { clients, names }: Surroundings,
   { workers, held }: FleetObservation,
   { changes, departures, nowMs, policy }: ControlDecision,
-  steps: Steps,
+  steps: ApplySteps,
 ): Promise<ReadonlySet<string>> {
   const losing = new Set<string | undefined>();
   for (const { ownership, observed } of changes) {
@@ -88,40 +89,8 @@ async function disarmSilentOwners(
   return heldBack;
 }
 
-/** Sentences in the order of a fixed list of kinds, whichever call answered first. */
-class Steps {
-  readonly failures: string[] = [];
-  readonly #done: { order: number; sentence: string }[] = [];
-
-  done(order: number, sentence: string): void {
-    this.#done.push({ order, sentence });
-  }
-
-  /** @returns whether the step succeeded. */
-  async try(order: number, sentence: string, step: () => Promise<unknown>): Promise<boolean> {
-    try {
-      const happened = await step();
-      if (happened === false) this.done(order, `left undone, the world had moved: ${sentence}`);
-      else this.done(order, sentence);
-      return happened !== false;
-    } catch (error) {
-      this.fail(order, sentence, error);
-      return false;
-    }
-  }
-
-  fail(order: number, sentence: string, error: unknown): void {
-    const failure = `failed: ${sentence}: ${error instanceof Error ? error.message : String(error)}`;
-    this.failures.push(failure);
-    this.done(order, failure);
-  }
-
-  sentences(): string[] {
-    return [...this.#done]
-      .sort((a, b) => a.order - b.order || (a.sentence < b.sentence ? -1 : a.sentence > b.sentence ? 1 : 0))
-      .map((step) => step.sentence);
-  }
-}
+/** So that a fleet that hangs as a whole does not use up what ECS takes a second; the others are told in the next run. */
+const stopsPerRunMax = 40;
 
 const order = { instances: 0, tasks: 1, terminate: 2, drain: 3, disarm: 4, cameras: 5, lists: 6, models: 7, tidy: 8 };
 
@@ -130,7 +99,7 @@ async function grow(
   { clients, stage }: Surroundings,
   { fleet, group }: FleetObservation,
   { plan, ladder }: ControlDecision,
-  steps: Steps,
+  steps: ApplySteps,
 ) {
   const { setInstances } = plan;
   const { choice } = ladder;
@@ -156,7 +125,7 @@ async function giveBack(
   { clients, names, stage }: Surroundings,
   { fleet }: FleetObservation,
   { plan }: ControlDecision,
-  steps: Steps,
+  steps: ApplySteps,
 ) {
   const { setTasks } = plan;
   if (setTasks !== null) {
@@ -182,7 +151,7 @@ async function drain(
   { clients, names }: Surroundings,
   { fleet }: FleetObservation,
   { plan, nowMs }: ControlDecision,
-  steps: Steps,
+  steps: ApplySteps,
 ) {
   await inParallel(plan.drains, parallelWritesMax, ({ workerId, ...drain }) =>
     steps.try(order.drain, `drains worker ${workerId}: ${drain.reason}`, () =>
@@ -190,9 +159,9 @@ async function drain(
     ),
   );
   await inParallel(plan.stops, parallelWritesMax, ({ workerId, taskArn, reason }) =>
-    steps.try(order.drain, `stopped the task of worker ${workerId}: ${reason}`, () =>
-      stopTask(clients, names.cluster, taskArn, reason),
-    ),
+    steps.try(order.drain, `stopped the task of worker ${workerId}: ${reason}`, async () => {
+      await stopTask(clients, names.cluster, taskArn, reason);
+    }),
   );
 }
 
@@ -200,7 +169,7 @@ async function writeCameras(
   { clients, names }: Surroundings,
   observation: FleetObservation,
   decision: ControlDecision,
-  steps: Steps,
+  steps: ApplySteps,
 ): Promise<Accounted> {
   const written = new Map<string, CameraState>();
   const cleanGives = new Set<string>();
@@ -266,7 +235,12 @@ function ownershipWords({ cameraId, ownership }: CameraChange): string | null {
 }
 
 /** A dead worker's task that still runs holds a GPU and serves nobody: ECS starts another in its place. */
-async function tidy({ clients, names }: Surroundings, { departures, buried, nowMs }: ControlDecision, steps: Steps) {
+async function tidy(
+  { clients, names }: Surroundings,
+  { held }: FleetObservation,
+  { departures, buried, nowMs }: ControlDecision,
+  steps: ApplySteps,
+) {
   await inParallel(departures, parallelWritesMax, ({ state, toFleet }) =>
     steps.try(
       order.tidy,
@@ -274,15 +248,21 @@ async function tidy({ clients, names }: Surroundings, { departures, buried, nowM
       () => departCamera(clients, names.tables.cameraStates, state, toFleet, nowMs),
     ),
   );
-  await inParallel(buried, parallelWritesMax, async (worker) => {
-    const { workerId, taskArn } = worker;
-    // Removed first, on the condition that it is still silent: a worker that spoke again is not stopped.
-    const removed = await steps.try(order.tidy, `removed dead worker ${workerId}`, () =>
-      buryWorker(clients, names.tables.workers, worker),
-    );
-    if (!removed || hasEnded(worker) || taskArn === undefined) return;
-    await steps.try(order.tidy, `stopped the task of silent worker ${workerId}`, () =>
-      stopTask(clients, names.cluster, taskArn, 'its worker fell silent'),
-    );
-  });
+  const tidied = buried.filter((worker) => worker.taskArn === undefined || hasEnded(worker));
+  const hung = buried.filter((worker) => !tidied.includes(worker)).slice(0, stopsPerRunMax);
+  const bury = (worker: WorkerItem) => buryWorker(clients, names.tables.workers, worker);
+  await inParallel(tidied, parallelWritesMax, (worker) =>
+    steps.try(order.tidy, `removed dead worker ${worker.workerId}`, () => bury(worker)),
+  );
+  // In each run until ECS says that it is gone; the worker stays in sight until then.
+  await inParallel(hung, parallelWritesMax, (worker) =>
+    steps.try(order.tidy, `stopped the task of silent worker ${worker.workerId}`, async () => {
+      // A worker that spoke again is not stopped.
+      const list = heldEntries(worker.assignments, held);
+      if (!(await emptyListIfSilent(clients, names.tables.workers, worker, list))) return false;
+      const { taskArn = '' } = worker;
+      if (await stopTask(clients, names.cluster, taskArn, 'its worker fell silent')) await bury(worker);
+      return true;
+    }),
+  );
 }

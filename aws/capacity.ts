@@ -185,14 +185,22 @@ export async function terminateInstance(clients: AwsClients, instanceId: string,
 }
 
 /** A task that is gone already, or unknown to ECS by now, counts as stopped. */
-export async function stopTask(clients: AwsClients, cluster: string, taskArn: string, reason: string): Promise<void> {
+/** @returns true when the task is gone; a task that has just been told stops within its time limit. */
+export async function stopTask(
+  clients: AwsClients,
+  cluster: string,
+  taskArn: string,
+  reason: string,
+): Promise<boolean> {
   try {
-    await awsCall(`stop task ${taskArn}`, () =>
+    const { task } = await awsCall(`stop task ${taskArn}`, () =>
       clients.ecs.send(new StopTaskCommand({ cluster, task: taskArn, reason })),
     );
+    return task?.lastStatus === 'STOPPED';
   } catch (error) {
     // ECS has one name for all wrong parameters; only the words tell which.
     if (!(error instanceof Error && /task was not found/i.test(error.message))) throw error;
+    return true;
   }
 }
 

@@ -110,3 +110,28 @@ it('a worker that hangs for good is replaced: its task is stopped, and its succe
   expect(after?.ownerWorkerId).not.toBe(hung);
   expect(test.cloud.compute.listTasks().find((task) => task.taskId === hung)).toMatchObject({ lastStatus: 'STOPPED' });
 });
+
+it('a hung worker whose task cannot be stopped stays in sight, and is told to stop in each run until ECS says that it is gone', async () => {
+  const test = await started();
+  await test.putCamera({ cameraId: 'dock-1', streamName: 'dock' });
+  await test.advance(140);
+  const hung = (await test.camera('dock-1'))?.ownerWorkerId ?? '';
+  let asked = 0;
+  const isAsked = ({ operation }: { operation: string }) => {
+    if (operation === 'StopTask') asked += 1;
+    return operation === 'StopTask';
+  };
+  const denied = { status: 400, code: 'AccessDeniedException', message: 'no' };
+  const heal = test.cloud.context.faults.inject(isAsked, denied);
+  test.mute.add(hung);
+  const task = () => test.cloud.compute.listTasks().find(({ taskId }) => taskId === hung);
+  const isInSight = async () => (await test.workers()).some(({ workerId }) => workerId === hung);
+  await test.advance(300);
+  expect(asked).toBeGreaterThan(1);
+  expect(task()).toMatchObject({ lastStatus: 'RUNNING' });
+  expect(await isInSight()).toBe(true);
+  heal();
+  await test.advance(240);
+  expect(task()).toMatchObject({ lastStatus: 'STOPPED' });
+  expect(await isInSight()).toBe(false);
+});

@@ -124,3 +124,42 @@ test('a bucket that denies: lost pictures are counted, records and items go on, 
   expect(await reason()).not.toContain('lost');
   expect(await counted(worker, 'deliveries_total{kind="snapshot",outcome="delivered"}')).toBe(stored().length);
 });
+
+test.each([1_000, 14_000])(
+  'handed over while the result stream is unreachable for %i ms: the next worker does the frames again',
+  async (forMs) => {
+    const worker = await watching();
+    // In a camera's very first fragment there is nothing yet to go on after.
+    await rig.step(2_000);
+    const heal = rig.cloud.context.faults.inject(
+      ({ service, operation }) => service === 'kinesis' && operation === 'PutRecords',
+      { status: 0, code: '', message: '', network: 'reset' },
+    );
+    await rig.step(1_000);
+    void worker.stop();
+    const isGiven = async () => (await rig.cameraState('dock-1'))?.releasedEpoch === 1;
+    // The release waits for the clock, so the clock does not wait for the release.
+    for (let passedMs = 1_000; passedMs < 20_000 && !(await isGiven()); passedMs += 200) {
+      if (passedMs === forMs) heal();
+      await rig.clock.step(200, () => new Promise((resolve) => setImmediate(resolve)));
+      await rig.records();
+    }
+    expect(await isGiven()).toBe(true);
+    heal();
+    const { checkpoint: resumeAfter } = (await rig.cameraState('dock-1')) ?? {};
+    if (resumeAfter === undefined) throw new Error('there is no checkpoint');
+    const published = rig.recordCount();
+    await rig.worker({ workerId: 'worker-2', variables: { PUBLISH_FRAMES: 'all' } });
+    await rig.until('the next is ready', async () => (await rig.workerItem('worker-2'))?.lifecycle === 'ready');
+    const assignedAtMs = rig.clock.nowMs();
+    await rig.assign('worker-2', [rigAssignment(rigCamera(), { epoch: 2, assignedAtMs, resumeAfter })]);
+    await rig.until('it publishes', () => rig.recordCount() > published + 20);
+    await rig.step(10_000);
+    const ids = (await rig.records()).map(({ id }) => id);
+    expect(ids.filter((id, index) => ids.indexOf(id) !== index)).toEqual([]);
+    const times = await framesInOrder();
+    expect(times.at(-1)).toBeGreaterThan(assignedAtMs);
+    const steps = times.slice(1).map((time, index) => time - (times[index] ?? 0));
+    expect(steps.filter((step) => step !== 100)).toEqual([]);
+  },
+);

@@ -6,7 +6,8 @@
 import type { ResultStore } from '../../aws/results.ts';
 import type { Camera } from '../../core/camera.ts';
 import { KvsInferError } from '../../core/errors.ts';
-import { type Detection, frameRecordId } from '../../core/records.ts';
+import type { Checkpoint } from '../../core/fleet-state.ts';
+import { type Detection, type FrameRecord, frameRecordId, type TrackRecord } from '../../core/records.ts';
 import type { Candidate } from '../detect/nms.ts';
 import { modelReference, type PreparedModel } from '../detect/prepare-model.ts';
 import type { IntakeFrame } from '../session/messages.ts';
@@ -58,6 +59,8 @@ export class CameraResults {
   /** Tracks whose last records wait for their picture and text. */
   readonly #ended = new Map<string, Track>();
   readonly #ending = new Set<Promise<void>>();
+  /** Until the first record of the frame at hand has gone. */
+  #frameResume: Checkpoint | null = null;
   detections = 0;
   tracks = 0;
   lastDetection: { label: string; score: number; atMs: number } | undefined;
@@ -118,9 +121,14 @@ export class CameraResults {
     if (strongest !== null) {
       this.lastDetection = { label: strongest.label, score: strongest.score, atMs: frame.capturedAtMs };
     }
+    this.#frameResume = {
+      fragmentNumber: frame.afterFragment ?? frame.fragmentNumber,
+      producerTimestampMs: frame.capturedAtMs - 1,
+    };
     this.#publishFrame(frame, detections, inferredAtMs);
     for (const track of entered) this.#enter(track, frame.capturedAtMs);
-    for (const event of regionEvents) this.#context.publisher.add(this.#records.ofRegion(event));
+    for (const event of regionEvents) this.#publish(this.#records.ofRegion(event));
+    this.#frameResume = null;
     for (const track of exited) this.#end(track);
   }
 
@@ -156,7 +164,7 @@ export class CameraResults {
     const mode = this.#context.publishFrames;
     if (mode === 'none' || (mode === 'detections' && detections.length === 0)) return;
     const { cameraId } = this.#camera;
-    this.#context.publisher.add({
+    this.#publish({
       schema: 'kvs-infer/frame@1',
       id: frameRecordId(cameraId, frame.fragmentNumber, frame.frameIndex),
       cameraId,
@@ -173,9 +181,15 @@ export class CameraResults {
     });
   }
 
+  /** What a frame tells of: the first record of it is where another owner begins when it was never stored. */
+  #publish(record: FrameRecord | TrackRecord): void {
+    this.#context.publisher.add(record, this.#frameResume);
+    this.#frameResume = null;
+  }
+
   #enter(track: Track, atMs: number): void {
     this.tracks += 1;
-    this.#context.publisher.add(this.#records.of(track, 'enter', atMs));
+    this.#publish(this.#records.of(track, 'enter', atMs));
     this.#putItem(track, false);
   }
 

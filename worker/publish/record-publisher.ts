@@ -9,6 +9,7 @@
 import type { OutgoingRecord, RefusedRecord } from '../../aws/results.ts';
 import type { Clock } from '../../core/clock.ts';
 import { KvsInferError } from '../../core/errors.ts';
+import type { Checkpoint } from '../../core/fleet-state.ts';
 import type { FrameRecord, TrackRecord } from '../../core/records.ts';
 import { ConditionWaiters } from './condition-waiters.ts';
 
@@ -21,6 +22,8 @@ const bufferedRecordsMax = 20_000;
 const bufferedBytesMax = 64 * 1024 * 1024;
 const retryBaseMs = 200;
 const retryCapMs = 5_000;
+/** A call ends by its own limits before (`aws/clients.ts`: 2 s to connect, 6 s to answer). */
+const callEndsWithinMs = 9_000;
 
 export type DiscardReason = 'buffer-full' | 'fenced' | 'stale-epoch' | 'too-large' | 'given-up';
 export type PublishGate = (cameraId: string, epoch: number) => 'open' | 'fenced' | 'stale-epoch';
@@ -38,7 +41,14 @@ export type PublisherOptions = {
   onFault?(fault: KvsInferError | null): void;
 };
 
-type Buffered = { cameraId: string; epoch: number; capturedAtMs: number; data: Uint8Array; bytes: number };
+type Buffered = {
+  cameraId: string;
+  epoch: number;
+  capturedAtMs: number;
+  data: Uint8Array;
+  bytes: number;
+  resume: Checkpoint | null;
+};
 
 export class RecordPublisher {
   readonly #options: PublisherOptions;
@@ -83,7 +93,11 @@ export class RecordPublisher {
     return this.#isSending;
   }
 
-  add(record: FrameRecord | TrackRecord): void {
+  /**
+   * @param resume where another owner goes on if neither this record nor any later one is stored; null when an earlier
+   * record tells of the same frame.
+   */
+  add(record: FrameRecord | TrackRecord, resume: Checkpoint | null = null): void {
     const data = Buffer.from(JSON.stringify(record));
     const bytes = data.length + Buffer.byteLength(record.cameraId);
     if (bytes > bytesPerRecordMax) {
@@ -94,7 +108,7 @@ export class RecordPublisher {
     const { cameraId, epoch } = record;
     const queue = this.#queues.get(cameraId) ?? [];
     this.#queues.set(cameraId, queue);
-    queue.push({ cameraId, epoch, capturedAtMs, data, bytes });
+    queue.push({ cameraId, epoch, capturedAtMs, data, bytes, resume });
     this.#buffered += 1;
     this.#bufferedBytes += bytes;
     while (this.#buffered > bufferedRecordsMax || this.#bufferedBytes > bufferedBytesMax) this.#dropOldest();
@@ -113,10 +127,25 @@ export class RecordPublisher {
     this.#waiters.changed();
   }
 
-  /** Resolves when every record of this camera has been stored or discarded, or after `timeoutMs`: then they are discarded. */
-  async flush(cameraId: string, timeoutMs: number): Promise<void> {
+  /**
+   * Resolves when every record of this camera has been stored or discarded, or after `timeoutMs`: then they are discarded,
+   * once the call under way has ended: what it stores is stored, and nothing of the camera is sent after it.
+   * @returns where another owner goes on with what was discarded; null when nothing was.
+   */
+  async flush(cameraId: string, timeoutMs: number): Promise<Checkpoint | null> {
     await this.#waiters.until(() => this.waiting(cameraId) === 0, timeoutMs);
+    const isUnderWay = () => this.#sending.some((record) => record.cameraId === cameraId);
+    // What it could not store is given up before the next call is made.
+    await this.#waiters.until(() => !isUnderWay(), callEndsWithinMs);
+    const resume = this.unstoredFrom(cameraId);
     this.#giveUp(cameraId);
+    return resume;
+  }
+
+  /** Where another owner goes on with what is not stored yet; null when all is. */
+  unstoredFrom(cameraId: string): Checkpoint | null {
+    const sending = this.#sending.filter((record) => record.cameraId === cameraId);
+    return [...sending, ...(this.#queues.get(cameraId) ?? [])].find(({ resume }) => resume !== null)?.resume ?? null;
   }
 
   /** Resolves when nothing is buffered or under way. */

@@ -14,7 +14,7 @@ import type { FromDecodeHost } from '../session/messages.ts';
 import type { TextReader } from '../text/text-reader.ts';
 import { cutOutMargin } from '../text/track-texts.ts';
 import { CameraRun } from './camera-run.ts';
-import { HandledMarks } from './handled-marks.ts';
+import { earlierOf, HandledMarks } from './handled-marks.ts';
 import type { Log } from './log.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import type { ModelPool } from './model-pool.ts';
@@ -94,6 +94,11 @@ export class CameraSupervisor {
     return running;
   }
 
+  /** What a running camera is read and published up to. */
+  checkpointOf({ cameraId, report }: CameraRun): Checkpoint | null {
+    return earlierOf(report?.checkpoint ?? null, this.#dependencies.publisher.unstoredFrom(cameraId));
+  }
+
   start(assignment: Assignment): void {
     const { cameraId } = assignment.camera;
     if (this.#cameras.has(cameraId)) throw new Error(`camera ${cameraId} is started twice`);
@@ -124,26 +129,29 @@ export class CameraSupervisor {
 
   /**
    * @param mayPublish false: the camera belongs to somebody else now; whatever is buffered is discarded.
-   * @returns where reading stopped, once everything of this run is settled.
+   * @returns what is read and published up to, once everything of this run is settled.
    */
   async stop(cameraId: string, mayPublish: boolean, reason: string): Promise<Checkpoint | null> {
     const run = this.#cameras.get(cameraId);
     if (run === undefined) return null;
-    const { publisher, deliveries, models, log } = this.#dependencies;
+    const { publisher, deliveries, models, log, clock } = this.#dependencies;
     this.#cameras.delete(cameraId);
     if (!mayPublish) this.#closeGate(run);
     run.stop();
     const report = await run.stopped;
-    if (report !== null) this.#handled.stopped(run.assignment, report.checkpoint, this.#dependencies.clock.nowMs());
+    const stoppedAtMs = clock.nowMs();
     await run.results?.close();
-    if (mayPublish) {
-      await Promise.all([publisher.flush(cameraId, flushTimeoutMs), deliveries.flush(cameraId, flushTimeoutMs)]);
-    }
+    const [unstored = null] = mayPublish
+      ? await Promise.all([publisher.flush(cameraId, flushTimeoutMs), deliveries.flush(cameraId, flushTimeoutMs)])
+      : [];
+    const checkpoint = earlierOf(report?.checkpoint ?? null, unstored);
+    if (report !== null) this.#handled.stopped(run.assignment, checkpoint, stoppedAtMs);
+    if (unstored !== null) log.warn('what could not be published is left to the next owner', { cameraId, checkpoint });
     this.#closeGate(run);
     this.#runs.delete(run.name);
     models.release(run.name);
     log.info('camera stopped', { cameraId, epoch: run.assignment.epoch, reason, frames: report?.frames });
-    return report?.checkpoint ?? run.assignment.resumeAfter ?? null;
+    return checkpoint ?? run.assignment.resumeAfter ?? null;
   }
 
   /** What a decode host says. */

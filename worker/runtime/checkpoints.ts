@@ -1,6 +1,6 @@
 /**
  * Writes every camera's checkpoint each 30 s, under the condition that the camera is still ours.
- * Invariant: a camera whose condition fails is told to the owner at once — it belongs to somebody else; a write that
+ * Invariant: it is never ahead of what the result stream has stored; a camera whose condition fails is told to the owner at once — it belongs to somebody else; a write that
  * fails for another reason changes nothing, the next one comes in 30 s; a fenced worker writes nothing.
  */
 import type { CameraProgress, ControlLink } from '../../aws/heartbeat.ts';
@@ -18,7 +18,7 @@ export type CheckpointPorts = {
   clock: Clock;
   log: Log;
   control: Pick<ControlLink, 'writeProgress'>;
-  supervisor: Pick<CameraSupervisor, 'runs' | 'running'>;
+  supervisor: Pick<CameraSupervisor, 'runs' | 'running' | 'checkpointOf'>;
   isFenced(): boolean;
   /** The camera's epoch is over. */
   onLost(cameraId: string, epoch: number): void;
@@ -56,7 +56,7 @@ export class Checkpoints {
     const { cameraId } = run;
     const { epoch } = run.assignment;
     try {
-      const isOwner = await control.writeProgress(cameraId, epoch, progressOf(run, run.report?.checkpoint ?? null));
+      const isOwner = await control.writeProgress(cameraId, epoch, progressOf(run, supervisor.checkpointOf(run)));
       if (isOwner || supervisor.running().get(cameraId) !== epoch) return;
       log.warn('a camera belongs to somebody else now', { cameraId, epoch });
       onLost(cameraId, epoch);

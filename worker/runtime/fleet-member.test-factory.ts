@@ -67,6 +67,7 @@ function rig() {
     runs,
     heartbeat: () => ({}),
     useHours: () => {},
+    checkpointOf: () => null,
     start(assignment: Assignment) {
       const prepared = standbys.take(assignment.camera.cameraId, assignment.camera.streamName);
       if (prepared !== null) said.push(`takes over ${prepared.name}`);

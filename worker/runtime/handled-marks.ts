@@ -44,6 +44,12 @@ export class HandledMarks {
   }
 }
 
+/** @param unpublished where the oldest record that is not stored yet would have another owner begin; null: all are stored. */
+export function earlierOf(checkpoint: Checkpoint | null, unpublished: Checkpoint | null): Checkpoint | null {
+  if (checkpoint === null || unpublished === null) return checkpoint;
+  return isUpTo(checkpoint, unpublished) ? checkpoint : unpublished;
+}
+
 function isUpTo(one: Checkpoint, other: Checkpoint): boolean {
   const order = compareFragmentNumbers(one.fragmentNumber, other.fragmentNumber);
   return order < 0 || (order === 0 && one.producerTimestampMs <= other.producerTimestampMs);

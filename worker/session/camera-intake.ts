@@ -281,11 +281,9 @@ export class CameraIntake {
       return;
     }
     this.#decodeStartedMs = this.#ports.monotonicMs();
-    this.#decoding.packet(
-      event,
-      isWanted ? { fragmentNumber: event.fragmentNumber, frameIndex: event.frameIndex } : null,
-      keyframesOnly,
-    );
+    const { fragmentNumber, frameIndex } = event;
+    const wanted = isWanted ? { fragmentNumber, frameIndex, afterFragment: this.completeFragment } : null;
+    this.#decoding.packet(event, wanted, keyframesOnly);
     if (this.#choice.isWithheld) this.#decoding.pause();
     this.decodeWork.workMs += this.#ports.monotonicMs() - this.#decodeStartedMs;
   }

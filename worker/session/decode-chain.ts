@@ -10,27 +10,27 @@ import type { HardwareDecoders } from '../decode/codec-device.ts';
 import { type Picture, VideoDecoder } from '../decode/decoder.ts';
 import { hasParameterSets, isDroppable } from '../decode/reference-frames.ts';
 import type { FragmentEvent } from '../demux/fragment-reader.ts';
-import type { FrameName } from './messages.ts';
+import type { WantedFrame } from './messages.ts';
 
 /** Decoders hold back a few pictures to reorder them (H.264 allows 16). */
 const owedMax = 32;
 
 /** What comes back with the picture: the frame's name, or null when it only served as a reference. */
-type Wanted = FrameName | null;
+type Wanted = WantedFrame | null;
 export type DecodedPicture = Picture<Wanted>;
 type FramePacket = Extract<FragmentEvent, { type: 'frame' }>;
 type Track = FramePacket['track'];
 
 export type DecodeChainPorts = {
-  picture(picture: DecodedPicture, wanted: FrameName): void;
-  lost(wanted: FrameName): void;
+  picture(picture: DecodedPicture, wanted: WantedFrame): void;
+  lost(wanted: WantedFrame): void;
   fault(code: string, message: string): void;
 };
 
 export class DecodeChain {
   readonly #ports: DecodeChainPorts;
   readonly #hardware: HardwareDecoders | null;
-  readonly #owed = new Set<FrameName>();
+  readonly #owed = new Set<WantedFrame>();
   #decoder: VideoDecoder<Wanted> | null = null;
   #layout: BitstreamLayout | null = null;
   #track: Track | null = null;
@@ -58,7 +58,7 @@ export class DecodeChain {
   }
 
   /** The wanted frame that has been owed for longest. */
-  get oldestOwed(): FrameName | null {
+  get oldestOwed(): WantedFrame | null {
     return this.#owed.values().next().value ?? null;
   }
 
@@ -153,13 +153,13 @@ export class DecodeChain {
     }
   };
 
-  #owe(wanted: FrameName): void {
+  #owe(wanted: WantedFrame): void {
     this.#owed.add(wanted);
     const oldest = this.#owed.values().next().value;
     if (this.#owed.size > owedMax && oldest !== undefined) this.#lose(oldest);
   }
 
-  #lose(wanted: FrameName): void {
+  #lose(wanted: WantedFrame): void {
     if (this.#owed.delete(wanted)) this.#ports.lost(wanted);
   }
 

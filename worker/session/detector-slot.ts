@@ -9,7 +9,7 @@ import { type Letterbox, letterboxGeometry } from '../decode/letterbox.ts';
 import type { I420 } from '../decode/picture-scaler.ts';
 import type { DecodedPicture } from './decode-chain.ts';
 import type { DropReason } from './frame-ledger.ts';
-import type { CameraIntakeSettings, FrameName, IntakeFrame } from './messages.ts';
+import type { CameraIntakeSettings, FrameName, IntakeFrame, WantedFrame } from './messages.ts';
 import { MotionGate } from './motion-gate.ts';
 
 /** In flight, waiting, just inferred, and one more for a snapshot that is asked for late. */
@@ -74,7 +74,7 @@ export class DetectorSlot {
   }
 
   /** @param decodeMs from handing the packet to the decoder until now. */
-  place(picture: DecodedPicture, name: FrameName, decodeMs: () => number): void {
+  place(picture: DecodedPicture, name: WantedFrame, decodeMs: () => number): void {
     const { input } = this.#settings;
     const letterbox = letterboxGeometry(picture.width, picture.height, input.width, input.height, input.padding);
     const buffer = this.#letterboxed(picture, letterbox);

@@ -15,6 +15,8 @@ export type CameraRun = string;
 
 /** A frame's name within its camera, the same for every reader of the stream. */
 export type FrameName = { fragmentNumber: string; frameIndex: number };
+/** @property afterFragment reading on after this one comes to the frame's own first; not known when it is the first. */
+export type WantedFrame = FrameName & { afterFragment?: string | null };
 
 export type CameraIntakeSettings = {
   streamName: string;
@@ -36,7 +38,7 @@ export type CameraIntakeSettings = {
 };
 
 /** A letterboxed RGB frame, `input.width × input.height × 3` bytes. */
-export type IntakeFrame = FrameName & {
+export type IntakeFrame = WantedFrame & {
   /** Producer time of the frame. */
   capturedAtMs: number;
   /** Wall-clock time at which it was ready for the detector. */

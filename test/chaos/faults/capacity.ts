@@ -1,4 +1,6 @@
-/** What happens to machines: Spot takes them back, EC2 has none. */
+/** What happens to machines: Spot takes them back, EC2 has none, or they are emptied. */
+import { markDraining } from '../../../aws/workers.ts';
+import { systemClock } from '../../../core/clock.ts';
 import { type ChaosFault, camerasOf, someOwner } from '../fault.ts';
 import { cutOff } from './apis.ts';
 
@@ -42,6 +44,18 @@ export const capacityFaults: readonly ChaosFault[] = [
       const { compute } = scene.world.cloud;
       const { taskId, cameras, heal } = cutOff(scene, ['kinesis'], 'reset');
       compute.interruptSpot(compute.listTasks().find((task) => task.taskId === taskId)?.instanceId ?? '');
+      const isOver = () => scene.world.liveTasks().every((task) => task.taskId !== taskId);
+      return { cameras, victims: [taskId], heal, isOver };
+    },
+  },
+  {
+    ...{ name: 'handover-unpublished', room: 'capacity', holdMs: 20_000 },
+    what: 'a worker whose way to the result stream is reset for 20 s hands all its cameras over',
+    async inject(scene) {
+      const { clients, names, fleet } = scene.world;
+      const { taskId, cameras, heal } = cutOff(scene, ['kinesis'], 'reset');
+      const drain = { sinceMs: systemClock.nowMs(), reason: 'chaos', handover: {} };
+      await markDraining(clients, names.tables.workers, { fleet, workerId: taskId }, drain);
       const isOver = () => scene.world.liveTasks().every((task) => task.taskId !== taskId);
       return { cameras, victims: [taskId], heal, isOver };
     },
