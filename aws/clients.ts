@@ -1,7 +1,7 @@
 /**
  * One place where AWS SDK clients are made, each on first use: region, optional endpoint (the local cloud), time limits
  * and retries are the same for all of them, and a Lambda that needs two clients does not pay for ten.
- * Invariant: no client waits without a limit; media connections are the exception, because they stream for up to
+ * Invariants: no error of a client tells a token (aws/secrets-in-errors.ts); no client waits without a limit; media connections are the exception, because they stream for up to
  * 45 minutes, and their reader bounds the waiting itself.
  */
 import { AutoScalingClient } from '@aws-sdk/client-auto-scaling';
@@ -16,6 +16,7 @@ import { KinesisVideoMediaClient } from '@aws-sdk/client-kinesis-video-media';
 import { S3Client } from '@aws-sdk/client-s3';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { tellingNoSecrets } from './secrets-in-errors.ts';
 
 /** A TCP connection inside one region is made in milliseconds; two seconds mean that the host is gone. */
 const connectionTimeoutMs = 2_000;
@@ -36,6 +37,8 @@ export type AwsClientOptions = {
 
 export type AwsClients = {
   readonly region: string;
+  /** That of the local cloud; absent in AWS. */
+  readonly endpoint: string | undefined;
   readonly dynamo: DynamoDBClient;
   /** DynamoDB in plain JavaScript values; undefined attributes are left out. */
   readonly documents: DynamoDBDocumentClient;
@@ -70,12 +73,14 @@ export function awsClients(options: AwsClientOptions): AwsClients {
     const known = made.get(name);
     if (known !== undefined) return known as Client;
     const client = make();
+    if ('middlewareStack' in client) tellingNoSecrets(client as never);
     made.set(name, client);
     return client;
   };
   const dynamo = () => once('dynamo', () => new DynamoDBClient(base()));
   return {
     region: options.region,
+    endpoint: options.endpoint,
     get dynamo() {
       return dynamo();
     },
@@ -118,17 +123,19 @@ export function awsClients(options: AwsClientOptions): AwsClients {
       if (known !== undefined) return known;
       const oldest = media.keys().next().value;
       if (media.size >= mediaClientsMax && oldest !== undefined) media.delete(oldest);
-      const client = new KinesisVideoMediaClient({
-        region: options.region,
-        endpoint: dataEndpoint,
-        // The session retries itself, with its own pacing for the 5 calls a second that a stream allows.
-        maxAttempts: 1,
-        requestHandler: new NodeHttpHandler({
-          connectionTimeout: connectionTimeoutMs,
-          httpAgent: { maxSockets: mediaSocketsMax },
-          httpsAgent: { maxSockets: mediaSocketsMax },
+      const client = tellingNoSecrets(
+        new KinesisVideoMediaClient({
+          region: options.region,
+          endpoint: dataEndpoint,
+          // The session retries itself, with its own pacing for the 5 calls a second that a stream allows.
+          maxAttempts: 1,
+          requestHandler: new NodeHttpHandler({
+            connectionTimeout: connectionTimeoutMs,
+            httpAgent: { maxSockets: mediaSocketsMax },
+            httpsAgent: { maxSockets: mediaSocketsMax },
+          }),
         }),
-      });
+      );
       media.set(dataEndpoint, client);
       return client;
     },

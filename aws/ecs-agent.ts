@@ -1,6 +1,6 @@
 /**
  * The ECS agent beside a task: who am I (task metadata v4), and do not stop me (task protection).
- * Invariant: both are plain HTTP to an address the agent gave; without the address a worker runs unprotected and names
+ * Invariant: both are plain HTTP to an address the agent gave, wherever an answer would lead; without the address a worker runs unprotected and names
  * itself, and a failing agent never stops a worker.
  */
 import { KvsInferError } from '../core/errors.ts';
@@ -65,7 +65,7 @@ async function agentCall(url: string, init: RequestInit): Promise<unknown> {
   let status: number;
   let text: string;
   try {
-    const response = await fetch(url, { ...init, signal: AbortSignal.timeout(agentTimeoutMs) });
+    const response = await fetch(url, { ...init, redirect: 'error', signal: AbortSignal.timeout(agentTimeoutMs) });
     status = response.status;
     text = await response.text();
   } catch (cause) {

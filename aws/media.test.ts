@@ -1,4 +1,6 @@
 /** Opening GetMedia over real sockets: what is refused or does not answer has its own name and says whether to try again. */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { CreateStreamCommand } from '@aws-sdk/client-kinesis-video';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { KvsInferError } from '../core/errors.ts';
@@ -66,7 +68,7 @@ test('a stream that does not exist is told by GetDataEndpoint already', async ()
 });
 
 test('a host name that does not resolve is unreachable, not refused', async () => {
-  rig.advertise('http://kinesisvideo.invalid');
+  rig.advertise('https://kinesisvideo.invalid.amazonaws.com');
   const error = await refusal();
   expect(error).toMatchObject({ code: 'STREAM_UNREACHABLE', retryable: true });
   expect(error.message).toMatch(/ENOTFOUND|EAI_AGAIN/);
@@ -105,4 +107,41 @@ test('an endpoint is asked for once, kept when calls are too many, and asked for
   (await media.open('dock-1', { at: 'now' }, new AbortController().signal)).close();
   expect(asked).toBe(2);
   await second.close();
+});
+
+test('no call goes to a data endpoint that is neither of AWS nor of the machine that stands for it', async () => {
+  const hits: string[] = [];
+  const elsewhere = createServer((request, response) => {
+    hits.push(request.url ?? '');
+    response.end();
+  });
+  // Another name of this machine is a host that nobody configured: what came to it would be recorded.
+  await new Promise<void>((resolve) => elsewhere.listen(0, '127.0.0.1', resolve));
+  const { port } = elsewhere.address() as AddressInfo;
+  const endpoints = [
+    `http://localhost:${port}`,
+    `http://127.0.0.2:${port}`,
+    `http://x.amazonaws.com@localhost:${port}`,
+    `http://localhost:${port}/x.amazonaws.com`,
+    'http://169.254.169.254',
+    'http://169.254.170.2',
+    'http://[fd00:ec2::254]',
+    'http://kinesisvideo.eu-west-1.amazonaws.com',
+    'https://kinesisvideo.eu-west-1.amazonaws.com.example.org',
+    'https://evilamazonaws.com',
+    'file:///etc/passwd',
+    'nonsense',
+  ];
+  for (const [index, endpoint] of endpoints.entries()) {
+    rig.advertise(endpoint);
+    // Each of its own: a stream is asked five times a second.
+    await rig.control.send(new CreateStreamCommand({ StreamName: `s-${index}`, DataRetentionInHours: 1 }));
+    const error = await refusal(`s-${index}`);
+    expect(error, endpoint).toMatchObject({ code: 'AWS_FAILED', retryable: true });
+    expect(error.message).toContain('which is no host of AWS');
+  }
+  expect(hits).toEqual([]);
+  rig.advertise(rig.endpoint);
+  (await media.open('dock-1', { at: 'now' }, new AbortController().signal)).close();
+  await new Promise((resolve) => elsewhere.close(resolve));
 });

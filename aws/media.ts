@@ -31,6 +31,8 @@ export type MediaSource = {
 
 /** Streams whose endpoint is remembered; a worker watches tens. */
 const endpointsMax = 4_096;
+/** Public, private (VPC endpoint) and dual-stack names, in every partition that has Kinesis Video Streams. */
+const awsHost = /\.(?:amazonaws\.com|amazonaws\.com\.cn|api\.aws|api\.amazonwebservices\.com\.cn)$/;
 
 export function kinesisVideoMedia(clients: AwsClients): MediaSource {
   const endpoints = new Map<string, string>();
@@ -74,7 +76,22 @@ async function dataEndpoint(clients: AwsClients, streamName: string, signal: Abo
       retryable: true,
     });
   }
-  return answer.DataEndpoint;
+  return trustedEndpoint(answer.DataEndpoint, streamName, clients.endpoint);
+}
+
+/** Signed calls, with the session token in them, go to AWS, or to the machine that stands for it, and nowhere else. */
+function trustedEndpoint(endpoint: string, streamName: string, standIn: string | undefined): string {
+  const { protocol, hostname } = URL.canParse(endpoint) ? new URL(endpoint) : { protocol: '', hostname: '' };
+  if (protocol === 'https:' && awsHost.test(hostname)) return endpoint;
+  if (standIn !== undefined && hostname === new URL(standIn).hostname) return endpoint;
+  throw new KvsInferError(
+    'AWS_FAILED',
+    `GetDataEndpoint of ${streamName} named "${endpoint}", which is no host of AWS`,
+    {
+      hint: 'check AWS_ENDPOINT_URL and who answers for Kinesis Video Streams; it is tried again',
+      retryable: true,
+    },
+  );
 }
 
 function startSelector(start: MediaStart): StartSelector {

@@ -19,6 +19,7 @@ import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { awsCall, isNotFound } from './error-codes.ts';
+import { tellingNoSecrets } from './secrets-in-errors.ts';
 
 /** A person waits; what does not answer by then is told to them. */
 const connectionTimeoutMs = 5_000;
@@ -55,10 +56,10 @@ export function accountProbe(options: { region: string; endpoint?: string }) {
     }),
     ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
   };
-  const ec2 = new EC2Client(base);
-  const sts = new STSClient(base);
-  const ssm = new SSMClient(base);
-  const quotas = new ServiceQuotasClient(base);
+  const ec2 = tellingNoSecrets(new EC2Client(base));
+  const sts = tellingNoSecrets(new STSClient(base));
+  const ssm = tellingNoSecrets(new SSMClient(base));
+  const quotas = tellingNoSecrets(new ServiceQuotasClient(base));
 
   return {
     /** Null: there are no credentials to ask with. */

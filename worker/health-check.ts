@@ -9,7 +9,7 @@ const answerMaxMs = 4_000;
 
 const url = process.argv[2] ?? `http://localhost:${process.env.HTTP_PORT || '8080'}/healthz`;
 try {
-  const answer = await fetch(url, { signal: AbortSignal.timeout(answerMaxMs) });
+  const answer = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(answerMaxMs) });
   if (!answer.ok) {
     process.stderr.write(`${url} answered ${answer.status}: ${await answer.text()}\n`);
     process.exitCode = 1;
