@@ -1,11 +1,16 @@
 /**
  * The steps of carrying out one decision: what was done, what was left undone and what failed, one sentence each.
- * Invariant: a step that fails stops no other.
+ * Invariant: a step that fails stops no other; none begins once the run may have lost its lock.
  */
 /** Sentences in the order of a fixed list of kinds, whichever call answered first. */
 export class ApplySteps {
   readonly failures: string[] = [];
   readonly #done: { order: number; sentence: string }[] = [];
+  readonly mayAct: () => boolean;
+
+  constructor(mayAct: () => boolean) {
+    this.mayAct = mayAct;
+  }
 
   done(order: number, sentence: string): void {
     this.#done.push({ order, sentence });
@@ -13,6 +18,10 @@ export class ApplySteps {
 
   /** @returns whether the step succeeded. */
   async try(order: number, sentence: string, step: () => Promise<unknown>): Promise<boolean> {
+    if (!this.mayAct()) {
+      this.done(order, `left undone, another run may have begun: ${sentence}`);
+      return false;
+    }
     try {
       const happened = await step();
       if (happened === false) this.done(order, `left undone, the world had moved: ${sentence}`);

@@ -33,8 +33,9 @@ export async function applyDecision(
   surroundings: Surroundings,
   observation: FleetObservation,
   decision: ControlDecision,
+  mayAct: () => boolean = () => true,
 ): Promise<Applied> {
-  const steps = new ApplySteps();
+  const steps = new ApplySteps(mayAct);
   const heldBack = await disarmSilentOwners(surroundings, observation, decision, steps);
   const mayChange = ({ ownerWorkerId }: CameraState) => ownerWorkerId === undefined || !heldBack.has(ownerWorkerId);
   const possible: ControlDecision = {
@@ -175,6 +176,7 @@ async function writeCameras(
   const cleanGives = new Set<string>();
   const accounted: Accounted = { promises: [], entries: [] };
   await inParallel(decision.changes, parallelWritesMax, async (change) => {
+    if (!steps.mayAct()) return;
     try {
       const { happened, accountingFailure } = await writeCameraChange(clients, names.tables, change);
       if (accountingFailure !== null) {

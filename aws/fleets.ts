@@ -16,8 +16,8 @@ import type { AwsClients } from './clients.ts';
 import { awsCall, isConditionFailed } from './error-codes.ts';
 import { isVersionKnown, knownVersionValue, refuseLaterVersion } from './schema-versions.ts';
 
-/** Longer than a run can take (the function's own time limit is below it), short enough that a crash costs one tick. */
-export const lockMs = 60_000;
+/** A holder renews it while it runs (`functions/lock-renewal.ts`); a killed one stops renewing, and this is what that costs. */
+export const lockMs = 15_000;
 /** Between a failed attempt and the request the holder may have let go; then the lock is tried again. */
 const attemptsMax = 4;
 
@@ -129,6 +129,30 @@ export async function lockFleet(
     await readFleet(clients, table, fleet);
   }
   return null;
+}
+
+/** The holder is still at work. @returns false when the lock is somebody else's. */
+export async function renewLock(
+  clients: AwsClients,
+  table: string,
+  fleet: string,
+  holder: string,
+  nowMs: number,
+): Promise<boolean> {
+  const renewed = await orNullOnCondition(`renew the lock of fleet ${fleet}`, () =>
+    clients.documents.send(
+      new UpdateCommand({
+        TableName: table,
+        Key: { fleet },
+        UpdateExpression: 'SET #lock.expiresAtMs = :expiresAt',
+        ConditionExpression: '#lock.holder = :holder',
+        ExpressionAttributeNames: { '#lock': 'lock' },
+        ExpressionAttributeValues: { ':holder': holder, ':expiresAt': nowMs + lockMs },
+        ReturnValues: 'ALL_NEW',
+      }),
+    ),
+  );
+  return renewed !== null;
 }
 
 /** Does the holder run again: never, if somebody asked for it, or whoever asked or not? */

@@ -6,6 +6,7 @@ import { buildCameraChangedHandler } from './camera-changed.ts';
 import { type ControlStage, type StageOptions, startControlStage } from './control-loop-stage.test-factory.ts';
 import { controlEnvironment } from './environment.ts';
 import { completeDeps } from './handler-deps.ts';
+import { LockRenewal } from './lock-renewal.ts';
 import { reconcileFleet } from './reconcile-fleet.ts';
 
 const policy = { leadTimeDefaultMs: 120_000, scaleInDelayMs: 60_000, silentGraceMs: 120_000, maxWorkers: 3 };
@@ -210,6 +211,33 @@ describe('reconcile', () => {
     await lockFleet(test.clients, table, 'default', 'dead', test.clock.nowMs());
     await test.advance(61);
     expect((await readFleet(test.clients, table, 'default')).lock).toBeUndefined();
+  });
+
+  it('renews its lock while it runs, and begins no change once it could not for so long that another may have begun', async () => {
+    const test = await started();
+    const deps = completeDeps(test.deps, 'test');
+    const table = test.names.tables.fleets;
+    await lockFleet(test.clients, table, 'default', 'me', test.clock.nowMs());
+    const renewal = new LockRenewal(deps, 'default', 'me', test.clock.monotonicMs());
+    const settle = async () => void (await readFleet(test.clients, table, 'default'));
+    const heldUntilMs = async () => (await readFleet(test.clients, table, 'default')).lock?.expiresAtMs ?? 0;
+    for (let second = 0; second < 30; second += 1) {
+      await test.clock.step(1_000, settle);
+      expect(renewal.mayAct()).toBe(true);
+      expect(await heldUntilMs()).toBeGreaterThan(test.clock.nowMs() + 7_000);
+    }
+    const denied = { status: 400, code: 'AccessDeniedException', message: 'no' };
+    const heal = test.cloud.context.faults.inject(({ operation }) => operation === 'UpdateItem', denied);
+    const endsAtMs = await heldUntilMs();
+    while (renewal.mayAct() && test.clock.nowMs() < endsAtMs) await test.clock.step(1_000, settle);
+    expect(renewal.mayAct()).toBe(false);
+    // A call that was sent just before has ended by then.
+    expect(endsAtMs - test.clock.nowMs()).toBeGreaterThanOrEqual(6_000);
+    heal();
+    renewal.stop();
+    expect(await lockFleet(test.clients, table, 'default', 'other', endsAtMs)).toMatchObject({
+      lock: { holder: 'other' },
+    });
   });
 
   it('makes a bounded number of AWS calls', async () => {

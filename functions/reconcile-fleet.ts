@@ -17,6 +17,7 @@ import { type Decision, decisionRecord, problemKinds } from '../core/control/rec
 import { watchGaps } from '../core/control/watch-gaps.ts';
 import type { FleetItem } from '../core/fleet-state.ts';
 import type { ControlDeps } from './handler-deps.ts';
+import { LockRenewal } from './lock-renewal.ts';
 import { countFailedRun, logDecision, reportMetrics } from './telemetry.ts';
 
 /** Runs in a row for calls that came meanwhile; after these the next event or the minute goes on. */
@@ -38,22 +39,30 @@ export async function reconcileFleet(deps: ControlDeps, fleet: string, trigger: 
   const table = environment.names.tables.fleets;
   const report: ReconcileReport = { fleet, outcome: 'done', runs: 0, decisions: [], failures: [], handedTo: [] };
   const holder = randomUUID();
+  const askedAtMs = clock.monotonicMs();
   let item = await lockFleet(clients, table, fleet, holder, clock.nowMs());
   if (item === null) return { ...report, outcome: 'queued' };
+  const renewal = new LockRenewal(deps, fleet, holder, askedAtMs);
   let mayRepeat = true;
   try {
     while (item !== null) {
       report.runs += 1;
-      const run = await runOnce(deps, item, report.runs === 1 ? trigger : `${trigger} (again)`, report);
+      const run = await runOnce(deps, item, report.runs === 1 ? trigger : `${trigger} (again)`, report, () =>
+        renewal.mayAct(),
+      );
       const isRepeated: boolean = run.hasFailedSteps && mayRepeat;
       if (isRepeated) mayRepeat = false;
       const again = report.runs >= runsMax ? 'no' : isRepeated ? 'yes' : 'if-asked';
+      const sentAtMs = clock.monotonicMs();
       const unlocked = await unlockFleet(clients, table, fleet, holder, clock.nowMs(), run.learnings, again);
       item = typeof unlocked === 'string' ? null : unlocked;
+      if (item !== null) renewal.renewed(sentAtMs);
     }
   } catch (error) {
     await unlockFleet(clients, table, fleet, holder, clock.nowMs(), {}, 'no').catch(() => 'lost');
     throw error;
+  } finally {
+    renewal.stop();
   }
   const next = report.handedTo.filter((other) => other !== fleet && environment.fleets.includes(other));
   await Promise.all(next.map((other) => reconcileOrReport(deps, other, `cameras moved from ${fleet}`)));
@@ -77,6 +86,7 @@ async function runOnce(
   item: FleetItem,
   trigger: string,
   report: ReconcileReport,
+  mayAct: () => boolean,
 ): Promise<{ learnings: FleetLearnings; hasFailedSteps: boolean }> {
   const { clock, clients, environment, telemetry } = deps;
   const { stage, names, activityPeriodMs } = environment;
@@ -88,7 +98,7 @@ async function runOnce(
   refuseLostStates(observation, policy.workerDeadAfterMs, nowMs);
   const decision = decide(observation, environment.policy, nowMs);
   const [applied, leadTimes] = await Promise.all([
-    applyDecision(surroundings, observation, decision),
+    applyDecision(surroundings, observation, decision, mayAct),
     learnLeadTimes(clients, observation).catch((error: unknown) => {
       telemetry.logger.warn('the lead time could not be learned', { fleet: item.fleet, error: String(error) });
       return null;

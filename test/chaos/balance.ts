@@ -5,6 +5,8 @@
 import { readLedger } from '../../aws/ledger.ts';
 import type { ChaosWorld } from './chaos-world.ts';
 import type { FaultRun } from './fault.ts';
+import type { MemoryUse } from './memory-log.ts';
+import { isGrowing } from './memory-slope.ts';
 import type { Watch } from './watch.ts';
 
 /** One frame a second. */
@@ -32,6 +34,17 @@ export async function balance(world: ChaosWorld, watch: Watch, runs: readonly Fa
   const unexplained = frames.framesLost.nothing ?? 0;
   if (unexplained > 0) watch.violated('frame-lost', `${unexplained} frames while nothing was wrong`);
   return { ...frames, ...ledger, rows: world.rows.size, deadLetters: world.cloud.lambda.deadLetters.length };
+}
+
+/** The local cloud keeps what it is sent in memory, so it is reported and not judged. */
+export function judgeMemory(watch: Watch, uses: readonly MemoryUse[]): void {
+  for (const { process, livedSeconds, slope } of uses) {
+    if (!process.startsWith('worker') || !isGrowing(livedSeconds, slope)) continue;
+    watch.violated(
+      'memory-grows',
+      `${process}: ${slope?.megabytesPerHour.toFixed(0)} ± ${slope?.plusMinus.toFixed(0)} MB/h`,
+    );
+  }
 }
 
 /** After `close`. */

@@ -5,7 +5,7 @@
 import { systemClock } from '../../core/clock.ts';
 import { SeededRandom } from '../../core/seeded-random.ts';
 import { agenda } from './agenda.ts';
-import { type Balance, balance, judgeOrphans } from './balance.ts';
+import { type Balance, balance, judgeMemory, judgeOrphans } from './balance.ts';
 import { pause, startChaosWorld } from './chaos-world.ts';
 import { type FaultRun, runFault } from './fault.ts';
 import { MemoryLog, type MemoryUse } from './memory-log.ts';
@@ -88,6 +88,7 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
     await world.close();
   }
   judgeOrphans(world, watch);
+  judgeMemory(watch, memory.uses());
   const { violations } = watch;
   const report = {
     seed,

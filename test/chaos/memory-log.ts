@@ -1,16 +1,14 @@
 /**
- * How much memory, how many threads and file handles each process has, over the run. The slope is a least-squares line over
- * what was seen after a process had warmed up. Invariant: a process that lived too briefly has no slope, not a slope of 0.
+ * How much memory, how many threads and file handles each process has, over the run; the slope of its memory is in
+ * memory-slope.ts. Invariant: a process that lived too briefly has no slope, not a slope of 0.
  */
 import { readdirSync } from 'node:fs';
 import { systemClock } from '../../core/clock.ts';
 import type { ChaosWorld } from './chaos-world.ts';
+import { type MemorySlope, memorySlope } from './memory-slope.ts';
 import { memoryOf } from './worker-processes.ts';
 
-const sampleEveryMs = 2_000;
-/** Code is compiled, buffers reach their size. */
-const warmUpMs = 60_000;
-const slopeFromSamples = 60;
+const sampleEveryMs = 10_000;
 
 type Sample = { atMs: number; rssBytes: number; threads: number; handles: number };
 
@@ -20,8 +18,8 @@ export type MemoryUse = {
   rssMegabytes: { first: number; last: number; max: number };
   threads: { min: number; max: number };
   handles: { min: number; max: number };
-  /** After the first minute; null when it lived less than three. */
-  megabytesPerHour: number | null;
+  /** Null when it lived too briefly. */
+  slope: MemorySlope | null;
 };
 
 export class MemoryLog {
@@ -73,22 +71,12 @@ function useOf(process: string, samples: readonly Sample[]): MemoryUse {
   const rss = samples.map(({ rssBytes }) => rssBytes / 1024 / 1024);
   const range = (values: number[]) => ({ min: Math.min(...values), max: Math.max(...values) });
   const firstMs = samples[0]?.atMs ?? 0;
-  const warm = samples.filter(({ atMs }) => atMs - firstMs >= warmUpMs);
   return {
     process,
     livedSeconds: ((samples.at(-1)?.atMs ?? 0) - firstMs) / 1_000,
     rssMegabytes: { first: rss[0] ?? 0, last: rss.at(-1) ?? 0, max: Math.max(...rss) },
     threads: range(samples.map(({ threads }) => threads)),
     handles: range(samples.map(({ handles }) => handles)),
-    megabytesPerHour: warm.length < slopeFromSamples ? null : slope(warm),
+    slope: memorySlope(samples.map(({ atMs, rssBytes }) => ({ atMs, megabytes: rssBytes / 1024 / 1024 }))),
   };
-}
-
-function slope(samples: readonly Sample[]): number {
-  const hours = samples.map(({ atMs }) => atMs / 3_600_000);
-  const megabytes = samples.map(({ rssBytes }) => rssBytes / 1024 / 1024);
-  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const [x, y] = [mean(hours), mean(megabytes)];
-  const covariance = hours.reduce((sum, hour, index) => sum + (hour - x) * ((megabytes[index] ?? y) - y), 0);
-  return covariance / hours.reduce((sum, hour) => sum + (hour - x) ** 2, 0);
 }

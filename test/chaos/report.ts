@@ -23,7 +23,7 @@ export function describeReport(report: ChaosReport): string {
     `frames: ${balance.framesSent} sent, ${balance.framesPublished} published, ${lost} lost (${percent(lost, balance.framesSent)}), ${balance.framesLost.nothing ?? 0} of them while nothing was wrong`,
     `ledger: ${balance.scheduledSeconds.toFixed(0)} s scheduled = ${balance.inferredSeconds.toFixed(0)} s inferred + ${blind(balance.blindSeconds)}`,
     `rows: ${balance.rows} put, each with its verdict unless said below; dead letters: ${balance.deadLetters}`,
-    ...report.memory.filter(({ megabytesPerHour }) => megabytesPerHour !== null).map(memoryLine),
+    ...report.memory.filter(({ slope }) => slope !== null).map(memoryLine),
     '',
     violations.length === 0
       ? `all ${Object.keys(rules).length} rules held`
@@ -64,10 +64,10 @@ function memoryLine({
   rssMegabytes,
   threads,
   handles,
-  megabytesPerHour,
+  slope,
 }: ChaosReport['memory'][number]): string {
   const minutes = (livedSeconds / 60).toFixed(0);
-  return `${process}: ${minutes} min, RSS ${rssMegabytes.first.toFixed(0)} to ${rssMegabytes.last.toFixed(0)} MB (max ${rssMegabytes.max.toFixed(0)}), ${megabytesPerHour?.toFixed(1)} MB/h; threads ${threads.min} to ${threads.max}, handles ${handles.min} to ${handles.max}`;
+  return `${process}: ${minutes} min, RSS ${rssMegabytes.first.toFixed(0)} to ${rssMegabytes.last.toFixed(0)} MB (max ${rssMegabytes.max.toFixed(0)}), ${slope?.megabytesPerHour.toFixed(0)} ± ${slope?.plusMinus.toFixed(0)} MB/h; threads ${threads.min} to ${threads.max}, handles ${handles.min} to ${handles.max}`;
 }
 
 function percent(part: number, whole: number): string {

@@ -24,6 +24,7 @@ export const rules = {
   'row-lost': 'every row has its verdict',
   ledger: 'scheduled = inferred + blind, to the second, and no second is left out',
   orphan: 'no process and no instance is left over',
+  'memory-grows': 'over half an hour no worker needs more and more memory',
   'frame-lost': 'no frame is lost while nothing is wrong',
 } as const;
 export type Rule = keyof typeof rules;
