@@ -20,12 +20,14 @@ import { listenOnLoopback } from './listen.ts';
 import { foreignHost } from './loopback-hosts.ts';
 
 const tokenBytes = 24;
-const contentSecurityPolicy = {
+/** As strict as stacks/web.ts; only where pictures and sign-in come from differs. */
+export const contentSecurityPolicy = {
   defaultSrc: ["'self'"],
   // Pictures come from the local S3, by links that were signed.
   imgSrc: ["'self'", 'data:', 'http://127.0.0.1:*'],
   objectSrc: ["'none'"],
   baseUri: ["'none'"],
+  formAction: ["'self'"],
   frameAncestors: ["'none'"],
 };
 
@@ -60,7 +62,8 @@ export async function startDashboardServer(options: DashboardOptions): Promise<D
     '/',
     buildApi(deps, { identify: identifyByToken(token), streamsEvents: true, playRuns, rateClock: systemClock }),
   );
-  app.use(secureHeaders({ contentSecurityPolicy }));
+  const permissionsPolicy = { camera: [], microphone: [], geolocation: [] };
+  app.use(secureHeaders({ contentSecurityPolicy, permissionsPolicy, xFrameOptions: 'DENY' }));
   const { stage, region } = deps.environment;
   app.get('/config.json', (context) =>
     context.json({ stage, region, signIn: null }, 200, { 'cache-control': 'no-store' }),

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { gatewayRoutes } from '../../functions/http-api.ts';
 import { capacityEventTypes, rowStreamMapping } from '../../functions/triggers.ts';
+import { contentSecurityPolicy as localPolicy } from '../../local/http/dashboard-server.ts';
 import { graphOf, isSynthesised } from './graphs.ts';
 
 /** The local cloud is triggered by the same values: it takes them, and no copy of them. */
@@ -224,6 +225,17 @@ describe.skipIf(!isSynthesised)('web', () => {
     );
     expect(contentSecurityPolicy).toMatch(/img-src 'self' data: https:\/\/[\w-]+\.s3\.ap-southeast-1\.amazonaws\.com;/);
     expect(contentSecurityPolicy).not.toContain('unsafe');
+    // What the browser tests see refused on a laptop is refused in AWS.
+    const deployed = new Map<string, string>(
+      contentSecurityPolicy.split('; ').map((part: string) => [part.split(' ')[0], part.split(' ').slice(1).join(' ')]),
+    );
+    const { imgSrc: _, ...same } = localPolicy;
+    const local = Object.entries(same).map(([name, values]): [string, string] => [
+      name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
+      values.join(' '),
+    ]);
+    for (const [directive, values] of local) expect(deployed.get(directive), directive).toBe(values);
+    expect([...deployed.keys()].sort()).toEqual([...local.map(([name]) => name), 'connect-src', 'img-src'].sort());
     const files = graph.all('aws:s3/bucketObjectv2:BucketObjectv2', /^Web-/).map(({ inputs }) => inputs);
     const keys = files.map(({ key }) => key as string);
     expect(keys).toEqual(expect.arrayContaining(['config.json', 'index.html']));
