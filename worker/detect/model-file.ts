@@ -16,6 +16,8 @@ type TensorProto = InstanceType<typeof onnxProto.onnx.TensorProto>;
 /** A protobuf message ends at 2 GiB; a detector of 1 GiB is far beyond any YOLO (YOLOv8x: 272 MB). */
 export const MODEL_BYTES_MAX = 1024 * 1024 * 1024;
 const EXTERNAL_DATA_LOCATION = 1;
+/** Of loops within conditions; detectors have one or none. */
+const GRAPH_DEPTH_MAX = 8;
 
 export type ModelFile = {
   model: ModelProto;
@@ -48,7 +50,7 @@ export async function readModelFile(modelPath: string): Promise<ModelFile> {
   const model = decodeModel(modelPath, bytes);
   const graph = model.graph as GraphProto;
   const hash = createHash('sha256').update(bytes);
-  const hasSideFiles = await takeInExternalData(modelPath, graph, hash);
+  const hasSideFiles = await takeInExternalData(modelPath, model, hash);
   return { model, graph, sha256: hash.digest('hex'), hasSideFiles };
 }
 
@@ -105,11 +107,15 @@ export function decodeModel(modelPath: string, bytes: Uint8Array): ModelProto {
  */
 async function takeInExternalData(
   modelPath: string,
-  graph: GraphProto,
+  { graph, functions }: ModelProto,
   hash: ReturnType<typeof createHash>,
 ): Promise<boolean> {
   let totalBytes = 0;
-  for (const tensor of tensorsOf(graph, 0)) {
+  const places: NodesOf[] = [
+    { nodes: graph?.node as GraphProto['node'], graph: graph as GraphProto },
+    ...(functions ?? []).map(({ node }) => ({ nodes: (node ?? []) as GraphProto['node'] })),
+  ];
+  for (const tensor of places.flatMap((place) => [...tensorsOf(modelPath, place)])) {
     if (tensor.dataLocation !== EXTERNAL_DATA_LOCATION) continue;
     const entries = new Map((tensor.externalData ?? []).map((entry) => [entry.key, entry.value]));
     const data = await readExternalTensor(modelPath, tensor.name, entries, totalBytes);
@@ -163,15 +169,30 @@ async function readExternalTensor(
   }
 }
 
-/** Initialisers and constants, those of nested graphs too. */
-function* tensorsOf(graph: GraphProto, depth: number): Generator<TensorProto> {
-  yield* (graph.initializer ?? []) as TensorProto[];
-  for (const node of graph.node ?? []) {
-    for (const attribute of node.attribute ?? []) {
-      if (attribute.t) yield attribute.t as TensorProto;
-      if (attribute.g && depth < 8) yield* tensorsOf(attribute.g as GraphProto, depth + 1);
+/** Every tensor that onnxruntime would read: of nested graphs, lists, sparse ones and the model's own functions too. */
+function* tensorsOf(modelPath: string, { nodes, graph }: NodesOf, depth = 0): Generator<TensorProto> {
+  if (depth > GRAPH_DEPTH_MAX) {
+    throw modelUnusable(modelPath, `graphs within graphs at most ${GRAPH_DEPTH_MAX} deep`, 'deeper ones', exportHint);
+  }
+  yield* (graph?.initializer ?? []) as TensorProto[];
+  yield* partsOf(graph?.sparseInitializer);
+  for (const { attribute } of nodes) {
+    for (const { t, g, tensors, graphs, sparseTensor, sparseTensors } of attribute ?? []) {
+      if (t) yield t as TensorProto;
+      yield* (tensors ?? []) as TensorProto[];
+      yield* partsOf([...(sparseTensor ? [sparseTensor] : []), ...(sparseTensors ?? [])]);
+      for (const inner of [...(g ? [g] : []), ...(graphs ?? [])] as GraphProto[]) {
+        yield* tensorsOf(modelPath, { nodes: inner.node ?? [], graph: inner }, depth + 1);
+      }
     }
   }
+}
+
+type NodesOf = { nodes: GraphProto['node']; graph?: GraphProto };
+
+/** A sparse tensor is two: what it holds, and where. */
+function partsOf(sparse: GraphProto['sparseInitializer'] | null | undefined): TensorProto[] {
+  return (sparse ?? []).flatMap(({ values, indices }) => [values, indices]).filter(Boolean) as TensorProto[];
 }
 
 export function messageOf(error: unknown): string {

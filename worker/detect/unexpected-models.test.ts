@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
+import onnxProto from 'onnx-proto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { KvsInferError } from '../../core/errors.ts';
 import { type BlockModelOptions, blockModel, encodeModel } from './block-model.test-factory.ts';
@@ -91,3 +92,89 @@ test.each([
     });
   },
 );
+
+const { onnx } = onnxProto;
+const passwords = () => ({
+  ...onnx.TensorProto.create({ name: 'stolen', dims: [1], dataType: 1, dataLocation: 1 }),
+  externalData: [{ key: 'location', value: '../../../etc/passwd' }],
+});
+const attributeOf = (fields: Parameters<typeof onnx.AttributeProto.create>[0]) => (graph: Graph) =>
+  void graph.node?.[0]?.attribute?.push(onnx.AttributeProto.create({ name: 'more', ...fields }) as never);
+const inner = (fields: object) => onnx.GraphProto.create({ name: 'inner', ...fields });
+const nested = (depth: number): ReturnType<typeof inner> => {
+  let graph = inner({ initializer: [passwords()] });
+  for (let level = 0; level < depth; level += 1) {
+    graph = inner({ node: [{ opType: 'If', attribute: [{ name: 'then', type: 5, g: graph }] }] });
+  }
+  return graph;
+};
+
+test.each<[string, (graph: Graph) => void, RegExp]>([
+  ['of a list of tensors', attributeOf({ type: 9, tensors: [passwords()] }), /outside the model's folder/],
+  ['of a list of graphs', attributeOf({ type: 10, graphs: [nested(0)] }), /outside the model's folder/],
+  [
+    'of a sparse tensor',
+    attributeOf({ type: 11, sparseTensor: { values: passwords() } }),
+    /outside the model's folder/,
+  ],
+  ['of a graph eight deep', attributeOf({ type: 5, g: nested(7) }), /outside the model's folder/],
+  ['of a graph nine deep', attributeOf({ type: 5, g: nested(8) }), /at most 8 deep/],
+  ['of a graph two thousand deep', attributeOf({ type: 5, g: nested(2_000) }), /at most 8 deep|no ONNX protobuf/],
+  [
+    'of a sparse initialiser',
+    (graph) => {
+      graph.sparseInitializer = [onnx.SparseTensorProto.create({ values: passwords() })] as never;
+    },
+    /outside the model's folder/,
+  ],
+])('a file outside the folder is not read as weights %s', async (_, change, message) => {
+  await expect(open({}, change)).rejects.toMatchObject({
+    code: 'MODEL_UNUSABLE',
+    message: expect.stringMatching(message),
+  });
+});
+
+test.each<[string, (graph: Graph) => void]>([
+  [
+    'a tensor of a few bytes that claims petabytes',
+    (graph) => {
+      const [boxes] = graph.initializer ?? [];
+      if (boxes) boxes.dims = [1, 2 ** 20, 2 ** 30];
+    },
+  ],
+  [
+    'dimensions whose product overflows',
+    (graph) => {
+      const [boxes] = graph.initializer ?? [];
+      if (boxes) boxes.dims = [2 ** 40, 2 ** 40, 4];
+    },
+  ],
+  [
+    'dimensions below zero',
+    (graph) => {
+      const [boxes] = graph.initializer ?? [];
+      if (boxes) boxes.dims = [-1, -4, 32];
+    },
+  ],
+  [
+    'fifty thousand nodes that feed themselves',
+    (graph) => {
+      const loop = Array.from({ length: 50_000 }, (_, index) =>
+        onnx.NodeProto.create({
+          opType: 'Identity',
+          name: `n${index}`,
+          input: [`t${index + 1}`],
+          output: [`t${index}`],
+        }),
+      );
+      graph.node?.push(
+        ...(loop as never[]),
+        onnx.NodeProto.create({ opType: 'Identity', input: ['t0'], output: ['t50000'] }) as never,
+      );
+    },
+  ],
+])('%s is refused by name, and takes no memory', async (_, change) => {
+  const before = process.memoryUsage().rss;
+  await expect(open({}, change)).rejects.toMatchObject({ code: expect.stringMatching(/^MODEL_/) });
+  expect(process.memoryUsage().rss - before).toBeLessThan(512 * 1024 * 1024);
+});
