@@ -22,6 +22,7 @@ import { setGroupSize, setServiceSize, stopTask, terminateInstance } from './cap
 import { setLaunchChoice } from './launches.ts';
 import type { Surroundings } from './observe.ts';
 import { inParallel, parallelWritesMax } from './parallel.ts';
+import { listsThatFit } from './worker-item-size.ts';
 import { buryWorker, emptyListIfSilent, markDraining, writeLists } from './workers.ts';
 
 /** What was done or failed to be done, one sentence each. */
@@ -208,12 +209,17 @@ async function writeCameras(
     const list = { ...heldEntries(worker.assignments, held), ...assignmentsOf(worker, states, cleanGives, orderOf) };
     const standbys = { ...heldEntries(worker.standbys, held), ...standbysOf(worker, states, orderOf) };
     if (sameAssignments(list, worker.assignments ?? {}) && sameStandbys(standbys, worker.standbys ?? {})) return;
-    const cameras = Object.keys(list).length;
-    const ahead = Object.keys(standbys).length;
+    const fit = listsThatFit(list, standbys);
+    for (const cameraId of fit.leftOut) {
+      const what = `camera ${cameraId} is left off the list of worker ${worker.workerId}`;
+      steps.fail(order.lists, what, new Error('its row is too large for the worker’s item; shorten its lists'));
+    }
+    const cameras = Object.keys(fit.assignments).length;
+    const ahead = Object.keys(fit.standbys).length;
     await steps.try(
       order.lists,
       `worker ${worker.workerId} is to run ${cameras} ${cameras === 1 ? 'camera' : 'cameras'}${ahead === 0 ? '' : ` and to stand by for ${ahead}`}`,
-      () => writeLists(clients, names.tables.workers, worker, list, standbys),
+      () => writeLists(clients, names.tables.workers, worker, fit.assignments, fit.standbys),
     );
   });
   return accounted;

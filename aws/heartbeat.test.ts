@@ -4,11 +4,13 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { report } from '../core/control/fleet-factories.ts';
 import type { CameraState } from '../core/fleet-state.ts';
 import { parseCameraRow } from '../core/parse-camera-row.ts';
+import { SeededRandom } from '../core/seeded-random.ts';
 import { SteppedClock } from '../local/clock.ts';
 import { startLocalCloud } from '../local/cloud.ts';
 import { inProcessRunner } from '../local/compute/in-process-runner.ts';
 import { type AwsClients, awsClients } from './clients.ts';
 import { type ControlLink, controlLink, type HeartbeatFields } from './heartbeat.ts';
+import { listsThatFit } from './worker-item-size.ts';
 import { readWorkers, writeLists } from './workers.ts';
 
 const region = 'eu-west-1';
@@ -132,4 +134,50 @@ it('tells what time AWS had when it answered: of the cloud, not of this machine'
   await dated.heartbeat(fields as HeartbeatFields);
   await dated.heartbeat(fields as HeartbeatFields);
   expect(told).toEqual([0, 0]);
+});
+
+it('a worker’s item stays within 400 kB, whatever its cameras say and are: what is too long is cut, a row too large left out', async () => {
+  const random = new SeededRandom(1);
+  // What does not compress.
+  const noise = (length: number) =>
+    Array.from({ length }, () => String.fromCharCode(random.integer(0x4e00, 0x9fff))).join('');
+  const key = { fleet: 'default', workerId: 'me' };
+  const running = Object.fromEntries(
+    Array.from({ length: 200 }, (_, index) => [`camera-${index}`, { ...report(), reason: noise(4_000) }]),
+  );
+  const fields: HeartbeatFields = {
+    ...{ schemaVersion: 1, heartbeatAtMs: 1_000, startedAtMs: 0, lifecycle: 'ready', expiresAt: 600, running },
+    standingBy: { 'camera-0': { sinceMs: 1, state: 'failing', reason: noise(100_000) } },
+  };
+  const rowOf = (cameraId: string, classes: string[]) => {
+    const { camera } = parseCameraRow({ cameraId, streamName: cameraId, detect: { classes } });
+    if (camera === null) throw new Error('the row is valid');
+    return { epoch: 1, camera, assignedAtMs: 5 };
+  };
+  const classes = () => Array.from({ length: 200 }, () => noise(64));
+  const assignments = Object.fromEntries(
+    ['big-1', 'big-2', 'big-3', 'big-4', 'big-5', 'big-6', 'big-7', 'small'].map((cameraId) => [
+      cameraId,
+      rowOf(cameraId, cameraId === 'small' ? [] : classes()),
+    ]),
+  );
+  // As a whole it is more than DynamoDB takes.
+  await expect(writeLists(clients, workersTable, key, { ...assignments, ...more(20) }, {})).rejects.toThrow(/size/i);
+  const fit = listsThatFit({ ...assignments, ...more(20) }, {});
+  expect(Object.keys(fit.assignments)).toContain('small');
+  expect(fit.leftOut.length).toBeGreaterThan(0);
+  expect(fit.leftOut.every((cameraId) => /^(big|more)-/.test(cameraId))).toBe(true);
+  expect(await writeLists(clients, workersTable, key, fit.assignments, fit.standbys)).toBe(true);
+  expect(Object.keys((await link.heartbeat(fields)).assignments)).toEqual(Object.keys(fit.assignments));
+  const { Item } = await clients.documents.send(new GetCommand({ TableName: workersTable, Key: key }));
+  expect(JSON.stringify(Item?.standingBy)).toMatch(/…/);
+  const me = (await readWorkers(clients, workersTable, 'default')).find(({ workerId }) => workerId === 'me');
+  expect(Object.keys(me?.running ?? {})).toHaveLength(200);
+  expect(me?.running['camera-7']?.reason).toMatch(/…$/);
+
+  function more(count: number) {
+    return Object.fromEntries(
+      Array.from({ length: count }, (_, index) => [`more-${index}`, rowOf(`more-${index}`, classes())]),
+    );
+  }
 });

@@ -10,6 +10,7 @@ import type { Assignment, Checkpoint, StandbyOrder, WatchReport, WorkerItem } fr
 import type { AwsClients } from './clients.ts';
 import { awsCall, conditionHeld } from './error-codes.ts';
 import { listsOf, packed } from './packed-attributes.ts';
+import { heartbeatThatFits } from './worker-item-size.ts';
 
 /** A heartbeat that takes longer is given up: the next one is due after 3 s. */
 const heartbeatTimeoutMs = 2_500;
@@ -52,7 +53,8 @@ export type ControlLinkOptions = {
 export function controlLink(clients: AwsClients, options: ControlLinkOptions): ControlLink {
   const { fleet, workerId } = options;
   return {
-    async heartbeat(fields) {
+    async heartbeat(given) {
+      const fields = heartbeatThatFits(given);
       const update = assignment('SET', { ...fields, running: packed(fields.running) });
       const command = new UpdateCommand({
         TableName: options.workersTable,
