@@ -3,7 +3,7 @@
  * `{ cameras: [rows] }`. Invariant: every failure names the file and, for syntax errors, the line.
  */
 import { readFile } from 'node:fs/promises';
-import { parseDocument } from 'yaml';
+import { type LineCounter, parseDocument } from 'yaml';
 import { KvsInferError } from '../core/errors.ts';
 
 /** A registry of 2,000 cameras with long calendars stays well under this. */
@@ -28,16 +28,7 @@ export async function readTextFile(path: string): Promise<string> {
 
 /** @returns the rows as written, unparsed; at least one. Errors: CAMERA_FILE_UNREADABLE, CAMERA_FILE_INVALID. */
 export async function readCameraFile(path: string): Promise<unknown[]> {
-  const text = await readTextFile(path);
-  const document = parseDocument(text, { prettyErrors: true });
-  const [syntaxError] = document.errors;
-  if (syntaxError) throw invalid(path, syntaxError.message.split('\n')[0] ?? 'not YAML');
-  let content: unknown;
-  try {
-    content = document.toJS({ maxAliasCount: 100 });
-  } catch (error) {
-    throw invalid(path, error instanceof Error ? error.message : String(error));
-  }
+  const { content } = parseYaml(path, await readTextFile(path));
   if (Array.isArray(content)) return nonEmpty(path, content);
   if (typeof content !== 'object' || content === null) {
     throw invalid(
@@ -51,6 +42,23 @@ export async function readCameraFile(path: string): Promise<unknown[]> {
     return nonEmpty(path, content.cameras);
   }
   return [content];
+}
+
+/** @param lineCounter learns where the lines begin. @throws KvsInferError CAMERA_FILE_INVALID */
+export function parseYaml(path: string, text: string, lineCounter?: LineCounter) {
+  const document = parseDocument(text, {
+    prettyErrors: true,
+    logLevel: 'error',
+    ...(lineCounter === undefined ? {} : { lineCounter }),
+  });
+  const [syntaxError] = document.errors;
+  if (syntaxError) throw invalid(path, syntaxError.message.split('\n')[0] ?? 'not YAML');
+  try {
+    // Aliases of aliases grow without end.
+    return { document, content: document.toJS({ maxAliasCount: 100 }) as unknown };
+  } catch (error) {
+    throw invalid(path, error instanceof Error ? error.message : String(error));
+  }
 }
 
 function nonEmpty(path: string, rows: unknown[]): unknown[] {

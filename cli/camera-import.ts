@@ -5,12 +5,12 @@
  * alone; `--dry-run` writes nothing; without a terminal nothing is written but with `--yes`; `--json` prints one document.
  */
 import { type Command, InvalidArgumentError } from 'commander';
-import { LineCounter, parseDocument } from 'yaml';
+import { LineCounter } from 'yaml';
 import { KvsInferError } from '../core/errors.ts';
 import { type FrameSize, type ImportedFile, importOriginal } from '../core/original/cameras.ts';
 import { isFields } from '../core/original/fields.ts';
 import type { Path } from '../core/original/left-out.ts';
-import { readTextFile } from './camera-file.ts';
+import { parseYaml, readTextFile } from './camera-file.ts';
 import { withConfirmOption } from './confirm.ts';
 import { judged, planChanges, type Row } from './row-changes.ts';
 import { onStage, type Stage, type StageOptions, withStageOptions } from './stage.ts';
@@ -83,14 +83,8 @@ async function idsBesides({ clients, tables }: Stage, rows: readonly Row[]): Pro
 async function readOriginal(path: string, size: FrameSize | null): Promise<Import> {
   const text = await readTextFile(path);
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
-  const [syntaxError] = document.errors;
-  if (syntaxError) {
-    throw new KvsInferError('CAMERA_FILE_INVALID', `${path}: ${syntaxError.message.split('\n')[0]}`, {
-      hint: 'mend the YAML and try again',
-    });
-  }
-  const imported = importOriginal(document.toJS({ maxAliasCount: 100 }), {
+  const { document, content } = parseYaml(path, text, lines);
+  const imported = importOriginal(content as never, {
     environment: process.env,
     frameSize: size,
   });

@@ -127,3 +127,10 @@ it('a row that somebody else changed after the difference was shown is not writt
   ]);
   expect(await readCameraRow(cloud.clients, tables.cameras, 'yard')).toMatchObject({ priority: 99 });
 });
+
+it('refuses a file whose aliases grow without end, by name', async () => {
+  const ten = (name: string) => Array(10).fill(`*${name}`).join(', ');
+  const lines = Array.from({ length: 12 }, (_, at) => `a${at + 1}: &a${at + 1} [${ten(`a${at}`)}]`);
+  const bomb = await folder.write('bomb.yaml', ['a0: &a0 [x, x]', ...lines].join('\n'));
+  expectFailure(await run('import', bomb, '--yes'), 1, 'CAMERA_FILE_INVALID', 'bomb.yaml');
+});
