@@ -4,12 +4,14 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { KvsInferError } from '../core/errors.ts';
 import { hostileObject, hostileRow, hostileValue } from '../core/hostile-values.test-factory.ts';
 import { SeededRandom } from '../core/seeded-random.ts';
+import { parseTextPattern } from '../core/text-rules.ts';
 import { type ApiStage, startApiStage } from './api/api-stage.test-factory.ts';
 import { buildApi } from './api/app.ts';
 import { identifyByToken } from './api/principal.ts';
 import { buildCameraChangedHandler } from './camera-changed.ts';
 import { buildCapacityChangedHandler } from './capacity-changed.ts';
 import { completeDeps } from './handler-deps.ts';
+import { buildReconcileHandler } from './reconcile.ts';
 
 const context = { functionName: 'test', awsRequestId: 'r' } as Context;
 const secrets = { token: 'marked-token-5f2c', key: 'marked-secret-key-77ab', session: 'marked-session-91dd' };
@@ -45,6 +47,28 @@ it('any event of EventBridge is answered', async () => {
     await expect(handle(event as never, context), `seed ${seed}`).resolves.toBeInstanceOf(Array);
   }
 }, 120_000);
+
+it('any event of the scheduler is a minute like any other', async () => {
+  const handle = buildReconcileHandler(stage.deps);
+  for (let seed = 0; seed < 40; seed += 1) {
+    const event = hostileValue(new SeededRandom(seed));
+    expect(await handle(event, context), `seed ${seed}`).toMatchObject([{ fleet: 'default', outcome: 'done' }]);
+  }
+}, 120_000);
+
+it.each(['(a+)+$', '(a|aa)+$', '(.*a){25}', '([a-z]+)*\\d', '^(([a-z])+.)+[A-Z]([a-z])+$'])(
+  'a row with the pattern %s is judged by the API and read with in no time that grows without end',
+  async (pattern) => {
+    const fromMs = performance.now();
+    const body = { streamName: 'dock', text: { enabled: true, pattern } };
+    const answer = await stage.ask('PUT', '/api/cameras/slow', { body, headers: { 'if-none-match': '*' } });
+    expect([201, 200, 412, 422]).toContain(answer.status);
+    const parsed = parseTextPattern(pattern);
+    // A backtracking engine takes longer than the universe for this.
+    if ('matches' in parsed) expect(typeof parsed.matches(`${'a'.repeat(5_000)}!`)).toBe('boolean');
+    expect(performance.now() - fromMs).toBeLessThan(5_000);
+  },
+);
 
 it('any record of the registry’s stream is acknowledged', async () => {
   const handle = buildCameraChangedHandler(stage.deps);

@@ -23,7 +23,7 @@ const sizing = ['SetDesiredCapacity', 'UpdateService', 'TerminateInstanceInAutoS
 const climbing = ['DescribeScalingActivities', 'UpdateAutoScalingGroup'];
 /** Made by a rollout. */
 const replacing = 'StopTask';
-/** Made for an item that vanished, and for a worker that does not know its host: not tried here. */
+/** Made for an item that vanished, and for a worker that does not know its host: functions/rare-calls.test.ts. */
 const rare = ['GetItem', 'DescribeTasks'];
 const steady = calls.filter(({ operation }) => ![...sizing, ...climbing, replacing, ...rare].includes(operation));
 
