@@ -2,16 +2,15 @@
  * The CloudWatch dashboard: capacity, cameras, GPUs and the control loop, one row each, for the first look after an alarm.
  * Invariant: it shows the same metrics that the alarms watch, under the same dimensions.
  */
+import { type EcsNames, gpuMetrics } from '../../core/alarms.ts';
 import type { ResourceNames } from '../../core/names.ts';
-import { gpuMetrics } from '../fleet/gpu-metrics.ts';
 import type { Settings } from '../settings.ts';
-import type { EcsNames } from './alarms.ts';
 
 type Shown = {
   settings: Settings;
   names: ResourceNames;
   dimensionsOf(fleet: string): Record<string, string>;
-  ecsOf(fleet: string): EcsNames;
+  ecsOf(fleet: string): EcsNames<$util.Input<string>>;
   functions: readonly string[];
 };
 type Line = [namespace: string, metric: string, ...dimensionsAndOptions: $util.Input<unknown>[]];

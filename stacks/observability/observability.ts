@@ -2,12 +2,12 @@
  * Eyes on the deployment: one topic, every alarm on it, and a dashboard of the same numbers.
  * Invariant: an alarm that rings also says when it is over; nothing is published to the topic but alarms of this account.
  */
+import { type Alarm, fleetAlarms, functionAlarms, gpuAlarms, type Metric, natAlarms, queueAlarms } from '../../core/alarms.ts';
 import { controlMetricService, fleetResourceNames, type ResourceNames } from '../../core/names.ts';
 import type { Control } from '../control/control.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Network } from '../network.ts';
 import type { Settings } from '../settings.ts';
-import { type Alarm, fleetAlarms, functionAlarms, gpuAlarms, type Metric, natAlarms, queueAlarms } from './alarms.ts';
 import { dashboardBody } from './dashboard.ts';
 
 export type Watched = {
@@ -27,14 +27,14 @@ export function observability(settings: Settings, { names, accountId, net, gpus,
   const dimensionsOf = (fleet: string) => ({ service: controlMetricService, stage, fleet });
   const nat = net.nat;
   const natIds = nat?.kind === 'ec2' ? net.natInstanceIds : net.natGatewayIds;
-  const alarms: Alarm[] = [
-    ...functionAlarms(functions, loop.reconcile.name, loop.cameraChanged.name),
-    ...queueAlarms({
+  const alarms: Alarm<$util.Input<string>>[] = [
+    ...functionAlarms<$util.Input<string>>(functions, loop.reconcile.name, loop.cameraChanged.name),
+    ...queueAlarms<$util.Input<string>>({
       'row-failures': loop.rowsQueue.nodes.queue.name,
       'event-failures': loop.eventsQueue.nodes.queue.name,
     }),
     ...settings.fleets.flatMap((name) => [
-      ...fleetAlarms(name, names.metricNamespace, dimensionsOf(name), ecsOf(name)),
+      ...fleetAlarms<$util.Input<string>>(name, names.metricNamespace, dimensionsOf(name), ecsOf(name)),
       ...gpuAlarms(name, names.metricNamespace, stage),
     ]),
     ...(nat === null
@@ -76,9 +76,9 @@ function alarmTopic({ alarmEmail }: Settings, prefix: string, accountId: string)
   return topic;
 }
 
-function metricAlarm(prefix: string, alarm: Alarm, topicArn: $util.Output<string>): void {
+function metricAlarm(prefix: string, alarm: Alarm<$util.Input<string>>, topicArn: $util.Output<string>): void {
   const { value, periodSeconds } = alarm;
-  const queryOf = (id: string, metric: Metric) => ({
+  const queryOf = (id: string, metric: Metric<$util.Input<string>>) => ({
     id,
     returnData: false,
     metric: {

@@ -1,17 +1,20 @@
 /**
  * What wakes a person, as data: one entry per alarm with its meaning and first look, which become the alarm's description
- * (docs/operate.md says more of each). Invariant: every metric named here is one that AWS, the functions or the instances
- * really report; test/deploy compares the ones of ours with the code that counts them.
+ * (docs/operate.md says more of each). stacks/ deploys these very definitions and the local cloud evaluates them.
+ * `Name` is a string, or what stands for one before the deployment knows it. Invariant: every metric named here is one that
+ * AWS, the functions or the instances really report; test/deploy compares the ones of ours with the code that counts them.
  */
-import { gpuMetrics } from '../fleet/gpu-metrics.ts';
+/** What each instance reports of its GPU (stacks/fleet/gpu-metrics.ts). */
+export const gpuMetrics = { load: 'GpuLoadPercent', memory: 'GpuMemoryPercent' } as const;
 
-export type Metric = {
+
+export type Metric<Name = string> = {
   namespace: string;
   name: string;
-  dimensions: Record<string, $util.Input<string>>;
+  dimensions: Record<string, Name>;
   statistic: 'Sum' | 'Maximum' | 'Minimum' | 'Average';
 };
-export type Alarm = {
+export type Alarm<Name = string> = {
   name: string;
   meaning: string;
   periodSeconds: number;
@@ -20,7 +23,7 @@ export type Alarm = {
   when: 'above' | 'below';
   threshold: number;
   /** A metric, or an expression over metrics by id. */
-  value: Metric | { expression: string; metrics: Record<string, Metric> };
+  value: Metric<Name> | { expression: string; metrics: Record<string, Metric<Name>> };
   /** Silence is bad news where something must always be reported. */
   silence: 'breaching' | 'notBreaching';
 };
@@ -30,12 +33,12 @@ const iteratorAgeMaxMs = 60_000;
 /** Pictures to S3 and records to Kinesis go through endpoints: what passes NAT should be video alone. */
 const natBytesPerHourMax = 50_000_000_000;
 
-export function functionAlarms(
-  functions: readonly { id: string; name: string }[],
-  reconcile: string,
-  cameraChanged: string,
-): Alarm[] {
-  const lambda = (name: string, metric: string, statistic: Metric['statistic']): Metric => ({
+export function functionAlarms<Name>(
+  functions: readonly { id: string; name: Name }[],
+  reconcile: Name,
+  cameraChanged: Name,
+): Alarm<Name>[] {
+  const lambda = (name: Name, metric: string, statistic: Metric['statistic']): Metric<Name> => ({
     namespace: 'AWS/Lambda',
     name: metric,
     dimensions: { FunctionName: name },
@@ -50,7 +53,7 @@ export function functionAlarms(
       value: lambda(reconcile, 'Invocations', 'Sum'),
     },
     ...functions.map(
-      ({ id, name }): Alarm => ({
+      ({ id, name }): Alarm<Name> => ({
         name: `errors-${id}`,
         meaning: `Function ${name} failed. Look at its log group.`,
         ...{ periodSeconds: 60, periods: 1, when: 'above', threshold: 0, silence: 'notBreaching' },
@@ -67,7 +70,7 @@ export function functionAlarms(
   ];
 }
 
-export function queueAlarms(queues: Record<string, $util.Input<string>>): Alarm[] {
+export function queueAlarms<Name>(queues: Record<string, Name>): Alarm<Name>[] {
   return Object.entries(queues).map(([name, QueueName]) => ({
     name: `queue-${name}`,
     meaning: `Something could not be handled and lies in the queue ${name}. Read the message, mend the cause, redrive it.`,
@@ -82,25 +85,25 @@ export function queueAlarms(queues: Record<string, $util.Input<string>>): Alarm[
 }
 
 /** Per fleet, on what the control loop counts (functions/telemetry.ts). */
-export function fleetAlarms(
+export function fleetAlarms<Name>(
   fleet: string,
   namespace: string,
-  dimensions: Metric['dimensions'],
-  ecs: EcsNames,
-): Alarm[] {
-  const ours = (name: string, statistic: Metric['statistic'] = 'Maximum'): Metric => ({
+  dimensions: Metric<Name>['dimensions'],
+  ecs: EcsNames<Name>,
+): Alarm<Name>[] {
+  const ours = (name: string, statistic: Metric['statistic'] = 'Maximum'): Metric<Name> => ({
     namespace,
     name,
     dimensions,
     statistic,
   });
-  const insights = (name: string): Metric => ({
+  const insights = (name: string): Metric<Name> => ({
     namespace: 'ECS/ContainerInsights',
     name,
     dimensions: { ClusterName: ecs.cluster, ServiceName: ecs.service },
     statistic: 'Minimum',
   });
-  const service = (name: string): Metric => ({
+  const service = (name: string): Metric<Name> => ({
     namespace: 'AWS/ECS',
     name,
     dimensions: { ClusterName: ecs.cluster, ServiceName: ecs.service },
@@ -211,7 +214,7 @@ export function fleetAlarms(
   ];
 }
 
-export type EcsNames = { cluster: $util.Input<string>; service: $util.Input<string> };
+export type EcsNames<Name = string> = { cluster: Name; service: Name };
 
 /** Per fleet, on what its instances report (stacks/fleet/gpu-metrics.ts). */
 export function gpuAlarms(fleet: string, namespace: string, stage: string): Alarm[] {
@@ -236,8 +239,8 @@ export function gpuAlarms(fleet: string, namespace: string, stage: string): Alar
   ];
 }
 
-export function natAlarms(ids: readonly $util.Input<string>[], kind: 'managed' | 'ec2'): Alarm[] {
-  const bytesIn = (id: $util.Input<string>): Metric =>
+export function natAlarms<Name>(ids: readonly Name[], kind: 'managed' | 'ec2'): Alarm<Name>[] {
+  const bytesIn = (id: Name): Metric<Name> =>
     kind === 'managed'
       ? {
           namespace: 'AWS/NATGateway',
