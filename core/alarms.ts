@@ -7,7 +7,6 @@
 /** What each instance reports of its GPU (stacks/fleet/gpu-metrics.ts). */
 export const gpuMetrics = { load: 'GpuLoadPercent', memory: 'GpuMemoryPercent' } as const;
 
-
 export type Metric<Name = string> = {
   namespace: string;
   name: string;

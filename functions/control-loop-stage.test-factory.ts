@@ -14,6 +14,7 @@ import type { FleetPolicy, RunningCamera } from '../core/fleet-state.ts';
 import { fleetResourceNames } from '../core/names.ts';
 import { SteppedClock } from '../local/clock.ts';
 import { startLocalCloud } from '../local/cloud.ts';
+import type { AlarmChange } from '../local/cloudwatch/alarm-watch.ts';
 import { type InProcessTask, inProcessRunner } from '../local/compute/in-process-runner.ts';
 import { startLocalStage } from '../local/stage.ts';
 
@@ -58,7 +59,19 @@ export async function startControlStage(options: StageOptions) {
     compute: { runner: inProcessRunner((task) => runWorker(task)), bootDelayMs: 60_000, registrationDelayMs: 5_000 },
   });
   const clients = awsClients({ region, endpoint: cloud.endpoint });
-  const { names, deps } = await startLocalStage(cloud, {
+  const crashing = new Set<string>();
+  const image = { isBroken: false };
+  const alarmChanges: AlarmChange[] = [];
+  const register = cloud.lambda.register.bind(cloud.lambda);
+  cloud.lambda.register = (definition) =>
+    register({
+      ...definition,
+      handler: async (event, context) => {
+        if (crashing.has(definition.name)) throw new Error('Runtime exited with error: signal: killed');
+        return definition.handler(event, context);
+      },
+    });
+  const { names, deps, alarms } = await startLocalStage(cloud, {
     stage,
     clients,
     fleet: { taskEnvironment: {} },
@@ -66,9 +79,11 @@ export async function startControlStage(options: StageOptions) {
     policy: options.policy,
     tick: 'rate(1 minute)',
     logLevel: 'SILENT',
+    onAlarm: (change) => alarmChanges.push(change),
   });
 
   async function runWorker(task: InProcessTask): Promise<void> {
+    if (image.isBroken) throw new Error('the image has no entry point');
     const fleet = task.environment.KVS_INFER_FLEET ?? 'default';
     const workerId = task.taskId;
     const link = controlLink(clients, {
@@ -190,6 +205,13 @@ export async function startControlStage(options: StageOptions) {
     flowing,
     /** Workers that have lost the network. */
     mute,
+    /** Functions whose invocations die. */
+    crashing,
+    /** Broken: what starts ends at once. */
+    image,
+    alarms,
+    /** Every alarm that began to ring or ceased to, in order. */
+    alarmChanges,
     settle,
     /** Moves time on; everything is settled after each timer on the way, and media flows every few seconds. */
     async advance(seconds: number) {

@@ -23,23 +23,44 @@ export function telemetry(options: {
   /** Stages of one account share the namespace: this tells their metrics apart. */
   stage?: string;
   quiet?: boolean;
+  /** Gets each line of metrics instead of stdout. */
+  onMetrics?: (line: Record<string, unknown>) => void;
 }): Telemetry {
-  const { serviceName, namespace, stage } = options;
+  const { serviceName, namespace, stage, onMetrics } = options;
   const logLevel = logLevels.find((level) => level === options.logLevel.toUpperCase()) ?? 'INFO';
-  if (options.quiet === true) {
-    return {
-      logger: new Logger({ serviceName, logLevel: 'SILENT' }),
-      metrics: new DiscardedMetrics({ serviceName, namespace }),
-    };
-  }
-  return {
-    logger: new Logger({ serviceName, logLevel }),
-    metrics: new Metrics({
-      serviceName: controlMetricService,
-      namespace,
-      ...(stage === undefined ? {} : { defaultDimensions: { stage } }),
-    }),
+  const isQuiet = options.quiet === true;
+  const counted = {
+    serviceName: controlMetricService,
+    namespace,
+    ...(stage === undefined ? {} : { defaultDimensions: { stage } }),
   };
+  const metrics =
+    onMetrics !== undefined
+      ? new HandedOverMetrics(counted, onMetrics)
+      : isQuiet
+        ? new DiscardedMetrics({ serviceName, namespace })
+        : new Metrics(counted);
+  return { logger: new Logger({ serviceName, logLevel: isQuiet ? 'SILENT' : logLevel }), metrics };
+}
+
+/** The same lines, to whoever takes the place of CloudWatch Logs. */
+class HandedOverMetrics extends Metrics {
+  readonly #handOver: (line: Record<string, unknown>) => void;
+
+  constructor(options: ConstructorParameters<typeof Metrics>[0], handOver: (line: Record<string, unknown>) => void) {
+    super(options);
+    this.#handOver = handOver;
+  }
+
+  override publishStoredMetrics(): this {
+    try {
+      if (this.hasStoredMetrics()) this.#handOver(this.serializeMetrics());
+    } finally {
+      this.clearMetrics();
+      this.clearDimensions();
+    }
+    return this;
+  }
 }
 
 /** Marks metrics that nobody wants; what reports them looks for it. */
@@ -93,7 +114,9 @@ export function reportMetrics(
 
 export function countFailedRun(metrics: Metrics, fleet: string): void {
   if (metrics instanceof DiscardedMetrics) return;
-  metrics.singleMetric().addDimension('fleet', fleet).addMetric('ReconcileFailed', MetricUnit.Count, 1);
+  metrics.addDimension('fleet', fleet);
+  metrics.addMetric('ReconcileFailed', MetricUnit.Count, 1);
+  metrics.publishStoredMetrics();
 }
 
 /** The line that people search for: same words as the stored decision. */

@@ -14,6 +14,9 @@ export const rowStreamMapping = {
   maximumRecordAgeInSeconds: 3_600,
 };
 
+/** Ticks and events: the next minute does the same and knows more. */
+export const eventInvocation = { maximumRetryAttempts: 0, maximumEventAgeInSeconds: 300 };
+
 /** `detail-type` of the events that capacity-changed wants to hear of, by who says them. */
 export const capacityEventTypes = {
   task: ['ECS Task State Change'],

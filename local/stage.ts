@@ -14,11 +14,18 @@ import { controlEnvironment } from '../functions/environment.ts';
 import type { ControlDeps } from '../functions/handler-deps.ts';
 import { buildReconcileHandler } from '../functions/reconcile.ts';
 import { telemetry } from '../functions/telemetry.ts';
-import { capacityEventTypes, functionTimeoutSeconds, rowStreamMapping } from '../functions/triggers.ts';
+import {
+  capacityEventTypes,
+  eventInvocation,
+  functionTimeoutSeconds,
+  rowStreamMapping,
+} from '../functions/triggers.ts';
 import type { LocalCloud } from './cloud.ts';
+import type { AlarmChange, AlarmWatch } from './cloudwatch/alarm-watch.ts';
 import type { FleetDefinition } from './compute/fleet.ts';
 import type { LambdaHandler } from './lambda/host.ts';
 import { newestOfEachItem, StreamMapping } from './lambda/stream-mapping.ts';
+import { watchStageAlarms } from './stage-alarms.ts';
 
 export type LocalStageOptions = {
   stage: string;
@@ -35,9 +42,12 @@ export type LocalStageOptions = {
   /** DEBUG, INFO, WARN, ERROR or SILENT: what the functions write to stdout. */
   logLevel: string;
   onDecision?: (decision: Decision) => void;
+  /** Called when an alarm begins to ring, and when it is over. */
+  onAlarm?: (change: AlarmChange) => void;
 };
 
 export type LocalStage = {
+  alarms: AlarmWatch;
   names: ResourceNames;
   /** The first of the fleets. */
   fleet: string;
@@ -73,22 +83,26 @@ export async function startLocalStage(cloud: LocalCloud, options: LocalStageOpti
       serviceName: 'kvs-infer',
       namespace: names.metricNamespace,
       logLevel: options.logLevel,
+      stage,
       quiet: options.logLevel === 'SILENT',
+      onMetrics: (line) => cloud.cloudWatch.putEmbedded(line),
     }),
     ...(options.onDecision === undefined ? {} : { onDecision: options.onDecision }),
   };
   const functionName = (name: string) => `kvs-infer-${stage}-${name}`;
-  const register = (name: string, handler: unknown): string => {
+  const register = (name: string, handler: unknown, invocation: { maximumRetryAttempts?: number } = {}): string => {
     cloud.lambda.register({
       name: functionName(name),
       handler: handler as LambdaHandler,
       timeoutMs: functionTimeoutSeconds * 1000,
+      ...invocation,
     });
     return cloud.lambda.arnOf(functionName(name));
   };
+  const asEvent = { maximumRetryAttempts: eventInvocation.maximumRetryAttempts };
   register('camera-changed', buildCameraChangedHandler(deps));
-  const reconcileArn = register('reconcile', buildReconcileHandler(deps));
-  const capacityChangedArn = register('capacity-changed', buildCapacityChangedHandler(deps));
+  const reconcileArn = register('reconcile', buildReconcileHandler(deps), asEvent);
+  const capacityChangedArn = register('capacity-changed', buildCapacityChangedHandler(deps), asEvent);
 
   // Also what is kept from before: a row typed while nobody listened is not lost, and a repeat changes nothing.
   const mapping = new StreamMapping(cloud.lambda, {
@@ -110,5 +124,6 @@ export async function startLocalStage(cloud: LocalCloud, options: LocalStageOpti
     },
     capacityChangedArn,
   );
-  return { names, fleet: fleets[0] ?? 'default', deps };
+  const alarms = watchStageAlarms(cloud, { stage, fleets, names, onChange: options.onAlarm ?? (() => {}) });
+  return { names, fleet: fleets[0] ?? 'default', deps, alarms };
 }

@@ -51,7 +51,9 @@ describe('for every range', () => {
   it('enough real datapoints leave nothing to how missing ones are treated', () => {
     fc.assert(
       fc.property(cases, ({ range, current, ...alarm }) => {
-        const states = treatments.map((treatMissingData) => evaluateAlarm({ ...alarm, treatMissingData }, range, current));
+        const states = treatments.map((treatMissingData) =>
+          evaluateAlarm({ ...alarm, treatMissingData }, range, current),
+        );
         if (range.filter((one) => one !== null).length >= alarm.evaluationPeriods) expect(new Set(states).size).toBe(1);
         // Taking silence for bad never calms an alarm that rings when it is taken for good.
         if (states[3] === 'ALARM') expect(states[2]).toBe('ALARM');
@@ -61,14 +63,19 @@ describe('for every range', () => {
 
   it('a worse datapoint never calms an alarm', () => {
     fc.assert(
-      fc.property(cases, fc.nat(), fc.constantFrom('breaching' as const, 'notBreaching' as const), (one, at, treatMissingData) => {
-        const { range, current, ...alarm } = one;
-        const index = at % range.length;
-        if (range[index] !== false) return;
-        const before = evaluateAlarm({ ...alarm, treatMissingData }, range, current);
-        const after = evaluateAlarm({ ...alarm, treatMissingData }, range.with(index, true), current);
-        if (before === 'ALARM') expect(after).toBe('ALARM');
-      }),
+      fc.property(
+        cases,
+        fc.nat(),
+        fc.constantFrom('breaching' as const, 'notBreaching' as const),
+        (one, at, treatMissingData) => {
+          const { range, current, ...alarm } = one;
+          const index = at % range.length;
+          if (range[index] !== false) return;
+          const before = evaluateAlarm({ ...alarm, treatMissingData }, range, current);
+          const after = evaluateAlarm({ ...alarm, treatMissingData }, range.with(index, true), current);
+          if (before === 'ALARM') expect(after).toBe('ALARM');
+        },
+      ),
     );
   });
 });

@@ -65,6 +65,18 @@ export class MetricStore {
       .map((period) => ({ atMs: period.startMs, value: statisticOf(period, statistic) }));
   }
 
+  /** One statistic over `[fromMs, toMs)`, whatever its bounds; null without data. */
+  aggregate(name: MetricName, statistic: MetricStatistic, fromMs: number, toMs: number, nowMs: number): number | null {
+    this.#reveal(nowMs);
+    let whole: Bucket | null = null;
+    for (const bucket of this.#series.get(keyOf(name))?.buckets ?? []) {
+      if (bucket.startMs < fromMs || bucket.startMs >= toMs) continue;
+      if (whole === null) whole = { ...bucket };
+      else add(whole, bucket);
+    }
+    return whole === null ? null : statisticOf(whole, statistic);
+  }
+
   /** Moves what has become visible into its buckets and forgets what is older than the retention. */
   #reveal(nowMs: number): void {
     let kept = 0;

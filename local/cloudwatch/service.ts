@@ -1,6 +1,6 @@
 /**
  * CloudWatch metrics for clients of the local cloud: PutMetricData, GetMetricData (with FILL), GetMetricStatistics and
- * ListMetrics, in JSON (the JavaScript SDK) and CBOR (the AWS CLI). Alarms and dashboards are not here.
+ * ListMetrics, in JSON (the JavaScript SDK) and CBOR (the AWS CLI); and the alarms of a stage. Dashboards are not here.
  * Invariant: limits are AWS's (500 queries a call, 1,000 data a put), and what is not supported is refused by name.
  */
 import type { ServerResponse } from 'node:http';
@@ -8,11 +8,15 @@ import { decode as decodeCbor, Tagged } from 'cborg';
 import { AwsError } from '../http/aws-error.ts';
 import { sendCbor, sendJson } from '../http/respond.ts';
 import type { CloudContext, LocalRequest, LocalService } from '../service.ts';
+import { AlarmWatch, type AlarmWatchOptions } from './alarm-watch.ts';
+import { embeddedMetrics } from './embedded-metrics.ts';
 import { type MetricName, type MetricStatistic, MetricStore } from './metric-store.ts';
 
 /** CloudWatch quotas: GetMetricData queries and PutMetricData items per request. */
 const QUERIES_MAX = 500;
 const PUT_ITEMS_MAX = 1_000;
+/** AWS services other than KVS report by the minute. */
+const SERVICE_LAG_MAX_MS = 60_000;
 const statistics: readonly string[] = ['Sum', 'Average', 'Minimum', 'Maximum', 'SampleCount'];
 
 type Members = Record<string, unknown>;
@@ -23,6 +27,10 @@ const TIME_TAG = 1;
 export type CloudWatchService = LocalService & {
   /** A datapoint of an AWS service: visible after the metric lag. */
   putMetric(namespace: string, metricName: string, dimensions: Record<string, string>, value: number): void;
+  /** A log line in the embedded metric format; it counts for the time at which it is written. */
+  putEmbedded(line: Readonly<Record<string, unknown>>): void;
+  /** Evaluates these alarms from now on, until `close`. */
+  watchAlarms(options: AlarmWatchOptions): AlarmWatch;
 };
 
 /** @param options.serviceMetricLagMs how late AWS services' own metrics are seen; KVS takes 2 to 3 minutes. */
@@ -31,6 +39,7 @@ export async function createCloudWatchService(
   options: { serviceMetricLagMs?: number } = {},
 ): Promise<CloudWatchService> {
   const store = new MetricStore();
+  const watches: AlarmWatch[] = [];
   const lagMs = options.serviceMetricLagMs ?? 150_000;
   const operations: Record<string, (input: Members) => Members> = {
     PutMetricData: (input) => putMetricData(store, input, context.clock.nowMs()),
@@ -42,7 +51,17 @@ export async function createCloudWatchService(
     scopes: ['monitoring'],
     putMetric(namespace, metricName, dimensions, value) {
       const nowMs = context.clock.nowMs();
-      store.put({ namespace, metricName, dimensions }, value, nowMs, nowMs + lagMs);
+      const seenAfterMs = namespace === 'AWS/KinesisVideo' ? lagMs : Math.min(lagMs, SERVICE_LAG_MAX_MS);
+      store.put({ namespace, metricName, dimensions }, value, nowMs, nowMs + seenAfterMs);
+    },
+    putEmbedded(line) {
+      const nowMs = context.clock.nowMs();
+      for (const { name, value } of embeddedMetrics(line)) store.put(name, value, nowMs, nowMs);
+    },
+    watchAlarms(options) {
+      const watch = new AlarmWatch(store, context.clock, options);
+      watches.push(watch);
+      return watch;
     },
     async handle(request, response) {
       const operation = operations[request.operation];
@@ -55,7 +74,9 @@ export async function createCloudWatchService(
       }
       answer(request, response, operation(await inputOf(request)));
     },
-    async close() {},
+    async close() {
+      for (const watch of watches) watch.close();
+    },
   };
 }
 

@@ -51,6 +51,8 @@ export type ComputeService = LocalService & {
   /** All tasks, the recently stopped ones included, oldest first. */
   listTasks(): TaskSummary[];
   listInstances(): Instance[];
+  /** How many tasks each service wants, as its last UpdateService said. */
+  desiredCounts(): { service: string; desired: number }[];
   /** Spot interruption notice now, termination after two minutes of the clock. */
   interruptSpot(instanceId: string): void;
   recommendRebalance(instanceId: string): void;
@@ -101,6 +103,8 @@ export async function createComputeService(context: CloudContext, options: Compu
     killTask: (taskId, signal) => supervisor.signal(taskId, signal),
     listTasks: () => [...state.tasks.values()].map((task) => summaryOf(world, task)),
     listInstances: () => [...state.instances.values()].map((instance) => ({ ...instance })),
+    desiredCounts: () =>
+      [...state.services.values()].map(({ name, desiredCount }) => ({ service: name, desired: desiredCount })),
     interruptSpot: (instanceId) => scaler.interrupt(instanceNamed(instanceId)),
     recommendRebalance: (instanceId) => scaler.recommendRebalance(instanceNamed(instanceId)),
     setShortages(shortages) {

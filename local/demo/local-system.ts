@@ -143,6 +143,8 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
       activityPeriodSeconds,
       logLevel: 'SILENT',
       onDecision: options.onDecision,
+      onAlarm: ({ alarm, from, to, meaning, atMs }) =>
+        log.write(`${new Date(atMs).toISOString()} alarm ${alarm}: ${from} to ${to}: ${meaning}\n`),
       fleet: { taskEnvironment: workerEnvironment(options, folders, cloud) },
     });
     dashboard = await startDashboardServer({

@@ -1,6 +1,6 @@
 /**
- * Runs Lambda handlers in this process the way the Lambda service does: asynchronous invocations are retried twice and
- * then go to a dead-letter queue, every invocation has a time limit, and errors are counted as CloudWatch metrics.
+ * Runs Lambda handlers in this process the way the Lambda service does: asynchronous invocations are retried (twice
+ * unless the function says otherwise) and then go to a dead-letter queue, every invocation has a time limit, and errors are counted as CloudWatch metrics.
  * It exists so that the very handlers that are deployed run here on AWS's own event envelopes.
  * Invariant: an event is delivered at least once or lands in `deadLetters`; a handler that throws harms no other.
  */
@@ -20,6 +20,8 @@ export type LambdaFunction = {
   name: string;
   handler: LambdaHandler;
   timeoutMs: number;
+  /** Of asynchronous invocations; Lambda's own two when left out. */
+  maximumRetryAttempts?: number;
 };
 
 export type DeadLetter = { functionName: string; event: unknown; error: string; attempts: number; atMs: number };
@@ -111,6 +113,20 @@ export class LambdaHost {
     }
   }
 
+  /** Of the functions that `isOf` names: what lies in their queue, and what empties it. */
+  deadLettersOf(isOf: (functionName: string) => boolean): { count: number; purge(): void } {
+    const kept = this.deadLetters.filter((letter) => !isOf(letter.functionName));
+    return {
+      count: this.deadLetters.length - kept.length,
+      purge: () => void this.deadLetters.splice(0, this.deadLetters.length, ...kept),
+    };
+  }
+
+  /** A metric that Lambda reports of a function. */
+  count(functionName: string, metric: string, value: number): void {
+    this.#options.context.putMetric('AWS/Lambda', metric, { FunctionName: functionName }, value);
+  }
+
   /** Resolves when nothing runs and nothing is queued but what waits for the clock. */
   async settled(): Promise<void> {
     if (this.#active === 0) return;
@@ -140,7 +156,10 @@ export class LambdaHost {
       await this.invoke(functionName, event);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      const retryDelayMs = this.#functions.has(functionName) ? ASYNC_RETRY_DELAYS_MS[attempt] : undefined;
+      const definition = this.#functions.get(functionName);
+      const retriesMax =
+        definition?.maximumRetryAttempts ?? (definition === undefined ? 0 : ASYNC_RETRY_DELAYS_MS.length);
+      const retryDelayMs = attempt < retriesMax ? ASYNC_RETRY_DELAYS_MS[attempt] : undefined;
       if (retryDelayMs === undefined || this.#closed) {
         this.deadLetter({ functionName, event, error: message, attempts: attempt + 1 });
         return;

@@ -101,6 +101,8 @@ export class StreamMapping {
   async #call(batch: Queued[]): Promise<{ failedFrom: number; partial: boolean; error: string }> {
     try {
       const event = { Records: batch.map(({ record }) => record) };
+      const ageMs = this.#host.clock.nowMs() - (batch.at(-1)?.enqueuedAtMs ?? 0);
+      this.#host.count(this.#options.functionName, 'IteratorAge', ageMs);
       const response = (await this.#host.invoke(this.#options.functionName, event)) as
         | DynamoDBBatchResponse
         | undefined;

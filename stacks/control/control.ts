@@ -6,7 +6,7 @@
  */
 import type { FleetPolicy } from '../../core/fleet-state.ts';
 import type { ResourceNames } from '../../core/names.ts';
-import { rowStreamMapping } from '../../functions/triggers.ts';
+import { eventInvocation, rowStreamMapping } from '../../functions/triggers.ts';
 import { chosenNamesOf } from '../fleet/task.ts';
 import { lambdaFunction } from '../lambda-function.ts';
 import type { PolicyStatement } from '../policy-statement.ts';
@@ -83,9 +83,7 @@ export function control(settings: Settings, { accountId, names, tables }: Contro
   for (const { id, function: made } of [reconcile, capacityChanged]) {
     new aws.lambda.FunctionEventInvokeConfig(`${id}-async`, {
       functionName: made.name,
-      // The next minute does the same and knows more.
-      maximumRetryAttempts: 0,
-      maximumEventAgeInSeconds: 300,
+      ...eventInvocation,
       destinationConfig: { onFailure: { destination: eventsQueue.arn } },
     });
   }

@@ -2,7 +2,15 @@
  * Eyes on the deployment: one topic, every alarm on it, and a dashboard of the same numbers.
  * Invariant: an alarm that rings also says when it is over; nothing is published to the topic but alarms of this account.
  */
-import { type Alarm, fleetAlarms, functionAlarms, gpuAlarms, type Metric, natAlarms, queueAlarms } from '../../core/alarms.ts';
+import {
+  type Alarm,
+  fleetAlarms,
+  functionAlarms,
+  gpuAlarms,
+  type Metric,
+  natAlarms,
+  queueAlarms,
+} from '../../core/alarms.ts';
 import { controlMetricService, fleetResourceNames, type ResourceNames } from '../../core/names.ts';
 import type { Control } from '../control/control.ts';
 import type { Fleet } from '../fleet/fleet.ts';

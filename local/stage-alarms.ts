@@ -1,0 +1,61 @@
+/**
+ * The alarms that stacks/ deploys, on the local cloud: the same definitions over the metrics that its parts report, and
+ * once a minute what AWS counts by itself (tasks of a service, messages in a queue).
+ * Invariant: no metric is made up; where the local cloud has nothing to measure (GPUs, NAT, CPU limits), nothing is reported.
+ */
+import { fleetAlarms, functionAlarms, gpuAlarms, queueAlarms } from '../core/alarms.ts';
+import { controlMetricService, fleetResourceNames, type ResourceNames } from '../core/names.ts';
+import type { LocalCloud } from './cloud.ts';
+import type { AlarmChange, AlarmWatch } from './cloudwatch/alarm-watch.ts';
+
+/** The functions of the control loop; the HTTP API is no Lambda here. */
+const functionIds = ['reconcile', 'capacity-changed', 'camera-changed'];
+export const localQueues = ['row-failures', 'event-failures'] as const;
+
+/** Whose failed events lie in the queue. */
+export function feeds(queue: (typeof localQueues)[number]): (functionName: string) => boolean {
+  const isOfRows = queue === 'row-failures';
+  return (functionName) => functionName.endsWith('-camera-changed') === isOfRows;
+}
+
+export function watchStageAlarms(
+  cloud: LocalCloud,
+  {
+    stage,
+    fleets,
+    names,
+    onChange,
+  }: { stage: string; fleets: readonly string[]; names: ResourceNames; onChange: (change: AlarmChange) => void },
+): AlarmWatch {
+  const prefix = `kvs-infer-${stage}`;
+  const functions = functionIds.map((id) => ({ id, name: `${prefix}-${id}` }));
+  const ecsOf = (fleet: string) => ({ cluster: names.cluster, service: fleetResourceNames(stage, fleet).service });
+  const { putMetric } = cloud.context;
+  return cloud.cloudWatch.watchAlarms({
+    prefix,
+    alarms: [
+      ...functionAlarms(functions, `${prefix}-reconcile`, `${prefix}-camera-changed`),
+      ...queueAlarms(Object.fromEntries(localQueues.map((queue) => [queue, `${prefix}-${queue}`]))),
+      ...fleets.flatMap((fleet) => [
+        ...fleetAlarms(fleet, names.metricNamespace, { service: controlMetricService, stage, fleet }, ecsOf(fleet)),
+        ...gpuAlarms(fleet, names.metricNamespace, stage),
+      ]),
+    ],
+    eachMinute() {
+      for (const queue of localQueues) {
+        const { count } = cloud.lambda.deadLettersOf(feeds(queue));
+        putMetric('AWS/SQS', 'ApproximateNumberOfMessagesVisible', { QueueName: `${prefix}-${queue}` }, count);
+      }
+      const running = cloud.compute.listTasks().filter(({ lastStatus }) => lastStatus === 'RUNNING');
+      for (const { service, desired } of cloud.compute.desiredCounts()) {
+        const dimensions = { ClusterName: names.cluster, ServiceName: service };
+        const count = running.filter((task) => task.service === service).length;
+        putMetric('ECS/ContainerInsights', 'DesiredTaskCount', dimensions, desired);
+        putMetric('ECS/ContainerInsights', 'RunningTaskCount', dimensions, count);
+      }
+    },
+    onChange(change) {
+      if (change.from === 'ALARM' || change.to === 'ALARM') onChange(change);
+    },
+  });
+}
