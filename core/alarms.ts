@@ -48,7 +48,8 @@ export function functionAlarms<Name>(
       name: 'no-reconcile',
       meaning:
         'The control loop has not run for 5 minutes: nothing starts or stops. Look at the schedule and its function.',
-      ...{ periodSeconds: 300, periods: 1, when: 'below', threshold: 1, silence: 'breaching' },
+      // Runs that do not come leave no datapoint at all: CloudWatch waits until all five periods that it looks at are empty.
+      ...{ periodSeconds: 60, periods: 3, when: 'below', threshold: 1, silence: 'breaching' },
       value: lambda(reconcile, 'Invocations', 'Sum'),
     },
     ...functions.map(

@@ -10,7 +10,7 @@ const telemetry = readFileSync(new URL('../../functions/telemetry.ts', import.me
 
 describe.skipIf(!isSynthesised)('alarms', () => {
   it.each([
-    ['no-reconcile', { metricName: 'Invocations', period: 300, threshold: 1, treatMissingData: 'breaching' }],
+    ['no-reconcile', { metricName: 'Invocations', period: 60, evaluationPeriods: 3, treatMissingData: 'breaching' }],
     ['errors-reconcile', { metricName: 'Errors', threshold: 0 }],
     ['errors-camera-changed', { metricName: 'Errors', threshold: 0 }],
     ['errors-capacity-changed', { metricName: 'Errors', threshold: 0 }],

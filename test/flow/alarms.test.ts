@@ -26,6 +26,7 @@ const seenBy: Record<string, string> = {
   'default-wanted-over-running': 'no machines',
   'default-no-capacity': 'no machines',
   'default-budget-shed': 'the budget is spent',
+  'default-model-reverted': 'a version gets no verdict',
   'default-window-missed': 'no machines',
   'default-camera-blind': 'no machines',
   'default-scheduled-but-silent': 'a camera is silent',
@@ -74,13 +75,28 @@ async function until(test: ControlStage, minutesMax: number, isSo: () => boolean
 
 /** @param heal ends the fault. */
 async function ringsAndCeases(test: ControlStage, names: string[], minutesMax: number, heal: () => unknown) {
+  const begunMs = test.clock.nowMs();
   const quiet = ringing(test).filter((name) => names.includes(name));
   expect(quiet, 'rings before the fault').toEqual([]);
   const hasChanged = (name: string, to: 'ALARM' | 'OK') =>
-    test.alarmChanges.some((change) => change.alarm === `${prefix}-${name}` && change.to === to);
+    test.alarmChanges.some(
+      (change) => change.alarm === `${prefix}-${name}` && change.to === to && change.atMs > begunMs,
+    );
   await until(test, minutesMax, () => names.every((name) => hasChanged(name, 'ALARM')), `${names.join(', ')} ring`);
   await heal();
   await until(test, 60, () => names.every((name) => !ringing(test).includes(name)), `${names.join(', ')} cease`);
+}
+
+function setOfFleet(test: ControlStage, name: string, value: unknown) {
+  return test.clients.documents.send(
+    new UpdateCommand({
+      TableName: test.names.tables.fleets,
+      Key: { fleet: 'default' },
+      UpdateExpression: 'SET #name = :value',
+      ExpressionAttributeNames: { '#name': name },
+      ExpressionAttributeValues: { ':value': value },
+    }),
+  );
 }
 
 const namesSeenBy = (title: string) => Object.keys(seenBy).filter((name) => seenBy[name] === title);
@@ -91,7 +107,7 @@ describe('alarms', () => {
     await test.advance(900);
     const arn = test.cloud.lambda.arnOf(`${prefix}-reconcile`);
     await test.cloud.events.putSchedule(`${prefix}-tick`, 'rate(1 day)', arn);
-    await ringsAndCeases(test, namesSeenBy('the tick stops'), 20, () =>
+    await ringsAndCeases(test, namesSeenBy('the tick stops'), 7, () =>
       test.cloud.events.putSchedule(`${prefix}-tick`, 'rate(1 minute)', arn),
     );
   });
@@ -136,16 +152,20 @@ describe('alarms', () => {
     const test = await started('2026-11-24T08:00:00Z', { usdPerDayMax: 0.1, ...prices });
     await sendingCamera(test, 'dock-1');
     await ringsAndCeases(test, namesSeenBy('the budget is spent'), 60, () =>
-      test.clients.documents.send(
-        new UpdateCommand({
-          TableName: test.names.tables.fleets,
-          Key: { fleet: 'default' },
-          UpdateExpression: 'SET #policy = :policy',
-          ExpressionAttributeNames: { '#policy': 'policy' },
-          ExpressionAttributeValues: { ':policy': { usdPerDayMax: 1_000 } },
-        }),
-      ),
+      setOfFleet(test, 'policy', { usdPerDayMax: 1_000 }),
     );
+  });
+
+  it('a version gets no verdict', async () => {
+    const test = await started('2026-11-24T08:00:00Z');
+    await sendingCamera(test, 'dock-1');
+    const order = {
+      ...{ schemaVersion: 1, id: 'a', version: 'default@2', canary: { percent: 100 }, bakeMs: 900_000 },
+      ...{ maxErrorRate: 0.01, maxSlowdown: 2, orderedAtMs: test.clock.nowMs(), orderedBy: 'ann', reason: '' },
+      until: '2026-11-24T08:05:00Z',
+    };
+    await setOfFleet(test, 'modelRollout', order);
+    await ringsAndCeases(test, namesSeenBy('a version gets no verdict'), 12, () => {});
   });
 
   it('a camera is silent', async () => {
