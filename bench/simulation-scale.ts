@@ -1,6 +1,7 @@
 /**
  * How long a week of large fleets takes to simulate: fleets of 2,000 cameras, each with chances of its own, shared out among
- * as many threads as there are cores. Elapsed time depends on them; CPU seconds per fleet are what other machines divide.
+ * as many threads as there are cores. Elapsed time depends on them; CPU seconds per fleet are what other machines divide, and
+ * from them follows, by division alone, what a hundred fleets would take on more cores.
  */
 import { availableParallelism } from 'node:os';
 import { camerasPerFleetMax, defaultPolicy, workersPerFleetMax } from '../core/control/policy.ts';
@@ -12,6 +13,8 @@ import { officeHourCameras } from './simulation.ts';
 
 const GOAL = { fleets: 100, seconds: 60 };
 const FLEETS = 4;
+/** Fleets share nothing: what is reckoned for more cores leaves out memory bandwidth and clocks that sink under load. */
+const coresOfOthers = [2, 16, 64];
 /** Enough to see that it works. */
 const quickCameras = 100;
 
@@ -47,6 +50,10 @@ async function play(bench: Bench, what: string, settings: SimulationSettings, fl
   bench.told(`${name}: elapsed`, 's', [seconds], fleets === GOAL.fleets ? { atMost: GOAL.seconds } : {});
   bench.told(`${name}: elapsed per fleet`, 's', [seconds / fleets], { atMost: GOAL.seconds / GOAL.fleets });
   bench.told(`${name}: CPU per fleet`, 's', [cpuSeconds / fleets]);
+  for (const cores of coresOfOthers) {
+    const reckoned = (cpuSeconds / fleets) * (GOAL.fleets / cores);
+    bench.told(`${what}: ${GOAL.fleets} fleets on ${cores} cores, reckoned from CPU per fleet`, 's', [reckoned]);
+  }
   bench.count(`${name}: decisions per fleet`, 'decisions', Math.round(decisions / fleets));
   bench.told(`${name}: CPU per decision, all of the simulation`, 'ms', [(cpuSeconds * 1_000) / decisions]);
   bench.told(`${name}: most memory of the process so far`, 'MB', [process.resourceUsage().maxRSS / 1_000]);

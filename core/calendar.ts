@@ -39,6 +39,11 @@ export function sharedHours({ enabled, schedule, override }: Scheduled): object 
   return schedule === 'always' ? schedule : oneOf(schedule);
 }
 
+/** The same camera with the one schedule object of all that say the same: whoever asks it often finds its answers at hand. */
+export function withSharedSchedule<One extends Scheduled>(camera: One): One {
+  return camera.schedule === 'always' ? camera : { ...camera, schedule: oneOf(camera.schedule) };
+}
+
 /** Is `atMs` inside a watched interval? */
 export function isScheduled(camera: Scheduled, atMs: number): boolean {
   return scheduledIntervals(camera, atMs, atMs + 1).length > 0;

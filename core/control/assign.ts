@@ -9,7 +9,7 @@ import { sameWork } from './assignment-list.ts';
 import { workerBin } from './bins.ts';
 import type { CameraDemand } from './demand.ts';
 import { moveStep, standbysMax } from './handover.ts';
-import { isLeaving } from './observation.ts';
+import { isLeaving, statesInOrder } from './observation.ts';
 import { type Lease, leaseOf, type Owners, ownersOf } from './owners.ts';
 import { type Bin, type Load, type Placement, placeCameras, ranked } from './pack.ts';
 
@@ -42,7 +42,7 @@ export function assignCameras(input: AssignInput): readonly OwnershipChange[] {
   const owners = ownersOf(input.workers, nowMs, policy.workerDeadAfterMs);
   const ready = input.serving.filter((worker) => worker.lifecycle === 'ready');
   const readyIds = new Set<string | undefined>(ready.map((worker) => worker.workerId));
-  const states = inOrderOfIds(input.cameras);
+  const states = statesInOrder(input.cameras);
   const demandOf = demandsOf(states, input.demands);
   const loads: Load[] = [];
   const cases: Case[] = [];
@@ -80,21 +80,13 @@ export function assignCameras(input: AssignInput): readonly OwnershipChange[] {
 }
 
 /** Demands come in the order of the states that they were made of: looked for by name only when they do not. */
-export function demandsOf(
+function demandsOf(
   states: readonly CameraState[],
   demands: readonly CameraDemand[],
 ): (cameraId: string, index: number) => CameraDemand | undefined {
   if (states.every(({ cameraId }, index) => demands[index]?.cameraId === cameraId)) return (_, index) => demands[index];
   const byId = new Map(demands.map((demand) => [demand.cameraId, demand]));
   return (cameraId) => byId.get(cameraId);
-}
-
-/** A table's answer is in order already. */
-function inOrderOfIds(cameras: readonly CameraState[]): readonly CameraState[] {
-  const isOrdered = cameras.every(
-    (state, index) => index === 0 || (cameras[index - 1]?.cameraId ?? '') < state.cameraId,
-  );
-  return isOrdered ? cameras : cameras.toSorted((a, b) => (a.cameraId < b.cameraId ? -1 : 1));
 }
 
 type Case = {

@@ -80,8 +80,6 @@ export function believable(
     change({ workers });
   }
 
-  const cameras = given.cameras.map((state) => withoutFuture(state, nowMs));
-  if (cameras.some((state, index) => state !== given.cameras[index])) change({ cameras });
   const { lowerDemandSinceMs } = given.fleet;
   if (lowerDemandSinceMs !== undefined && lowerDemandSinceMs > nowMs) {
     change({ fleet: { ...given.fleet, lowerDemandSinceMs: nowMs } });
@@ -172,7 +170,7 @@ function clockFault(
 }
 
 /** Waiting that began in the future would last until then. */
-function withoutFuture(state: CameraState, nowMs: number): CameraState {
+export function withoutFuture(state: CameraState, nowMs: number): CameraState {
   const { silentSinceMs = 0, releaseRequestedAtMs = 0, successorSinceMs = 0 } = state;
   const latestMs = nowMs + skewMaxMs;
   if (silentSinceMs <= latestMs && releaseRequestedAtMs <= latestMs && successorSinceMs <= latestMs) return state;

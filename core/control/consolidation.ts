@@ -55,6 +55,7 @@ export function weighDrains(input: {
   workerCapacity: number;
   leadMs: number;
   nowMs: number;
+  /** All of the fleet. */
   cameras: FleetObservation['cameras'];
   demands: readonly CameraDemand[];
 }): { weighed: Consolidation[]; moves: number } {
@@ -80,8 +81,9 @@ export function weighDrains(input: {
 /** When the calendars need more than `goal` workers, its boot included; an hour from now when they do not until then. */
 function neededAgainMs(input: Parameters<typeof weighDrains>[0]): number {
   const { nowMs, goal, policy, leadMs, workerCapacity, cameras, demands } = input;
-  const counted = cameras.flatMap(({ camera, leaving }, index): CostedCamera[] =>
-    camera === null || leaving !== undefined || demands[index]?.isListenedTo ? [] : [camera],
+  const listenedTo = new Set(demands.filter(({ isListenedTo }) => isListenedTo).map(({ cameraId }) => cameraId));
+  const counted = cameras.flatMap(({ cameraId, camera, leaving }): CostedCamera[] =>
+    camera === null || leaving !== undefined || listenedTo.has(cameraId) ? [] : [camera],
   );
   const measured = { ...policy, defaultInferencesPerSecond: workerCapacity };
   const steps = workerSteps(counted, measured, leadMs, nowMs, nowMs + weighedMs);

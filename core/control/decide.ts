@@ -5,24 +5,26 @@
  */
 import type { CameraState, FleetPolicy, WorkerItem } from '../fleet-state.ts';
 import { assignCameras, type OwnershipChange } from './assign.ts';
-import { believable } from './believable.ts';
+import { believable, withoutFuture } from './believable.ts';
 import { newWorkerBin } from './bins.ts';
 import { type BudgetAnswer, withinBudget } from './budget.ts';
+import { cameraChanges } from './camera-changes.ts';
 import { climbLadder, type LadderStep } from './capacity-ladder.ts';
 import { type MovesMade, movesMade, withinMoves } from './consolidation.ts';
-import { type CameraDemand, cameraDemands } from './demand.ts';
-import { isStandingBy, wasStandingBy } from './handover.ts';
+import { type CameraDemand, cameraDemands, hoursAsked } from './demand.ts';
+
 import { withoutHeld } from './held-items.ts';
+import { hoursAt } from './hours.ts';
 import { fleetLeadTimeMs } from './lead-time.ts';
-import { accountCamera, type LedgerEntry } from './ledger.ts';
+import type { LedgerEntry } from './ledger.ts';
 import { type Meter, meterRun } from './meter.ts';
 import { type RolloutStep, stepModelRollout } from './model-rollout.ts';
-import { type FleetObservation, hasEnded, inOrderOfIds, isDead, servingWorkers } from './observation.ts';
-import { leaseOf, type Owners, ownersOf, ownersWord } from './owners.ts';
-import { phaseChanged, phaseOf } from './phase.ts';
+import { type FleetObservation, hasEnded, inOrderOfIds, isDead, servingWorkers, statesInOrder } from './observation.ts';
+import { ownersOf } from './owners.ts';
 import { type Plan, planFleet } from './plan.ts';
-import { activeOrders, fleetPolicy } from './policy.ts';
+import { activeOrders, camerasPerFleetMax, fleetPolicy } from './policy.ts';
 import type { WindowPromise } from './ready-by.ts';
+import { RestMemory } from './rest.ts';
 import { olderWorkers } from './rollout.ts';
 
 /** What is to be written to one camera's state, in one conditional update. */
@@ -45,6 +47,8 @@ export type ControlDecision = {
   nowMs: number;
   plan: Plan;
   policy: FleetPolicy;
+  /** The cameras that do not rest (rest.ts), and what they ask for, in their order. */
+  awake: readonly CameraState[];
   demands: CameraDemand[];
   changes: CameraChange[];
   /** States whose row is gone or moved and that nobody owns: to be deleted, or moved to the named fleet. */
@@ -64,26 +68,39 @@ export type ControlDecision = {
 /** A worker that lost its network may come back and serve on; one that is silent for so long hangs. */
 const hungAfterMs = 120_000;
 
-export function decide(given: FleetObservation, deployment: FleetPolicy, nowMs: number): ControlDecision {
+/** @param memory handed from run to run by who keeps the same objects while they say the same; it changes no decision. */
+export function decide(
+  given: FleetObservation,
+  deployment: FleetPolicy,
+  nowMs: number,
+  memory = new RestMemory(),
+): ControlDecision {
   const { policy, problem } = fleetPolicy(deployment, given.fleet);
   const believed = believable(inOrderOfIds(given), policy, nowMs);
-  const { observation, problems: held } = withoutHeld(believed.observation, policy, nowMs);
+  const { observation: seen, problems: held } = withoutHeld(believed.observation, policy, nowMs);
   const problems = [...believed.problems, ...held];
   if (problem !== null) problems.push({ kind: 'policy', words: `${problem}; the deployment's policy holds` });
-  const orders = activeOrders(observation.fleet, nowMs);
-  const leadMs = fleetLeadTimeMs(observation.fleet, policy, observation.group?.launch?.instanceTypes ?? []);
-  const { cameras, workers, streams } = observation;
+  const orders = activeOrders(seen.fleet, nowMs);
+  const leadMs = fleetLeadTimeMs(seen.fleet, policy, seen.group?.launch?.instanceTypes ?? []);
+  const asked = { nowMs, policy, leadTimeMs: leadMs, pause: orders.pause };
+  const hoursOf = hoursAt(hoursAsked(asked));
+  const { streams, workers, cameras: allCameras } = seen;
+  // Of more cameras than a fleet holds it is said of each whether it is held.
+  const isOverfull = allCameras.length > camerasPerFleetMax;
+  const awake = isOverfull ? allCameras : memory.awake(allCameras, hoursOf, streams.statusByName);
+  const cameras = statesInOrder(awake.map((state) => withoutFuture(state, nowMs)));
+  const observation = { ...seen, cameras };
   const owners = ownersOf(workers, nowMs, policy.workerDeadAfterMs);
-  const demands = cameraDemands({ nowMs, policy, leadTimeMs: leadMs, cameras, owners, streams, pause: orders.pause });
+  const demands = cameraDemands({ ...asked, cameras, owners, streams }, hoursOf);
   const live = servingWorkers(observation, nowMs, policy.workerDeadAfterMs);
   const idle = idleWorkers(live, cameras, demands);
   const meter = meterRun({ item: observation.fleet, observation, idle, timeZone: policy.dayTimeZone, nowMs });
   const budget = withinBudget({
-    ...{ nowMs, policy, item: observation.fleet, meter, observation, leadMs },
+    ...{ nowMs, policy, item: observation.fleet, meter, observation: seen, leadMs },
     workerCapacity: newWorkerBin(live, policy).capacity,
   });
   const sized = planFleet({
-    ...{ nowMs, orders, leadTimeMs: leadMs, observation, demands },
+    ...{ nowMs, orders, leadTimeMs: leadMs, observation, demands, allCameras },
     policy: budget.workersMax === null ? policy : withLimit(policy, budget.workersMax, observation.group),
   });
   const ladder = climbLadder({
@@ -127,7 +144,7 @@ export function decide(given: FleetObservation, deployment: FleetPolicy, nowMs: 
   const buried = lost.length === 0 ? [] : withoutCameras(lost, cameras, changes);
   if (ladder.isExhausted && ladder.words !== null) problems.push({ kind: 'capacity', words: ladder.words });
   const modelRollout = stepModelRollout(
-    { item: observation.fleet, cameras, workers, workerDeadAfterMs: policy.workerDeadAfterMs },
+    { item: seen.fleet, cameras: allCameras, workers, workerDeadAfterMs: policy.workerDeadAfterMs },
     nowMs,
   );
   if (modelRollout.problem !== null) problems.push({ kind: 'model', words: modelRollout.problem });
@@ -136,6 +153,7 @@ export function decide(given: FleetObservation, deployment: FleetPolicy, nowMs: 
     nowMs,
     plan,
     policy,
+    awake: cameras,
     demands,
     changes,
     departures,
@@ -178,125 +196,4 @@ function withoutCameras(
 /** A drained worker's item says which instance has to go; it stays until that is ordered. */
 function isAwaited(worker: WorkerItem, plan: Plan): boolean {
   return worker.drain !== undefined && plan.inputs.observationsMissing !== 0;
-}
-
-function cameraChanges(
-  { cameras, workers }: FleetObservation,
-  decided: {
-    plan: Plan;
-    demands: readonly CameraDemand[];
-    owners: Owners;
-    /** In the order of the cameras. */
-    ownership: readonly OwnershipChange[];
-    nowMs: number;
-    leadMs: number;
-    isPaused: boolean;
-    shedBecause: string;
-  },
-): Pick<ControlDecision, 'changes' | 'departures'> {
-  const { plan, demands, owners, ownership, nowMs, leadMs, isPaused, shedBecause } = decided;
-  const workerById = new Map(workers.map((worker) => [worker.workerId, worker]));
-  let nextChange = 0;
-  const waitingFor = waitingWords(plan);
-  const changes: CameraChange[] = [];
-  const departures: ControlDecision['departures'] = [];
-  cameras.forEach((state, index) => {
-    const demand = demands[index];
-    if (demand === undefined) return;
-    const isChanging = ownership[nextChange]?.cameraId === state.cameraId;
-    const change = isChanging ? (ownership[nextChange++] ?? null) : null;
-    const owned = change === null ? state : afterOwnership(state, change, demand, nowMs);
-    const lease = leaseOf(owned, owners);
-    if (state.leaving !== undefined && (lease === 'none' || lease === 'released' || lease === 'orphaned')) {
-      departures.push({ state, toFleet: state.leaving.toFleet });
-      return;
-    }
-    const word = ownersWord(state, owners);
-    const goesOn = change === null || change.kind === 'prepare' || change.kind === 'call-off';
-    const report = goesOn && word?.isAlive === true ? word.report : null;
-    const shed = plan.shed.has(state.cameraId);
-    const isMoving = lease === 'releasing' || change?.kind === 'give';
-    const isPrepared =
-      (isMoving && isStandingBy(state, workerById)) ||
-      (lease === 'held' && report === null && wasStandingBy(owned, workerById));
-    const watchesWords = owners.get(owned.ownerWorkerId ?? '')?.watchesWords ?? '';
-    const facts = { demand, state: owned, lease, report, isPrepared, watchesWords, shed, shedBecause, waitingFor };
-    const phase = phaseOf(facts);
-    const isNewPhase = phaseChanged(state, phase);
-    // What was typed within the lead time, or is paused, was not promised.
-    const promisableFromMs = isPaused ? Number.POSITIVE_INFINITY : state.rowChangedAtMs + leadMs;
-    const nextPhase = isNewPhase ? phase.phase : state.phase;
-    const accounting = accountCamera(state, nextPhase, demand.scheduledPast, word, nowMs, {
-      promisableFromMs,
-      isGiven: change?.kind === 'give',
-    });
-    const silentSinceMs = demand.silentSinceMs ?? undefined;
-    if (change === null && accounting === null && !isNewPhase && silentSinceMs === state.silentSinceMs) return;
-    const next = { ...owned };
-    if (isNewPhase) {
-      next.phaseReason = phase.reason;
-      if (phase.phase !== state.phase) next.phaseSinceMs = nowMs;
-      next.phase = phase.phase;
-    }
-    if (silentSinceMs === undefined) delete next.silentSinceMs;
-    else next.silentSinceMs = silentSinceMs;
-    if (accounting !== null) {
-      next.accountedThroughMs = accounting.throughMs;
-      if (accounting.open === undefined) delete next.openWindow;
-      else next.openWindow = accounting.open;
-    }
-    changes.push({
-      cameraId: state.cameraId,
-      observed: state,
-      next,
-      ownership: change,
-      ledger: accounting?.entries ?? [],
-      promises: accounting?.promises ?? [],
-    });
-  });
-  return { changes, departures };
-}
-
-/** The state once the change is written. */
-export function afterOwnership(
-  state: CameraState,
-  change: OwnershipChange,
-  { wantedNow, nextStartMs }: CameraDemand,
-  nowMs: number,
-): CameraState {
-  const next = { ...state };
-  switch (change.kind) {
-    case 'give':
-      next.ownerWorkerId = change.workerId;
-      next.epoch = change.epoch;
-      // Given ahead of its window, so that the stream is open when it begins; what comes before is not published.
-      next.ownedSinceMs = wantedNow ? nowMs : Math.max(nowMs, nextStartMs ?? nowMs);
-      delete next.releaseRequestedAtMs;
-      return withoutSuccessor(next);
-    case 'prepare':
-      next.successorWorkerId = change.workerId;
-      next.successorSinceMs = nowMs;
-      return next;
-    case 'call-off':
-      return withoutSuccessor(next);
-    case 'release':
-      next.releaseRequestedAtMs = nowMs;
-      return next;
-    case 'disown':
-      delete next.ownerWorkerId;
-      delete next.ownedSinceMs;
-      delete next.releaseRequestedAtMs;
-      return withoutSuccessor(next);
-  }
-}
-
-function withoutSuccessor({ successorWorkerId: _, successorSinceMs: _since, ...next }: CameraState): CameraState {
-  return next;
-}
-
-function waitingWords(plan: Plan): string {
-  const booting = plan.inputs.workersBooting ?? 0;
-  if (booting > 0 || plan.setInstances !== null) return 'waits for a worker that is starting';
-  if ((plan.inputs.observationsMissing ?? 0) > 0) return 'waits: the fleet could not be observed';
-  return 'waits for room on a worker';
 }

@@ -84,16 +84,20 @@ export function demandHorizonMs(policy: FleetPolicy, leadMs: number): number {
   return leadMs + policy.reconcileIntervalMs + orderToLaunchMs;
 }
 
-/** One demand per camera state, in the order of `cameras`. */
-export function cameraDemands(input: DemandInput): CameraDemand[] {
-  const { nowMs, policy, leadTimeMs, pause, owners } = input;
-  const hours: HoursInput = {
+/** Which hours a run asks cameras about. */
+export function hoursAsked({ nowMs, policy, leadTimeMs, pause }: Omit<DemandInput, 'cameras' | 'owners' | 'streams'>) {
+  return {
     ...{ nowMs, pause },
     pastMs: Math.max(accountablePastMs, policy.silentGraceMs) + 1,
     horizonMs: demandHorizonMs(policy, leadTimeMs),
     assignAheadMs: policy.reconcileIntervalMs + handoverMs,
   };
-  const hoursOf = hoursAt(hours);
+}
+
+/** One demand per camera state, in the order of `cameras`. @param hoursOf knows what was asked about in this run already. */
+export function cameraDemands(input: DemandInput, hoursOf = hoursAt(hoursAsked(input))): CameraDemand[] {
+  const { owners } = input;
+  const hours: HoursInput = hoursAsked(input);
   const demands = input.cameras.map((state) => {
     const word = ownersWord(state, owners);
     return cameraDemand(state, word?.isAlive === true ? word : null, input, hours, hoursOf);

@@ -29,7 +29,8 @@ export function withoutHeld(
   const livingIds = new Set<string | undefined>(living.map(({ id }) => id));
   const theirs = given.cameras
     .filter(({ ownerWorkerId }) => livingIds.has(ownerWorkerId))
-    .map(({ cameraId }) => cameraId);
+    .map(({ cameraId }) => cameraId)
+    .sort();
   say('states of cameras are', heldCameras, 'they are left as they are');
   const kept = theirs.length === 0 ? '' : `, and keep what they run: ${names(theirs)}`;
   say('items of workers are', living, `they are given nothing${kept}`);

@@ -72,12 +72,16 @@ export type FleetObservation = {
   missing: string[];
 };
 
-/** The same observation, whatever order the answers had: so that the same fleet gives the same plan, to the word. */
+/** The same states in order of ids: a table's answer is so already. */
+export function statesInOrder<States extends readonly CameraState[]>(states: States): States {
+  return ordered(states, ({ cameraId }) => cameraId);
+}
+
+/** The same observation but for its cameras, whatever order the answers had: so that the same fleet gives the same plan, to the word. */
 export function inOrderOfIds(observation: FleetObservation): FleetObservation {
-  const { cameras, workers, group, containerInstances } = observation;
+  const { workers, group, containerInstances } = observation;
   return {
     ...observation,
-    cameras: ordered(cameras, ({ cameraId }) => cameraId),
     workers: ordered(workers, ({ workerId }) => workerId),
     group: group === null ? null : { ...group, instances: ordered(group.instances, ({ instanceId }) => instanceId) },
     containerInstances: containerInstances === null ? null : ordered(containerInstances, ({ arn }) => arn),
@@ -85,9 +89,13 @@ export function inOrderOfIds(observation: FleetObservation): FleetObservation {
 }
 
 /** A table's answer is in order already, and costs one look. */
-function ordered<Item>(items: Item[], idOf: (item: Item) => string): Item[] {
-  const isOrdered = items.every((item, index) => index === 0 || idOf(items[index - 1] as Item) <= idOf(item));
-  return isOrdered ? items : items.toSorted((a, b) => (idOf(a) < idOf(b) ? -1 : 1));
+function ordered<Items extends readonly unknown[]>(items: Items, idOf: (item: Items[number]) => string): Items {
+  for (let index = 1; index < items.length; index += 1) {
+    if (idOf(items[index - 1]) > idOf(items[index])) {
+      return items.toSorted((a, b) => (idOf(a) < idOf(b) ? -1 : 1)) as unknown as Items;
+    }
+  }
+  return items;
 }
 
 /** Is the worker's lease over? A worker that is not dead may still publish. */

@@ -46,8 +46,12 @@ export type PlanInput = {
   policy: FleetPolicy;
   orders: ReturnType<typeof activeOrders>;
   leadTimeMs: number;
+  /** With those of its cameras that do not rest. */
   observation: FleetObservation;
+  /** Theirs, in their order. */
   demands: readonly CameraDemand[];
+  /** All cameras of the fleet. */
+  allCameras: FleetObservation['cameras'];
 };
 
 export function planFleet(input: PlanInput): Plan {
@@ -83,7 +87,7 @@ export function planFleet(input: PlanInput): Plan {
   const { weighed, moves } = weighDrains({
     ...{ chosen, spare, loads: loadsNow, goal, policy, nowMs, demands },
     ...{ made: movesMade(observation.fleet, nowMs), workerCapacity: newBin.capacity },
-    ...{ leadMs: input.leadTimeMs, cameras: observation.cameras },
+    ...{ leadMs: input.leadTimeMs, cameras: input.allCameras },
   });
   const staying = weighed.filter(({ verdict }) => verdict !== 'drained');
   const isStaying = new Set(staying.map(({ workerId }) => `${workerPrefix}${workerId}`));
@@ -127,7 +131,7 @@ export function planFleet(input: PlanInput): Plan {
       ? shedCameras(input, fleet.bins, newBin, maxAllowed - fleet.leaving.length)
       : new Set<string>();
   const inputs = {
-    cameras: observation.cameras.length,
+    cameras: input.allCameras.length,
     camerasWantedNow: demands.filter((demand) => demand.wantedNow).length,
     camerasWantedSoon: demands.filter((demand) => !demand.wantedNow && demand.nextStartMs !== null).length,
     inferencesPerSecondNow: round(sum(loadsNow.map((load) => load.load))),

@@ -86,8 +86,8 @@ function writeCameras(
     written.set(change.cameraId, change.next);
     if (change.ownership?.kind === 'give' && change.ownership.clean) cleanGives.add(change.cameraId);
   }
-  const states =
-    written.size === 0 ? observation.cameras : observation.cameras.map((state) => written.get(state.cameraId) ?? state);
+  // Nobody owns a camera that rests, or is to have it.
+  const states = decision.awake.map((state) => written.get(state.cameraId) ?? state);
   const drained = new Set(decision.plan.drains.map(({ workerId }) => workerId));
   const ownedBy = new Map<string, CameraState[]>();
   const comingTo = new Map<string, CameraState[]>();

@@ -3,6 +3,7 @@
  * The control loop (control-loop.ts) reads it through observations and changes it through applied decisions alone.
  * Invariant: the tables' items are replaced, never changed, so that an observation stays what it was.
  */
+import { withSharedSchedule } from '../calendar.ts';
 import { soonerDrain, spotDrain } from '../control/handover.ts';
 import { defaultPolicy } from '../control/policy.ts';
 import type { CameraState, FleetItem, WorkerItem } from '../fleet-state.ts';
@@ -43,7 +44,9 @@ export class FleetWorld {
   witness: Witness | null = null;
   readonly #events: SeededRandom;
 
-  constructor(input: FleetWorldInput) {
+  constructor(given: FleetWorldInput) {
+    const rows = given.rows.map((row) => ({ ...row, camera: row.camera && withSharedSchedule(row.camera) }));
+    const input = { ...given, rows };
     const { seed, fleet, settings, fromMs, toMs, policy } = input;
     this.input = input;
     this.startMs = fromMs - warmUpMs;

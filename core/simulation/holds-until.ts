@@ -3,7 +3,6 @@
  * grace or a wait that it counts runs out. Calendars are the caller's.
  * Invariant: too early is a run more; too late would be a wrong simulation, so what cannot be told holds not at all.
  */
-import { demandsOf } from '../control/assign.ts';
 import type { ControlDecision } from '../control/decide.ts';
 import { type CameraDemand, metricGraceMs } from '../control/demand.ts';
 import { standbyWaitMs } from '../control/handover.ts';
@@ -27,9 +26,9 @@ export function holdsUntilMs(observation: FleetObservation, decision: ControlDec
   if (moves.count >= policy.movesPerMinuteMax) ends.push(moves.sinceMs + minuteMs);
   let endMs = Math.min(forGood, ...ends);
   const owners = ownersOf(observation.workers, nowMs, policy.workerDeadAfterMs);
-  const demandOf = demandsOf(observation.cameras, decision.demands);
-  for (const [index, state] of observation.cameras.entries()) {
-    const demand = demandOf(state.cameraId, index);
+  // What rests waits for its calendar alone.
+  for (const [index, state] of decision.awake.entries()) {
+    const demand = decision.demands[index];
     if (demand === undefined) continue;
     endMs = Math.min(endMs, cameraHoldsUntilMs(state, demand, owners, observation, decision));
     if (endMs <= nowMs) return notAtAll;

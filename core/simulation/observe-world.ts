@@ -4,7 +4,10 @@
  * Invariant: reads only; what is shown does not change when the world goes on.
  */
 import { streamsToAskAbout } from '../control/demand.ts';
+import { scheduledAt } from '../control/hours.ts';
 import type { FleetObservation } from '../control/observation.ts';
+import type { RestMemory } from '../control/rest.ts';
+import { looksAtIdleStreams } from '../control/watch-gaps.ts';
 import type { FleetPolicy, WorkerItem } from '../fleet-state.ts';
 import type { SeededRandom } from '../seeded-random.ts';
 import { activityPeriodMs, type FleetWorld } from './fleet-world.ts';
@@ -25,8 +28,12 @@ export class WorldObserver {
   readonly #modelByStream: ReadonlyMap<string, ModelCamera>;
   #seen: { version: number; view: ComputeView } | null = null;
 
-  constructor(world: FleetWorld) {
+  readonly #rest: RestMemory;
+
+  /** @param rest what the last run remembers of its cameras. */
+  constructor(world: FleetWorld, rest: RestMemory) {
     this.#world = world;
+    this.#rest = rest;
     this.#modelByStream = new Map([...world.cameras.values()].map((model) => [model.camera.streamName, model]));
     this.#statusByName = new Map([...world.cameras.values()].map(({ camera }) => [camera.streamName, 'ACTIVE']));
   }
@@ -84,7 +91,9 @@ export class WorldObserver {
     const { nowMs, input } = this.#world;
     const shownUntilMs = Math.floor((nowMs - input.settings.metricLagMs) / activityPeriodMs) * activityPeriodMs;
     const byStream = new Map<string, number | null>();
-    for (const streamName of streamsToAskAbout(cameras, workers, nowMs, policy)) {
+    // A resting camera is asked about only with the idle ones.
+    const asked = looksAtIdleStreams(nowMs) ? cameras : this.#rest.maybeScheduled(cameras, scheduledAt(nowMs));
+    for (const streamName of streamsToAskAbout(asked, workers, nowMs, policy)) {
       const lastMs = this.#modelByStream.get(streamName)?.lastSentAtMs(shownUntilMs - 1);
       if (lastMs === undefined) continue;
       const periodMs = lastMs === null ? null : Math.floor(lastMs / activityPeriodMs) * activityPeriodMs;

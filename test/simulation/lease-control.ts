@@ -4,7 +4,7 @@
  */
 import { type AssignInput, assignCameras } from '../../core/control/assign.ts';
 import { assignmentsOf } from '../../core/control/assignment-list.ts';
-import { afterOwnership } from '../../core/control/decide.ts';
+import { afterOwnership } from '../../core/control/camera-changes.ts';
 import type { CameraDemand } from '../../core/control/demand.ts';
 import { policy as defaultsWith } from '../../core/control/fleet-factories.ts';
 import { isHandingOver, standbysOf } from '../../core/control/handover.ts';
