@@ -80,6 +80,17 @@ export function dashboardBody({ settings, names, dimensionsOf, ecsOf, functions 
       ),
     ],
     [
+      'Control loop: failed runs and steps, no capacity, models taken back',
+      eachFleet((fleet) => [
+        ...['ReconcileFailed', 'ModelReverted'].map((metric) => ours(fleet, metric, 'Sum')),
+        ...['ActionsFailed', 'CapacityExhausted'].map((metric) => ours(fleet, metric)),
+      ]),
+    ],
+    [
+      'Cost: US dollars today, idle workers, cameras shed by the budget',
+      eachFleet((fleet) => ['UsdToday', 'WorkersIdle', 'CamerasShedByBudget'].map((metric) => ours(fleet, metric))),
+    ],
+    [
       'Functions: errors and longest run',
       functions.flatMap((name): Line[] => [
         ['AWS/Lambda', 'Errors', 'FunctionName', name, { stat: 'Sum' }],

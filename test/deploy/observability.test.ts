@@ -130,7 +130,7 @@ describe.skipIf(!isSynthesised)('logs and dashboard', () => {
     const { inputs } = graphOf('chosen').one('aws:cloudwatch/dashboard:Dashboard');
     expect(inputs.dashboardName).toBe('kvs-infer-production');
     const { widgets } = JSON.parse(inputs.dashboardBody);
-    expect(widgets).toHaveLength(8);
+    expect(widgets).toHaveLength(10);
     const text = JSON.stringify(widgets);
     for (const words of [
       'docks WorkersServing',
@@ -142,5 +142,8 @@ describe.skipIf(!isSynthesised)('logs and dashboard', () => {
       expect(text).toContain(words);
     }
     expect(text).not.toContain('undefined');
+    const counted = [...telemetry.matchAll(/addMetric\('(\w+)'/g)].map(([, name]) => name);
+    expect(counted.length).toBeGreaterThan(12);
+    for (const name of counted) expect(text, name).toContain(`"${name}"`);
   });
 });
