@@ -8,6 +8,7 @@ import { apiFaults } from './faults/apis.ts';
 import { capacityFaults } from './faults/capacity.ts';
 import { clockFaults } from './faults/clocks.ts';
 import { controlFaults } from './faults/control.ts';
+import { diskFaults } from './faults/disk.ts';
 import { inputFaults } from './faults/input.ts';
 import { mediaFaults } from './faults/media.ts';
 import { workerFaults } from './faults/workers.ts';
@@ -20,6 +21,7 @@ export const faults: readonly ChaosFault[] = [
   ...clockFaults,
   ...capacityFaults,
   ...inputFaults,
+  ...diskFaults,
 ];
 
 /** Endless: every fault in turn, then pairs, and again. */

@@ -73,7 +73,7 @@ function judgeRows(world: ChaosWorld, watch: Watch): void {
 
 async function judgeLedger(world: ChaosWorld, watch: Watch) {
   const total = { scheduledSeconds: 0, inferredSeconds: 0, blindSeconds: {} as Record<string, number> };
-  for (const { cameraId, accountedThroughMs, camera } of watch.states) {
+  for (const { cameraId, accountedThroughMs, camera, rowChangedAtMs } of watch.states) {
     if (camera === null || accountedThroughMs === undefined) continue;
     const sinceMs = world.addedAtMs.get(cameraId) ?? 0;
     const { hours } = await readLedger(world.clients, world.names.tables.ledger, cameraId, sinceMs, accountedThroughMs);
@@ -95,7 +95,10 @@ async function judgeLedger(world: ChaosWorld, watch: Watch) {
     // The row's change is dated by DynamoDB, in whole seconds.
     const gap = (accountedThroughMs - sinceMs) / 1_000 - sum.scheduled;
     if (Math.abs(gap) > 1 + ledgerToleranceSeconds) {
-      watch.violated('ledger', `${cameraId}: ${gap.toFixed(1)} s are in no slice`);
+      watch.violated(
+        'ledger',
+        `${cameraId}: ${gap.toFixed(1)} s are in no slice; its row is dated ${((rowChangedAtMs - sinceMs) / 1_000).toFixed(1)} s after it was put`,
+      );
     }
   }
   return total;

@@ -36,6 +36,7 @@ export type ChaosWorld = Awaited<ReturnType<typeof startChaosWorld>>;
 export async function startChaosWorld(options: { cameras: number; onDecision: (decision: Decision) => void }) {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'kvs-infer-chaos-'));
   await writeFile(path.join(folder, 'default.onnx'), encodeModel(blockModel({ width: 80, height: 48 })));
+  const cacheFolder = path.join(folder, 'cache');
   const workers = new WorkerProcesses(folder);
   const warnings: string[] = [];
   const skew = { controlAheadMs: 0 };
@@ -63,7 +64,7 @@ export async function startChaosWorld(options: { cameras: number; onDecision: (d
       fleet: {
         taskEnvironment: {
           ...{ KVS_INFER_ACCOUNT_ID: accountId, LOG_LEVEL: 'WARN', PUBLISH_FRAMES: 'all' },
-          ...{ MODELS_FOLDER: folder, CACHE_FOLDER: path.join(folder, 'cache') },
+          ...{ MODELS_FOLDER: folder, CACHE_FOLDER: cacheFolder },
           ...{ WORKER_PROVIDERS: 'cpu', INFERENCE_THREADS: '1' },
           INFERENCES_PER_SECOND_LIMIT: String(inferencesPerSecond),
         },
@@ -74,7 +75,7 @@ export async function startChaosWorld(options: { cameras: number; onDecision: (d
   const producers = new Map<string, Producer>();
   const liveTasks = () => cloud.compute.listTasks().filter(({ lastStatus }) => lastStatus === 'RUNNING');
   const world = {
-    ...{ cloud, clients, control, workers, names, fleet, folder, warnings, skew, producers, liveTasks },
+    ...{ cloud, clients, control, workers, names, fleet, cacheFolder, warnings, skew, producers, liveTasks },
     group: fleetResourceNames('chaos', fleet).autoScalingGroup,
     service: fleetResourceNames('chaos', fleet).service,
     cameraIds: [] as string[],

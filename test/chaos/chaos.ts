@@ -8,6 +8,7 @@ import { agenda } from './agenda.ts';
 import { type Balance, balance, judgeMemory, judgeOrphans } from './balance.ts';
 import { pause, startChaosWorld } from './chaos-world.ts';
 import { type FaultRun, runFault } from './fault.ts';
+import { diskFaultsMissing } from './faults/disk.ts';
 import { MemoryLog, type MemoryUse } from './memory-log.ts';
 import { type Violation, Watch } from './watch.ts';
 
@@ -45,6 +46,7 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
   const startMs = systemClock.monotonicMs();
   const leftMs = () => options.minutes * 60_000 - (systemClock.monotonicMs() - startMs);
   onLine(`chaos with seed ${seed}: ${cameras} cameras, ${options.minutes} min`);
+  if (diskFaultsMissing !== null) onLine(diskFaultsMissing);
   const world = await startChaosWorld({ cameras, onDecision: () => {} });
   const watch = new Watch(world);
   const memory = new MemoryLog(world);
