@@ -30,7 +30,7 @@ export type CameraProgress = {
   /** Set when the camera has been let go for good. */
   released?: boolean;
 };
-export type WorkerEvent = 'Worker Ready' | 'Standby Ready' | 'Camera Released' | 'Worker Drained';
+export type WorkerEvent = 'Worker Ready' | 'Standby Ready' | 'Camera Released' | 'Worker Drained' | 'Model Failed';
 
 /** The seam that tests replace. */
 export type ControlLink = {

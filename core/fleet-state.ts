@@ -9,7 +9,7 @@ import type { BudgetMemory } from './control/budget.ts';
 import type { CapacityLadder } from './control/capacity-ladder.ts';
 import type { MovesMade } from './control/consolidation.ts';
 import type { FleetDay } from './control/meter.ts';
-import type { ModelCounts } from './control/model-evidence.ts';
+import type { ModelOrder, ModelReport } from './control/model-evidence.ts';
 import type { ModelRollout, ModelRolloutState, ModelVersions } from './control/model-rollout.ts';
 
 /** Workers say that they live every 3 s (design: leases). Both sides count with these two. */
@@ -152,25 +152,6 @@ export type RunningCamera = {
   lastDetection?: { label: string; score: number; atMs: number };
   /** The model file that it runs; absent while none is loaded, and in heartbeats of older workers. */
   model?: string;
-};
-
-/**
- * What a camera is to run instead of the model that its row names, which older workers go on running. The change is made in
- * place: the fallback, or what ran before, watches until `name` is loaded, and stays when it cannot be.
- */
-export type ModelOrder = {
-  name: string;
-  fallback: string;
-  /** Id of the rollout for which the two are compared and counted. */
-  trial?: string;
-};
-
-/** What a worker says of a model that a `ModelOrder` named. */
-export type ModelReport = {
-  trial?: string;
-  state: 'loading' | 'running' | 'failed';
-  reason: string;
-  counts: ModelCounts;
 };
 
 /** One camera that control gave to a worker, complete enough to start without another read. */

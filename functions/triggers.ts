@@ -29,5 +29,5 @@ export const capacityEventTypes = {
     'EC2 Instance Terminate Successful',
     'EC2 Instance Terminate Unsuccessful',
   ],
-  worker: ['Worker Ready', 'Standby Ready', 'Camera Released', 'Worker Drained'],
+  worker: ['Worker Ready', 'Standby Ready', 'Camera Released', 'Worker Drained', 'Model Failed'],
 };

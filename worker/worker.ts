@@ -251,6 +251,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     log.info('ready', { provider, model: model.name, precision: model.precision, inferencesPerSecond });
   }
 
+  const isLoading = () => supervisor.versions.isBusy || models.isBusy;
   let stopping: Promise<void> | null = null;
   let tellDrained = () => {};
   const drained = new Promise<void>((resolve) => {
@@ -286,7 +287,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
         await member?.settled();
         await standalone?.settled();
         await new Promise((resolve) => setImmediate(resolve));
-      } while (models.isBusy || text.isBusy || publisher.isSending || deliveries.isSending);
+      } while (isLoading() || text.isBusy || publisher.isSending || deliveries.isSending);
     },
   };
 }

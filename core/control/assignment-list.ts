@@ -5,7 +5,8 @@
 
 import type { Camera } from '../camera.ts';
 import { canonicalJson } from '../canonical-json.ts';
-import type { Assignment, CameraState, ModelOrder, WorkerItem } from '../fleet-state.ts';
+import type { Assignment, CameraState, WorkerItem } from '../fleet-state.ts';
+import type { ModelOrder } from './model-evidence.ts';
 
 /** What a worker has to do with a camera; a change in anything else of the row needs no restart. */
 export function sameWork(a: Camera, b: Camera): boolean {

@@ -150,14 +150,7 @@ export function decide(
   if (modelRollout.problem !== null) problems.push({ kind: 'model', words: modelRollout.problem });
   if (budget.words !== null) problems.push({ kind: 'budget', words: budget.words });
   return {
-    nowMs,
-    plan,
-    policy,
-    awake: cameras,
-    demands,
-    changes,
-    departures,
-    buried,
+    ...{ nowMs, plan, policy, awake: cameras, demands, changes, departures, buried },
     ...{ ladder, meter, budget, moves, modelRollout, problems },
   };
 }

@@ -5,7 +5,8 @@
  * Invariants: nothing here changes an owner or an epoch; whatever fails (a successor that does not come up, that dies, that
  * is too old to know how) ends in release-then-give, at the latest after `standbyWaitMs`.
  */
-import type { CameraState, ModelOrder, StandbyOrder, WorkerItem } from '../fleet-state.ts';
+import type { CameraState, StandbyOrder, WorkerItem } from '../fleet-state.ts';
+import type { ModelOrder } from './model-evidence.ts';
 
 /** Opening takes a heartbeat, GetMedia and one whole fragment of up to 20 s; whoever takes longer is not waited for. */
 export const standbyWaitMs = 30_000;

@@ -21,6 +21,25 @@ export type ModelCounts = {
   slow: number;
 };
 
+/**
+ * What a camera is to run instead of the model that its row names, which older workers go on running. The change is made in
+ * place: the fallback, or what ran before, watches until `name` is loaded, and stays when it cannot be.
+ */
+export type ModelOrder = {
+  name: string;
+  fallback: string;
+  /** The rollout for which the two are compared and counted. */
+  trial?: { id: string; maxErrorRate: number; maxSlowdown: number };
+};
+
+/** What a worker says of a model that a `ModelOrder` named. */
+export type ModelReport = {
+  trial?: string;
+  state: 'loading' | 'running' | 'failed';
+  reason: string;
+  counts: ModelCounts;
+};
+
 export const noCounts: ModelCounts = {
   ...{ batches: 0, failedBatches: 0, frames: 0, sightings: 0, missed: 0, timed: 0, slow: 0 },
 };

@@ -1,8 +1,9 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { CameraState, FleetItem, ModelReport, WorkerItem } from '../fleet-state.ts';
+import type { CameraState, FleetItem, WorkerItem } from '../fleet-state.ts';
 import { chooseCanaries } from './canary-cameras.ts';
 import { noonMs, report, state, worker } from './fleet-factories.ts';
+import type { ModelReport } from './model-evidence.ts';
 import { noCounts } from './model-evidence.ts';
 import { isUnderWay, type ModelRollout, modelOrderOf, type RolloutStep, stepModelRollout } from './model-rollout.ts';
 

@@ -5,9 +5,10 @@
  * Invariants: the state says absolutely which model every camera runs, and the former one stays the fallback; an order whose
  * time is over without a verdict is reverted; what was decided once (complete, reverted) changes only by another order.
  */
-import type { CameraState, FleetItem, ModelOrder, WorkerItem } from '../fleet-state.ts';
+import type { CameraState, FleetItem, WorkerItem } from '../fleet-state.ts';
 import { names } from './believable.ts';
 import { chooseCanaries, followsModel, isWatchedNow, modelOfVersion } from './canary-cameras.ts';
+import type { ModelOrder } from './model-evidence.ts';
 import { type ModelCounts, modelFault, sumOfCounts } from './model-evidence.ts';
 import { isDead } from './observation.ts';
 
@@ -43,7 +44,9 @@ export type ModelRolloutState = {
   reason: string;
   sinceMs: number;
   cameraIds: string[];
-  /** `watched`: somebody should look at the version; it was not a person who took it back. */
+  /** What the version was tried by. */
+  limits: { maxErrorRate: number; maxSlowdown: number };
+  /** Somebody should look at the version: it was not a person who took it back. */
   fault?: 'load' | 'errors' | 'detections' | 'latency' | 'expired';
   /** By worker, as each said last: a worker that is gone has taught what it taught. */
   counts: Record<string, ModelCounts>;
@@ -104,7 +107,7 @@ export function modelOrderOf(
   const present = versions[model] ?? model;
   const isTrial = state?.phase === 'canary' || state?.phase === 'baking';
   if (isTrial && modelOfVersion(state.version) === model && state.cameraIds.includes(cameraId)) {
-    return { name: state.version, fallback: present, trial: state.id };
+    return { name: state.version, fallback: present, trial: { id: state.id, ...state.limits } };
   }
   if (present === model) return null;
   const fallback = state?.phase === 'complete' && state.version === present ? state.former : model;
@@ -117,12 +120,17 @@ function begin(
   cameras: readonly CameraState[],
   nowMs: number,
 ): ModelRolloutState {
-  const { id, version, canary } = order;
+  const { id, version, canary, maxErrorRate, maxSlowdown } = order;
   const model = modelOfVersion(version);
   const cameraIds = 'percent' in canary ? chooseCanaries(cameras, model, canary.percent) : [...canary.cameraIds].sort();
   return {
     ...{ schemaVersion: 1, id, version, former: versions[model] ?? model, phase: 'canary', sinceMs: nowMs },
-    ...{ cameraIds, counts: {}, reason: `${count(cameraIds.length, 'camera')} to try it first` },
+    ...{
+      cameraIds,
+      counts: {},
+      limits: { maxErrorRate, maxSlowdown },
+      reason: `${count(cameraIds.length, 'camera')} to try it first`,
+    },
   };
 }
 
@@ -164,7 +172,7 @@ function nextState(
     }
   }
   const counts = sumOfCounts(Object.values(state.counts));
-  const fault = modelFault(counts, order);
+  const fault = modelFault(counts, state.limits);
   if (fault !== null) return to('reverted', fault.words, fault.kind);
   const progress = progressOf(state, seen);
   if (Date.parse(order.until) <= nowMs) {

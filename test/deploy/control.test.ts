@@ -106,6 +106,7 @@ describe.skipIf(!isSynthesised)('functions', () => {
       'EC2 Spot Instance Interruption Warning',
       'ECS Container Instance State Change',
       'ECS Task State Change',
+      'Model Failed',
       'Standby Ready',
       'Worker Drained',
       'Worker Ready',

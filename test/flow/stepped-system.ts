@@ -105,6 +105,8 @@ export async function startSteppedSystem(options: SystemOptions) {
     /** What the local cloud had to complain about. */
     warnings,
     settle,
+    /** Where workers look for models. */
+    modelsFolder: folder,
 
     /** Lets time pass; everything that a timer begins is finished before the next one fires. */
     async pass(milliseconds: number) {

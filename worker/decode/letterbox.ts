@@ -62,3 +62,23 @@ export function letterboxBox(box: Readonly<Box>, geometry: Letterbox): Box {
 function clampToUnit(value: number): number {
   return Math.min(1, Math.max(0, value));
 }
+
+/**
+ * The same picture for a model of another size, by the nearest pixel: for a comparison, not for results.
+ * @param pixels RGB in the geometry `from`. @returns RGB in the geometry `to`, with grey around it.
+ */
+export function reletterbox(pixels: Uint8Array, from: Letterbox, to: Letterbox): ArrayBuffer {
+  const target = new Uint8Array(to.inputWidth * to.inputHeight * 3).fill(LETTERBOX_GREY);
+  for (let y = 0; y < to.height; y += 1) {
+    const sourceY = from.padY + Math.floor(((y + 0.5) * from.height) / to.height);
+    for (let x = 0; x < to.width; x += 1) {
+      const sourceX = from.padX + Math.floor(((x + 0.5) * from.width) / to.width);
+      const source = (sourceY * from.inputWidth + sourceX) * 3;
+      const at = ((to.padY + y) * to.inputWidth + to.padX + x) * 3;
+      target[at] = pixels[source] ?? 0;
+      target[at + 1] = pixels[source + 1] ?? 0;
+      target[at + 2] = pixels[source + 2] ?? 0;
+    }
+  }
+  return target.buffer;
+}

@@ -2,6 +2,7 @@
  * Turns the output tensor of a prepared model into candidates. Invariant: only finite numbers leave here, scores are in
  * 0..1, class ids exist in the model's labels, and boxes have area.
  */
+import { KvsInferError } from '../../core/errors.ts';
 import type { Candidate } from './nms.ts';
 import type { PreparedModel } from './prepare-model.ts';
 
@@ -26,11 +27,13 @@ export function readCandidates(
   const frames: Candidate[][] = [];
   for (let frame = 0; frame < count; frame++) {
     const candidates: Candidate[] = [];
+    let numbers = 0;
     for (let row = 0; row < rows; row++) {
       const at = frame * 6 * rows + row * rowStep;
       const field = (index: number) => data[at + index * fieldStep] ?? Number.NaN;
       const score = field(4);
       const classId = field(5);
+      if (!Number.isNaN(score)) numbers += 1;
       if (everyScore) candidates.push({ classId, score, box: [0, 0, 0, 0] });
       if (everyScore || !(score >= SCORE_FLOOR)) continue;
       const box: Candidate['box'] = byRow
@@ -40,7 +43,16 @@ export function readCandidates(
       if (!known || !box.every(Number.isFinite) || box[2] <= box[0] || box[3] <= box[1]) continue;
       candidates.push({ classId, score: Math.min(1, score), box });
     }
+    if (numbers === 0 && rows > 0 && !everyScore) throw noNumbers();
     frames.push(candidates);
   }
   return frames;
+}
+
+/** Weights that are damaged give no number for anything: that is not a picture without objects. */
+function noNumbers(): KvsInferError {
+  return new KvsInferError('INFERENCE_FAILED', 'the model answered without a single number (NaN)', {
+    hint: 'its weights are damaged, or its precision overflows: export it again',
+    retryable: true,
+  });
 }

@@ -24,9 +24,16 @@ function rig(given: { submit?: () => Promise<unknown>; results?: () => void }) {
   });
   const submit = given.submit ?? (async () => ({ candidates: [], buffer: new ArrayBuffer(1) }));
   const model = { scheduler: { submit }, client: { model: { inputWidth: 64, inputHeight: 48, padding: 'around' } } };
-  run.begin(model as unknown as LoadedModel, { frame: given.results ?? (() => {}) } as unknown as CameraResults);
+  run.begin(
+    'default',
+    model as unknown as LoadedModel,
+    { frame: given.results ?? (() => {}) } as unknown as CameraResults,
+  );
   const frame = async () => {
-    const message = { frame: { capturedAtMs: Date.UTC(2026, 10, 24, 8) } as IntakeFrame, buffer: new ArrayBuffer(1) };
+    const message = {
+      frame: { capturedAtMs: Date.UTC(2026, 10, 24, 8), letterbox: { inputWidth: 64, inputHeight: 48 } } as IntakeFrame,
+      buffer: new ArrayBuffer(1),
+    };
     await run.frame({ type: 'frame', run: run.name, ...message });
   };
   const settled = () => said.flatMap((message) => (message.type === 'frame-settled' ? [message.outcome] : []));

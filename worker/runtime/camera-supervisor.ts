@@ -4,7 +4,6 @@
  * can be published; stopping waits for its frames, then for its records, each with a limit.
  */
 import type { Clock } from '../../core/clock.ts';
-import { KvsInferError } from '../../core/errors.ts';
 import type { Assignment, Checkpoint, RunningCamera } from '../../core/fleet-state.ts';
 import { CameraResults, type ResultsContext } from '../publish/camera-results.ts';
 import type { DeliveryQueue } from '../publish/delivery-queue.ts';
@@ -17,15 +16,13 @@ import { CameraRun } from './camera-run.ts';
 import { earlierOf, HandledMarks } from './handled-marks.ts';
 import type { Log } from './log.ts';
 import type { WorkerMetrics } from './metrics.ts';
+import { ModelFollower } from './model-follower.ts';
 import type { ModelPool } from './model-pool.ts';
 import { PictureRequests } from './picture-requests.ts';
 import { Standbys } from './standbys.ts';
 
 /** Draining must end within 30 s, all cameras side by side. */
 const flushTimeoutMs = 8_000;
-const modelRetryMs = 60_000;
-/** A detector whose thread died is started anew after this; its health check fails meanwhile. */
-const modelRestoreMs = 5_000;
 
 export type SupervisorDependencies = {
   clock: Clock;
@@ -51,6 +48,8 @@ export class CameraSupervisor {
   readonly #handled = new HandledMarks();
   /** Cameras that are prepared and not this worker's yet. */
   readonly standbys: Standbys;
+  /** Which model each camera runs. */
+  readonly versions: ModelFollower;
   #runsStarted = 0;
   /** Newest event-loop delay of each decode host. */
   readonly #decodeDelaysMs = new Map<number, number>();
@@ -65,6 +64,13 @@ export class CameraSupervisor {
       log: dependencies.log,
       chooseLink: () => this.#leastBusyLink(),
       onReady: () => dependencies.onStandbyReady(),
+    });
+    this.versions = new ModelFollower({
+      ...dependencies,
+      resultsOf: (run, { client }) => {
+        const { camera, epoch } = run.assignment;
+        return new CameraResults(camera, epoch, client.model, this.#resultsContext(run));
+      },
     });
     this.#gates = gates;
   }
@@ -106,7 +112,7 @@ export class CameraSupervisor {
     const standby = this.standbys.take(cameraId, assignment.camera.streamName);
     const link = standby?.link ?? this.#leastBusyLink();
     const name = `${cameraId}#${assignment.epoch}#${this.#runsStarted++}`;
-    const onModelLost = () => this.#restoreModelLater(run);
+    const onModelLost = () => this.versions.lost(run);
     const onResultsFailed = (error: unknown) => log.error('the results of a frame were lost', { cameraId, error });
     const run: CameraRun = new CameraRun(name, assignment, link, {
       ...{ clock, metrics, onModelLost, onResultsFailed },
@@ -118,13 +124,16 @@ export class CameraSupervisor {
     this.#gates.set(cameraId, assignment.epoch);
     const { epoch, camera } = assignment;
     log.info('camera started', { cameraId, epoch, streamName: camera.streamName, isPrepared: standby !== null });
-    void this.#begin(run).then(() => standby === null || this.#dependencies.models.release(standby.name));
+    void this.versions.begin(run).then(() => standby === null || this.#dependencies.models.release(standby.name));
   }
 
-  /** The hours of a running camera, as its row has them now. */
-  useHours({ camera, epoch }: Assignment): void {
+  /** What may change without another epoch: the hours of the row, and the version of the model. */
+  update(assignment: Assignment): void {
+    const { camera, epoch } = assignment;
     const run = this.#cameras.get(camera.cameraId);
-    if (run?.assignment.epoch === epoch) run.hours.use(camera);
+    if (run?.assignment.epoch !== epoch) return;
+    run.hours.use(camera);
+    this.versions.follow(run, assignment);
   }
 
   /**
@@ -134,13 +143,13 @@ export class CameraSupervisor {
   async stop(cameraId: string, mayPublish: boolean, reason: string): Promise<Checkpoint | null> {
     const run = this.#cameras.get(cameraId);
     if (run === undefined) return null;
-    const { publisher, deliveries, models, log, clock } = this.#dependencies;
+    const { publisher, deliveries, log, clock } = this.#dependencies;
     this.#cameras.delete(cameraId);
     if (!mayPublish) this.#closeGate(run);
     run.stop();
     const report = await run.stopped;
     const stoppedAtMs = clock.nowMs();
-    await run.results?.close();
+    await run.closeResults();
     const [unstored = null] = mayPublish
       ? await Promise.all([publisher.flush(cameraId, flushTimeoutMs), deliveries.flush(cameraId, flushTimeoutMs)])
       : [];
@@ -149,7 +158,7 @@ export class CameraSupervisor {
     if (unstored !== null) log.warn('what could not be published is left to the next owner', { cameraId, checkpoint });
     this.#closeGate(run);
     this.#runs.delete(run.name);
-    models.release(run.name);
+    this.versions.release(run);
     log.info('camera stopped', { cameraId, epoch: run.assignment.epoch, reason, frames: report?.frames });
     return checkpoint ?? run.assignment.resumeAfter ?? null;
   }
@@ -186,34 +195,6 @@ export class CameraSupervisor {
 
   async close(): Promise<void> {
     await Promise.all(this.#links.map((link) => link.close()));
-  }
-
-  async #begin(run: CameraRun): Promise<void> {
-    const { models, log, clock } = this.#dependencies;
-    try {
-      const model = await models.use(run.assignment.camera.detect.model, run.name);
-      if (run.isStopping) return;
-      const { camera, epoch } = run.assignment;
-      run.begin(model, new CameraResults(camera, epoch, model.client.model, this.#resultsContext(run)));
-    } catch (error) {
-      run.failure = error instanceof KvsInferError ? error : unexpected(error);
-      log.error('a camera cannot run', { cameraId: run.cameraId, error });
-      // The file may be put right meanwhile.
-      clock.setTimer(modelRetryMs, () => {
-        if (!run.isStopping) void this.#begin(run);
-      });
-    }
-  }
-
-  #restoreModelLater(run: CameraRun): void {
-    const { clock, models } = this.#dependencies;
-    clock.setTimer(modelRestoreMs, () => {
-      if (run.isStopping) return;
-      models.use(run.assignment.camera.detect.model, run.name).then(
-        (model) => run.useModel(model),
-        () => this.#restoreModelLater(run),
-      );
-    });
   }
 
   #resultsContext(run: CameraRun): ResultsContext {
@@ -266,9 +247,4 @@ export class CameraSupervisor {
     if (best === null) throw new Error('a camera needs a decode host');
     return best.link;
   }
-}
-
-function unexpected(cause: unknown): KvsInferError {
-  const message = cause instanceof Error ? cause.message : String(cause);
-  return new KvsInferError('CAMERA_START_FAILED', message, { hint: 'report this with the log', cause });
 }

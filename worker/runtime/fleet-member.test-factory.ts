@@ -66,7 +66,8 @@ function rig() {
     running: () => new Map([...running].map(([cameraId, { epoch }]) => [cameraId, epoch])),
     runs,
     heartbeat: () => ({}),
-    useHours: () => {},
+    versions: { heartbeat: () => ({}), isNews: () => false },
+    update: () => {},
     checkpointOf: () => null,
     start(assignment: Assignment) {
       const prepared = standbys.take(assignment.camera.cameraId, assignment.camera.streamName);

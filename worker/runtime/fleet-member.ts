@@ -23,7 +23,7 @@ export type MemberDependencies = {
   supervisor: CameraSupervisor;
   protection: TaskProtection;
   /** What the heartbeat says beside lifecycle and cameras. */
-  describe(): Omit<HeartbeatFields, 'lifecycle' | 'running' | 'standingBy' | 'heartbeatAtMs' | 'expiresAt'>;
+  describe(): Omit<HeartbeatFields, 'lifecycle' | 'running' | 'standingBy' | 'models' | 'heartbeatAtMs' | 'expiresAt'>;
   onHeartbeat(outcome: 'succeeded' | 'failed' | 'fenced'): void;
   /** The lease was lost: whatever is buffered must go. */
   onFenced(): void;
@@ -44,8 +44,8 @@ export class FleetMember {
   /** SIGTERM or a lost cause: draining that nobody can call off. */
   #isLeaving = false;
   #cancelHandover = () => {};
-  readonly drained: Promise<void>;
-  #resolveDrained: () => void = () => {};
+  readonly #end = Promise.withResolvers<void>();
+  readonly drained = this.#end.promise;
 
   constructor(dependencies: MemberDependencies) {
     this.#dependencies = dependencies;
@@ -65,9 +65,6 @@ export class FleetMember {
       ...dependencies,
       isFenced: () => this.isFenced(),
       onLost: (cameraId) => this.#release(cameraId, false, 'the epoch was lost'),
-    });
-    this.drained = new Promise((resolve) => {
-      this.#resolveDrained = resolve;
     });
   }
 
@@ -146,6 +143,7 @@ export class FleetMember {
         this.#tell('Worker Ready');
       }
       if (supervisor.standbys.isNews(fields.standingBy ?? {})) this.#tell('Standby Ready');
+      if (supervisor.versions.isNews(fields.models ?? {})) this.#tell('Model Failed');
     } catch (error) {
       onHeartbeat('failed');
       log.warn('heartbeat failed', { error });
@@ -162,6 +160,7 @@ export class FleetMember {
       lifecycle: this.#lifecycle,
       running: supervisor.heartbeat(),
       standingBy: supervisor.standbys.heartbeat(),
+      models: supervisor.versions.heartbeat(),
       expiresAt: Math.floor(nowMs / 1000) + itemSeconds,
     };
   }
@@ -171,7 +170,7 @@ export class FleetMember {
     const { supervisor, protection } = this.#dependencies;
     if (drain !== undefined) this.#startDraining(drain.reason, drain.handover);
     else if (this.#lifecycle === 'draining' && !this.#isLeaving) this.#stopDraining();
-    for (const assignment of Object.values(assignments)) supervisor.useHours(assignment);
+    for (const assignment of Object.values(assignments)) supervisor.update(assignment);
     const changes = assignmentChanges(supervisor.running(), assignments);
     for (const cameraId of changes.stop) this.#release(cameraId, !wasFenced, 'no longer assigned');
     const isReady = this.#lifecycle === 'ready';
@@ -259,7 +258,7 @@ export class FleetMember {
       if (!this.#isLeaving) this.beatNow();
     }
     // Control may have drained it long before the SIGTERM that ends it.
-    if (this.#isLeaving) this.#resolveDrained();
+    if (this.#isLeaving) this.#end.resolve();
   }
 
   async #unprotectWhenEmpty(): Promise<void> {

@@ -74,7 +74,10 @@ export class Standbys {
     this.#entries.set(cameraId, entry);
     log.info('stands by for a camera', { cameraId, streamName: order.streamName });
     entry.link.send({ type: 'standby', run: name, streamName: order.streamName });
-    models.use(order.model, name).then(
+    const { model, fallbackModel } = order;
+    const loading = models.use(model, name);
+    const loaded = fallbackModel === undefined ? loading : loading.catch(() => models.use(fallbackModel, name));
+    loaded.then(
       () => this.#change(entry, { model: 'loaded' }),
       (error: KvsInferError) => this.#change(entry, { model: error }),
     );

@@ -58,11 +58,7 @@ export class CameraIntake {
     this.#settings = settings;
     this.#ports = ports;
     this.#choice = new FrameChoice(settings.fps);
-    this.#slot = new DetectorSlot(settings, {
-      nowMs: ports.nowMs,
-      sendFrame: ports.sendFrame,
-      drop: (reason) => this.#drop(reason),
-    });
+    this.#slot = new DetectorSlot(settings, { ...ports, drop: (reason) => this.#drop(reason) });
     const chainPorts: DecodeChainPorts = {
       picture: (picture, wanted) => {
         this.decodeWork.pictures += 1;
@@ -79,6 +75,11 @@ export class CameraIntake {
     if (resume !== null) {
       this.#partial = { fragmentNumber: null, frameIndex: -1, producerTimestampMs: resume.producerTimestampMs };
     }
+  }
+
+  /** Frames have this size from the next one on. */
+  useInput(input: CameraIntakeSettings['input']): void {
+    this.#slot.useInput(input);
   }
 
   /** The last complete fragment, after which a new session goes on; null when nothing was ever completed. */

@@ -107,6 +107,9 @@ export function runDecodeHost(port: HostPort, options: DecodeHostOptions, onClos
       case 'pace':
         cameras.get(message.run)?.session.usePace(message.fps);
         return;
+      case 'input':
+        cameras.get(message.run)?.session.intake.useInput(message.input);
+        return;
       case 'frame-settled': {
         const camera = cameras.get(message.run);
         if (camera === undefined) return;

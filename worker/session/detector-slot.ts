@@ -28,9 +28,10 @@ export type DetectorSlotPorts = {
 type WaitingFrame = { frame: IntakeFrame; buffer: ArrayBuffer };
 
 export class DetectorSlot {
-  readonly #settings: Pick<CameraIntakeSettings, 'input' | 'keepPictures'>;
+  readonly #settings: Pick<CameraIntakeSettings, 'keepPictures' | 'motionGate'>;
+  #input: CameraIntakeSettings['input'];
   readonly #ports: DetectorSlotPorts;
-  readonly #motion: MotionGate | null;
+  #motion: MotionGate | null;
   readonly #spareBuffers: ArrayBuffer[] = [];
   readonly #pictures = new Map<string, I420>();
   #waiting: WaitingFrame | null = null;
@@ -49,7 +50,15 @@ export class DetectorSlot {
   constructor(settings: Pick<CameraIntakeSettings, 'input' | 'keepPictures' | 'motionGate'>, ports: DetectorSlotPorts) {
     this.#settings = settings;
     this.#ports = ports;
-    this.#motion = settings.motionGate === null ? null : new MotionGate(settings.motionGate, settings.input);
+    this.#input = settings.input;
+    this.#motion = motionGateOf(settings.motionGate, settings.input);
+  }
+
+  /** Frames that are out or wait keep the size that they have. */
+  useInput(input: CameraIntakeSettings['input']): void {
+    this.#input = input;
+    this.#motion = motionGateOf(this.#settings.motionGate, input);
+    this.#spareBuffers.length = 0;
   }
 
   /** A frame of this camera is at the detector, or in its queue. */
@@ -75,7 +84,7 @@ export class DetectorSlot {
 
   /** @param decodeMs from handing the packet to the decoder until now. */
   place(picture: DecodedPicture, name: WantedFrame, decodeMs: () => number): void {
-    const { input } = this.#settings;
+    const input = this.#input;
     const letterbox = letterboxGeometry(picture.width, picture.height, input.width, input.height, input.padding);
     const buffer = this.#letterboxed(picture, letterbox);
     if (buffer === null) return;
@@ -89,7 +98,7 @@ export class DetectorSlot {
     if (waiting !== null) {
       this.decidedUpToMs = waiting.frame.capturedAtMs;
       this.#pictures.delete(pictureKey(waiting.frame));
-      if (waiting.buffer !== buffer) this.#spareBuffers.push(waiting.buffer);
+      if (waiting.buffer !== buffer) this.#keepBuffer(waiting.buffer);
       this.#ports.drop('overload');
     }
     if (kept !== null) this.#keepPicture(name, kept);
@@ -118,7 +127,7 @@ export class DetectorSlot {
   settled(wasInferred: boolean, buffer: ArrayBuffer | null): void {
     if (!wasInferred) this.#motion?.reset();
     this.#out -= 1;
-    if (buffer !== null) this.#spareBuffers.push(buffer);
+    if (buffer !== null) this.#keepBuffer(buffer);
     const waiting = this.#waiting;
     if (waiting === null || this.#out > 0) return;
     this.#waiting = null;
@@ -148,11 +157,12 @@ export class DetectorSlot {
   /** The picture in a buffer of the model's input; null when the motion gate left it out. */
   #letterboxed(picture: DecodedPicture, letterbox: Letterbox): ArrayBuffer | null {
     const motion = this.#motion;
+    const bytes = letterbox.inputWidth * letterbox.inputHeight * 3;
     // Without a gate the picture takes the waiting one's place for certain, and may be written over it.
     const buffer =
-      (motion === null ? this.#waiting?.buffer : undefined) ??
+      (motion === null && this.#waiting?.buffer.byteLength === bytes ? this.#waiting.buffer : undefined) ??
       this.#spareBuffers.pop() ??
-      new ArrayBuffer(letterbox.inputWidth * letterbox.inputHeight * 3);
+      new ArrayBuffer(bytes);
     const pixels = new Uint8Array(buffer);
     picture.letterboxInto(pixels, letterbox);
     if (motion?.isStill(pixels, picture.timestampMs) !== true) return buffer;
@@ -178,6 +188,11 @@ export class DetectorSlot {
     if (this.#pictures.size > picturesMax && oldest !== undefined) this.#pictures.delete(oldest);
   }
 
+  /** One of another size is of no use any more. */
+  #keepBuffer(buffer: ArrayBuffer): void {
+    if (buffer.byteLength === this.#input.width * this.#input.height * 3) this.#spareBuffers.push(buffer);
+  }
+
   #tellRoom(): void {
     for (const resolve of this.#roomWaiters.splice(0)) resolve();
   }
@@ -185,4 +200,11 @@ export class DetectorSlot {
 
 function pictureKey(name: FrameName): string {
   return `${name.fragmentNumber}/${name.frameIndex}`;
+}
+
+function motionGateOf(
+  settings: CameraIntakeSettings['motionGate'],
+  input: CameraIntakeSettings['input'],
+): MotionGate | null {
+  return settings === null ? null : new MotionGate(settings, input);
 }

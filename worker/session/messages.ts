@@ -126,6 +126,8 @@ export type ToDecodeHost =
   | { type: 'stop'; run: CameraRun }
   /** Frames per second that overload leaves the camera; its own rate when there is none. */
   | { type: 'pace'; run: CameraRun; fps: number }
+  /** Another model takes the camera's frames over: the next ones have its size. */
+  | { type: 'input'; run: CameraRun; input: CameraIntakeSettings['input'] }
   | { type: 'frame-settled'; run: CameraRun; outcome: 'inferred' | DropReason; buffer: ArrayBuffer | null }
   | ({ type: 'snapshot'; request: number; run: CameraRun; frame: FrameName } & SnapshotWish)
   /** The pixels under a box, to read text from. */
