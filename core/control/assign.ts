@@ -8,7 +8,7 @@ import type { CameraState, FleetPolicy, WorkerItem } from '../fleet-state.ts';
 import { sameWork } from './assignment-list.ts';
 import { workerBin } from './bins.ts';
 import type { CameraDemand } from './demand.ts';
-import { moveStep, standbysMax } from './handover.ts';
+import { isHandingOver, moveStep, standbysMax, standbyWaitMs } from './handover.ts';
 import { isLeaving, statesInOrder } from './observation.ts';
 import { type Lease, leaseOf, type Owners, ownersOf } from './owners.ts';
 import { type Bin, type Load, type Placement, placeCameras, ranked } from './pack.ts';
@@ -56,7 +56,8 @@ export function assignCameras(input: AssignInput): readonly OwnershipChange[] {
       const home =
         successorWorkerId !== undefined && readyIds.has(successorWorkerId) ? successorWorkerId : ownerWorkerId;
       const binId = home !== undefined && readyIds.has(home) ? home : null;
-      loads.push({ cameraId, priority: demand.priority, load: loadNow(demand), binId });
+      const load = { cameraId, priority: demand.priority, load: loadNow(demand), binId };
+      loads.push(binId === null && isCarried(state, owners, input) ? { ...load, isCarried: true } : load);
     }
     cases.push({ state, demand, lease: leaseOf(state, owners), target: undefined });
   });
@@ -77,6 +78,21 @@ export function assignCameras(input: AssignInput): readonly OwnershipChange[] {
     if (change !== null) changes.push(change);
   }
   return withinStandbys(changes, cases, loads);
+}
+
+/**
+ * Does its owner leave, and watch it for longer than a run and a handover take? Then it can wait for room of its own. Near
+ * the end of its owner (EC2's two minutes) it counts by its priority like any other.
+ */
+function isCarried(
+  { cameraId, ownerWorkerId, epoch }: CameraState,
+  owners: Owners,
+  { nowMs, policy }: AssignInput,
+): boolean {
+  const owner = owners.get(ownerWorkerId ?? '');
+  if (owner === undefined || !owner.isAlive || !owner.isHandingOver) return false;
+  if (owner.worker.running[cameraId]?.epoch !== epoch) return false;
+  return isHandingOver(owner.worker, nowMs + policy.reconcileIntervalMs + standbyWaitMs);
 }
 
 /** Demands come in the order of the states that they were made of: looked for by name only when they do not. */

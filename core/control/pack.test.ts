@@ -89,17 +89,41 @@ describe('placeCameras', () => {
     );
   });
 
-  it('leaves a camera out only where those of higher priority alone leave it no room', () => {
+  it('leaves a camera out only where those of at least its priority leave it no room', () => {
     fc.assert(
       fc.property(loads, bins, (all, workers) => {
         const { binOf, unplaced } = placeCameras(all, workers);
         for (const left of unplaced) {
-          const higher = all.filter((load) => byPriority(load, left) < 0);
+          const atLeast = all.filter(({ priority }) => priority >= left.priority);
           for (const bin of workers) {
-            const { sum, count } = loadIn(bin, higher, binOf);
+            const { sum, count } = loadIn(bin, atLeast, binOf);
             expect(count > 0 && sum + left.load > bin.capacity).toBe(true);
           }
         }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('takes nobody’s place for an equal, nor for one that is watched elsewhere for the time being', () => {
+    const carried = fc.record({ load: fc.integer({ min: 1, max: 10 }), priority: fc.constantFrom(0, 50, 100) });
+    fc.assert(
+      fc.property(loads, bins, fc.array(carried, { maxLength: 5 }), (all, workers, elsewhere) => {
+        // Everybody who has a place has room in it.
+        const sums = new Map<string | null, number>(workers.map(({ id }) => [id, 0]));
+        const equals = all.map((load): Load => {
+          const bin = workers.find(({ id }) => id === load.binId);
+          const sum = (sums.get(load.binId) ?? 0) + load.load;
+          const hasRoom = bin !== undefined && sum <= bin.capacity;
+          if (hasRoom) sums.set(load.binId, sum);
+          return { ...load, priority: 50, binId: hasRoom ? load.binId : null };
+        });
+        const others = elsewhere.map((one, index): Load => {
+          return { ...one, cameraId: `a-${index}`, binId: null, isCarried: true };
+        });
+        const kept = workers.map((bin) => ({ ...bin, target: bin.capacity }));
+        const { binOf } = placeCameras([...equals, ...others], kept);
+        for (const { cameraId, binId } of equals) if (binId !== null) expect(binOf.get(cameraId)).toBe(binId);
       }),
       { numRuns: 500 },
     );

@@ -1,9 +1,9 @@
 /**
  * Which camera goes where on the workers that there are, in inferences per second. How many more, or fewer, workers would
  * do is asked of headcount.ts.
- * Invariants: a camera that has a place keeps it while its worker can carry it; a camera of lower priority never holds
- * room that one of higher priority needs; a worker is loaded beyond its capacity only by a single camera; the same input
- * gives the same answer, whatever its order.
+ * Invariants: a camera that has a place keeps it while its worker can carry it and no camera of higher priority needs the
+ * room; a camera of lower priority never holds room that one of higher priority needs; a worker is loaded beyond its
+ * capacity only by a single camera; the same input gives the same answer, whatever its order.
  */
 export type Load = {
   cameraId: string;
@@ -12,6 +12,8 @@ export type Load = {
   load: number;
   /** Where it runs now, or null. */
   binId: string | null;
+  /** It is watched elsewhere for the time being: it takes room that is free, and nobody's place. */
+  isCarried?: true;
 };
 
 export type Bin = {
@@ -114,7 +116,10 @@ export function everybodyStays(loads: readonly Load[], homes: Int32Array, limits
   return limits.every((limit, index) => (counts[index] as number) < 2 || (sums[index] as number) <= limit + slack);
 }
 
-/** One pass in order of priority. Those still to come reserve their present places until a higher one needs the room. */
+/**
+ * One pass in order of priority. Those still to come reserve their present places until a higher one needs the room. Among
+ * equals whoever has a place comes first: to put another in its place would watch no camera more.
+ */
 function placeOnce(ordered: readonly Load[], homes: Int32Array, bins: readonly Bin[]): Int32Array {
   const places = new Int32Array(ordered.length).fill(nowhere);
   const placed = new Float64Array(bins.length);
@@ -125,53 +130,61 @@ function placeOnce(ordered: readonly Load[], homes: Int32Array, bins: readonly B
     const home = homes[at] as number;
     if (home !== nowhere) reserved[home] = (reserved[home] as number) + (ordered[at] as Load).load;
   }
+  const place = (at: number, index: number) => {
+    placed[index] = placedIn(index) + (ordered[at] as Load).load;
+    places[at] = index;
+  };
   // The next homeless camera of the same load finds what this one found, as long as nothing but its own room was taken.
-  let answer = { load: Number.NaN, place: nowhere };
-  for (let at = 0; at < ordered.length; at += 1) {
-    const { load } = ordered[at] as Load;
+  const noAnswer = { load: Number.NaN, index: nowhere };
+  let answer = noAnswer;
+  const keepsPlace = (at: number): boolean => {
     const home = homes[at] as number;
-    if (home !== nowhere) {
-      reserved[home] = Math.max(0, (reserved[home] as number) - load);
-      if (fits(placedIn(home), load, (bins[home] as Bin).capacity)) {
-        // What it takes it had reserved: for others nothing has changed.
-        placed[home] = placedIn(home) + load;
-        places[at] = home;
-        continue;
-      }
-      answer = { load: Number.NaN, place: nowhere };
-    }
+    if (home === nowhere) return false;
+    const { load } = ordered[at] as Load;
+    reserved[home] = Math.max(0, (reserved[home] as number) - load);
+    const stays = fits(placedIn(home), load, (bins[home] as Bin).capacity);
+    // What it takes it had reserved: for others nothing has changed.
+    if (stays) place(at, home);
+    else answer = noAnswer;
+    return stays;
+  };
+  const seekPlace = (at: number) => {
+    const { load } = ordered[at] as Load;
     if (load === answer.load) {
-      const bin = bins[answer.place];
-      if (bin === undefined) continue;
-      if (load > 0 && fits(taken(answer.place), load, bin.target)) {
-        placed[answer.place] = placedIn(answer.place) + load;
-        places[at] = answer.place;
-        continue;
-      }
+      const bin = bins[answer.index];
+      if (bin === undefined) return;
+      if (load > 0 && fits(taken(answer.index), load, bin.target)) return place(at, answer.index);
     }
+    const roomWithin = (limit: 'target' | 'capacity', score: (bin: Bin, index: number) => number) =>
+      best(bins, (bin, index) => (fits(taken(index), load, bin[limit]) ? score(bin, index) : null));
     // What costs nothing now may cost something at any moment: there is most room for it on the emptiest.
-    let place = load > 0 ? nowhere : best(bins, (bin, index) => -taken(index) / bin.capacity);
+    let index = load > 0 ? nowhere : best(bins, (bin, one) => -taken(one) / bin.capacity);
     // The fullest that stays within its target: fewer workers in the end.
-    if (place === nowhere)
-      place = best(bins, ({ target }, index) => (fits(taken(index), load, target) ? taken(index) : null));
-    const isFullest = place !== nowhere && load > 0;
+    if (index === nowhere) index = roomWithin('target', (_, one) => taken(one));
+    const isFullest = index !== nowhere && load > 0;
     // Beyond the target the emptiest is the kindest.
-    if (place === nowhere) {
-      place = best(bins, ({ capacity }, index) =>
-        fits(taken(index), load, capacity) ? -taken(index) / capacity : null,
-      );
-    }
+    if (index === nowhere) index = roomWithin('capacity', (bin, one) => -taken(one) / bin.capacity);
     // No room without displacing somebody less important.
-    if (place === nowhere) {
-      place = best(bins, ({ capacity }, index) =>
-        fits(placedIn(index), load, capacity) ? -placedIn(index) / capacity : null,
+    if (index === nowhere) {
+      index = best(bins, ({ capacity }, one) =>
+        fits(placedIn(one), load, capacity) ? -placedIn(one) / capacity : null,
       );
     }
-    answer = isFullest || place === nowhere ? { load, place } : { load: Number.NaN, place: nowhere };
-    if (place === nowhere) continue;
-    placed[place] = placedIn(place) + load;
-    places[at] = place;
+    answer = isFullest || index === nowhere ? { load, index } : noAnswer;
+    if (index !== nowhere) place(at, index);
+  };
+  const carried: number[] = [];
+  for (let at = 0; at < ordered.length; ) {
+    const { priority } = ordered[at] as Load;
+    const homeless: number[] = [];
+    for (; ordered[at]?.priority === priority; at += 1) {
+      if (ordered[at]?.isCarried) carried.push(at);
+      else if (!keepsPlace(at)) homeless.push(at);
+    }
+    for (const one of homeless) seekPlace(one);
   }
+  // Nobody is still to come whose place they could take.
+  for (const at of carried) if (!keepsPlace(at)) seekPlace(at);
   return places;
 }
 

@@ -33,6 +33,7 @@ export function applyToWorld(
   const { plan } = decision;
   if (plan.setInstances !== null && succeeds()) world.cloud.setGroupSize(plan.setInstances);
   writeCameras(world, observation, decision, mayChange, succeeds);
+  depart(world, decision, mayChange, succeeds);
   for (const { workerId, ...drain } of plan.drains) {
     if (!succeeds()) continue;
     world.changeItem(workerId, (item) => ({ ...item, drain: item.drain ?? drainOrder(drain, decision.nowMs) }));
@@ -143,6 +144,22 @@ function writeCamera(
   world.states.set(cameraId, result);
   world.stateWritten(stored, result);
   return true;
+}
+
+function depart(
+  world: FleetWorld,
+  { departures }: ControlDecision,
+  mayChange: (state: CameraState) => boolean,
+  succeeds: Succeeds,
+): void {
+  for (const { state } of departures) {
+    if (!mayChange(state) || !succeeds()) continue;
+    const stored = world.states.get(state.cameraId);
+    const isSame = stored?.epoch === state.epoch && stored.rowSequenceNumber === state.rowSequenceNumber;
+    if (!isSame || stored.leaving === undefined) continue;
+    world.states.delete(state.cameraId);
+    world.changed();
+  }
 }
 
 /** A task is given back before its instance is terminated. */

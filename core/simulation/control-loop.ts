@@ -66,8 +66,10 @@ export class ControlLoop {
     ).map((spell) => ({ ...spell, part: random.pick(observationParts) }));
     // Windows just after the end are prepared for before it.
     const aheadMs = demandHorizonMs(policy, leadTimeMaxMs);
-    const intervals = [...world.cameras.values()].flatMap(({ camera }) =>
-      scheduledIntervals(camera, world.startMs, toMs + aheadMs),
+    const intervals = [...world.cameras.values()].flatMap(({ versions }) =>
+      versions.flatMap(({ camera }) =>
+        camera === null ? [] : scheduledIntervals(camera, world.startMs, toMs + aheadMs),
+      ),
     );
     this.#startsMs = sortedOnce(intervals.map(({ startMs }) => startMs));
     this.#endsMs = sortedOnce(intervals.map(({ endMs }) => endMs));

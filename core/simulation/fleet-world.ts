@@ -14,6 +14,7 @@ import { type BlindCause, type ModelCamera, WatchAccount } from './model-camera.
 import { ModelCloud, type ModelInstance } from './model-cloud.ts';
 import { ModelWorker } from './model-worker.ts';
 import { newState } from './new-state.ts';
+import { playActions } from './operator-actions.ts';
 import { drawMs } from './settings.ts';
 import { drawWorkerFault } from './worker-faults.ts';
 
@@ -37,7 +38,7 @@ export class FleetWorld {
   fleetItem: FleetItem;
   /** Something that control could read has changed since it looked last. */
   hasChanged = true;
-  /** Faults that have happened, by name. */
+  /** Faults and operators' actions that have happened, by name. */
   readonly faults: Record<string, number> = {};
   /** Called when an event calls for a run of the control loop. */
   onTrigger: () => void = () => {};
@@ -58,6 +59,7 @@ export class FleetWorld {
       this.states.set(cameraId, newState(fleet, { cameraId, camera, issues }, this.startMs));
     }
     for (const model of drawCameras(input, this.startMs)) this.#follow(model);
+    playActions(this, input.actions ?? []);
     this.cloud = new ModelCloud({
       ...{ seed, settings, queue: this.queue, clock: this.clock },
       bounds: { min: 0, max: Math.max(policy.maxWorkers, policy.minWorkers) },
@@ -69,7 +71,8 @@ export class FleetWorld {
           this.count('launch failed');
           this.deliver(() => {});
         },
-        spotNotice: (instance) => this.#spotNotice(instance),
+        spotNotice: (instance) => this.#doomed(instance, this.nowMs),
+        rebalanceRecommended: (instance) => this.#doomed(instance, null),
         taskRunning: (instance, taskId, random) => this.#workerStarts(instance, taskId, random),
         taskEnded: (taskId, why) => this.#taskEnded(taskId, why),
         instanceEnded: () => this.changed(),
@@ -78,11 +81,11 @@ export class FleetWorld {
     });
   }
 
-  get nowMs(): number {
+  get nowMs() {
     return this.clock.nowMs;
   }
 
-  changed(): void {
+  changed() {
     this.hasChanged = true;
   }
 
@@ -109,8 +112,7 @@ export class FleetWorld {
     const isRepeated = this.#events.chance(eventRepeatRate);
     if (isLost) this.count('event lost');
     if (isRepeated) this.count('event repeated');
-    const copies = (isLost ? 0 : 1) + (isRepeated ? 1 : 0);
-    for (let copy = 0; copy < copies; copy += 1) {
+    for (let copy = isLost ? 1 : 0; copy < (isRepeated ? 2 : 1); copy += 1) {
       this.queue.at(this.nowMs + drawMs(this.#events, eventDelayMs), () => {
         arrive();
         this.changed();
@@ -159,8 +161,9 @@ export class FleetWorld {
 
   #mediaChanges(model: ModelCamera, isSending: boolean): void {
     model.isSending = isSending;
-    if (isSending && model.watchers.size === 0) model.cause = 'returning';
-    if (isSending) model.noticedAtMs = model.watchers.size === 0 ? this.nowMs : Number.POSITIVE_INFINITY;
+    const isWatched = model.watchers.size > 0;
+    if (isSending && !isWatched) model.cause = 'returning';
+    if (isSending) model.noticedAtMs = isWatched ? Number.POSITIVE_INFINITY : this.nowMs;
     this.account.classify(model, this.nowMs);
     if (!isSending) {
       this.count('camera fell silent');
@@ -185,18 +188,17 @@ export class FleetWorld {
     for (const workerId of model.watchers) this.workers.get(workerId)?.mediaChanged(model.camera.cameraId);
   }
 
-  #spotNotice(instance: ModelInstance): void {
-    this.count('Spot notice');
-    const { taskId } = instance;
+  /** @param noticedAtMs null: EC2 only recommends to leave. */
+  #doomed({ taskId }: ModelInstance, noticedAtMs: number | null): void {
+    this.count(noticedAtMs === null ? 'rebalance recommended' : 'Spot notice');
     if (taskId === null) return;
-    const saidAtMs = this.nowMs;
     this.deliver(() => {
-      const doom = spotDrain(saidAtMs, this.nowMs);
+      const doom = spotDrain(noticedAtMs, this.nowMs);
       this.changeItem(taskId, (item) => ({ ...item, drain: soonerDrain(item.drain, doom) }));
     });
   }
 
-  #workerStarts({ instanceId }: ModelInstance, taskId: string, random: SeededRandom): void {
+  #workerStarts({ instanceId, revision }: ModelInstance, taskId: string, random: SeededRandom): void {
     const { settings, fleet } = this.input;
     const mark = (workerId: string, attribute: 'readyAtMs' | 'drainedAtMs') =>
       this.deliver(() =>
@@ -220,6 +222,7 @@ export class FleetWorld {
     this.items.set(taskId, {
       ...{ fleet, workerId: taskId, schemaVersion: 1, heartbeatAtMs: this.nowMs, startedAtMs: this.nowMs },
       ...{ taskArn: taskId, instanceId, lifecycle: 'starting', running: {}, expiresAt: 0 },
+      ...(revision === null ? {} : { revision }),
     });
     this.changed();
     drawWorkerFault(worker, random, this);
@@ -249,7 +252,7 @@ export class FleetWorld {
 
   #stopsWatching(cameraId: string, workerId: string, cause: BlindCause): void {
     const model = this.cameras.get(cameraId);
-    if (model === undefined || !model.watchers.delete(workerId)) return;
+    if (model?.watchers.delete(workerId) !== true) return;
     // A drain for Spot gives cameras up as any other does; the cause is Spot all the same.
     const isSpot = this.items.get(workerId)?.drain?.reason.includes('Spot') === true;
     model.cause = isSpot ? 'spot' : cause;

@@ -26,8 +26,12 @@ export function noCameraTime(): CameraTime {
   return { inferred: 0, silent: 0, returning: 0, late: 0, moving: 0, spot: 0, 'worker-lost': 0, shed: 0 };
 }
 
+/** What its row says from this instant on; null: it has none, or one that cannot be used. */
+export type ModelCameraVersion = { fromMs: number; camera: Camera | null };
+
 export class ModelCamera {
-  readonly camera: Camera;
+  readonly versions: readonly ModelCameraVersion[];
+  /** Its hours within the span, whatever the row said at the time: what touches is one. */
   readonly intervals: Interval[];
   readonly silences: readonly Interval[];
   isScheduled = false;
@@ -44,10 +48,25 @@ export class ModelCamera {
   /** Start of the window that has opened and in which nobody was ready for it yet. */
   awaitedSinceMs: number | null = null;
 
-  constructor(camera: Camera, silences: readonly Interval[], fromMs: number, toMs: number) {
-    this.camera = camera;
+  #camera: Camera;
+
+  /** @param versions in order of time, one of them with a camera. */
+  constructor(versions: readonly ModelCameraVersion[], silences: readonly Interval[], fromMs: number, toMs: number) {
+    this.versions = versions;
     this.silences = silences;
-    this.intervals = scheduledIntervals(camera, fromMs, toMs);
+    const first = versions.find(({ camera }) => camera !== null)?.camera;
+    if (first === undefined || first === null) throw new RangeError('a camera needs a version that can be used');
+    this.#camera = first;
+    this.intervals = intervalsOf(versions, fromMs, toMs);
+  }
+
+  /** What its row says now, or said last, or will say first. */
+  get camera(): Camera {
+    return this.#camera;
+  }
+
+  useVersion({ camera }: Pick<ModelCameraVersion, 'camera'>): void {
+    if (camera !== null) this.#camera = camera;
   }
 
   /** Last instant at or before `atMs` at which it sent; null when it never did. */
@@ -70,6 +89,20 @@ export class ModelCamera {
     if (this.watchers.size === 0) return this.cause;
     return this.noticedAtMs === Number.POSITIVE_INFINITY ? 'returning' : 'inferred';
   }
+}
+
+function intervalsOf(versions: readonly ModelCameraVersion[], fromMs: number, toMs: number): Interval[] {
+  const intervals: Interval[] = [];
+  for (const [index, { fromMs: startMs, camera }] of versions.entries()) {
+    const endMs = Math.min(toMs, versions[index + 1]?.fromMs ?? toMs);
+    if (camera === null) continue;
+    for (const interval of scheduledIntervals(camera, Math.max(fromMs, startMs), endMs)) {
+      const last = intervals.at(-1);
+      if (last?.endMs === interval.startMs) last.endMs = interval.endMs;
+      else intervals.push({ ...interval });
+    }
+  }
+  return intervals;
 }
 
 /** When a camera sends nothing, over the span; none for most cameras. */

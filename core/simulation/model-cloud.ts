@@ -30,6 +30,8 @@ export type ModelInstance = {
   endedAtMs: number | null;
   /** The task on it, from its placement. */
   taskId: string | null;
+  /** Of that task. */
+  revision: string | null;
 };
 
 /** What the cloud tells the world. */
@@ -38,6 +40,7 @@ export type CloudListener = {
   registered(instance: ModelInstance): void;
   launchFailed(): void;
   spotNotice(instance: ModelInstance): void;
+  rebalanceRecommended(instance: ModelInstance): void;
   taskRunning(instance: ModelInstance, taskId: string, random: SeededRandom): void;
   /** The task's process has ended with the instance or by order. */
   taskEnded(taskId: string, why: 'terminated' | 'spot' | 'stopped' | 'crashed'): void;
@@ -60,6 +63,8 @@ export class ModelCloud {
   readonly instances: ModelInstance[] = [];
   groupDesired: number;
   serviceDesired = 0;
+  /** The newest deployment's; its tasks are those that are placed from then on. Null until somebody deploys. */
+  revision: string | null = null;
   /** Changes of what can be read, so that an observer knows when to look again. */
   version = 0;
   /** Highest number of instances that were paid for at once. */
@@ -92,7 +97,7 @@ export class ModelCloud {
 
   service(): ServiceObservation {
     const tasks = this.present.filter((instance) => instance.taskId !== null).length;
-    return { desired: this.serviceDesired, running: tasks, pending: 0, taskDefinition: null };
+    return { desired: this.serviceDesired, running: tasks, pending: 0, taskDefinition: this.revision };
   }
 
   containerInstances(): ContainerInstanceObservation[] {
@@ -124,6 +129,12 @@ export class ModelCloud {
     if (decrement) this.groupDesired -= 1;
     this.#remove(instance, 'terminated', instanceEndMs);
     return true;
+  }
+
+  deploy(revision: string): void {
+    this.revision = revision;
+    this.version += 1;
+    this.#lookAtService();
   }
 
   /** Ends one task; the service starts another when it still wants as many. */
@@ -173,6 +184,7 @@ export class ModelCloud {
       isLeaving: false,
       endedAtMs: null,
       taskId: null,
+      revision: null,
     };
     this.instances.push(instance);
     this.peakInstances = Math.max(this.peakInstances, this.present.length);
@@ -187,6 +199,11 @@ export class ModelCloud {
     });
     const lifeMs = drawWaitMs(random, instance.isSpot ? settings.spotInterruptionsPerHour : 0);
     if (Number.isFinite(lifeMs)) queue.at(clock.nowMs + lifeMs, () => this.#takeBack(instance));
+    const adviceMs = drawWaitMs(random, instance.isSpot ? settings.rebalanceRecommendationsPerHour : 0);
+    if (!Number.isFinite(adviceMs)) return;
+    queue.at(clock.nowMs + adviceMs, () => {
+      if (!instance.isLeaving) listener.rebalanceRecommended(instance);
+    });
   }
 
   #takeBack(instance: ModelInstance): void {
@@ -237,6 +254,7 @@ export class ModelCloud {
       const taskId = `task-${String(this.#tasks).padStart(6, '0')}`;
       this.#tasks += 1;
       instance.taskId = taskId;
+      instance.revision = this.revision;
       this.version += 1;
       queue.at(clock.nowMs + drawMs(random, settings.taskStartMs), () => {
         if (instance.taskId === taskId) listener.taskRunning(instance, taskId, random);
@@ -248,5 +266,10 @@ export class ModelCloud {
       tasks -= 1;
       this.stopTask(instance.taskId, 'stopped');
     }
+    // ECS's rolling deployment replaces what nobody protects, one at a time.
+    const outdated = usable.find(
+      ({ taskId, revision }) => taskId !== null && revision !== this.revision && !listener.isProtected(taskId),
+    );
+    if (outdated?.taskId != null) this.stopTask(outdated.taskId, 'stopped');
   }
 }

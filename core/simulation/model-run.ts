@@ -2,15 +2,22 @@
  * One camera on a modelled worker, and what the worker's heartbeat says of it.
  * Invariant: it says what was so when the heartbeat was sent, whenever it is read.
  */
-import type { RunningCamera } from '../fleet-state.ts';
+import type { Assignment, RunningCamera } from '../fleet-state.ts';
 
-export type ModelRun = {
-  epoch: number;
+/** What tells one assignment of a camera from an earlier one. */
+export type Tenure = Pick<Assignment, 'epoch' | 'assignedAtMs'>;
+
+export type ModelRun = Tenure & {
   /** Since when it has the stream open and publishes; null before, and once it was told to stop. */
   watchingSinceMs: number | null;
   isStopping: boolean;
   firstInferenceAtMs: number | null;
 };
+
+/** What is over never starts again; a camera that was deleted and came back begins anew with epoch 1, assigned later. */
+export function isOver({ epoch, assignedAtMs }: Tenure, over: Tenure | undefined): boolean {
+  return over !== undefined && epoch <= over.epoch && assignedAtMs <= over.assignedAtMs;
+}
 
 /**
  * @param sentAtMs the camera's newest media that it has seen when the heartbeat was sent; null: none.

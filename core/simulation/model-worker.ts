@@ -14,7 +14,7 @@ import {
 import type { SeededRandom } from '../seeded-random.ts';
 import type { EventQueue } from './event-queue.ts';
 import type { BlindCause } from './model-camera.ts';
-import { type ModelRun, reportOfRun } from './model-run.ts';
+import { isOver, type ModelRun, reportOfRun, type Tenure } from './model-run.ts';
 import { ModelStandbys } from './model-standbys.ts';
 import { drawMs, type SimulationSettings } from './settings.ts';
 import type { WorkerListener } from './worker-listener.ts';
@@ -42,8 +42,8 @@ export class ModelWorker {
   /** No heartbeat gets through in `[cutFromMs, cutUntilMs)`. */
   #cutFromMs = Number.POSITIVE_INFINITY;
   #cutUntilMs = Number.NEGATIVE_INFINITY;
-  /** Epochs that it has released or given up by its fence: only a newer one starts the camera again. */
-  readonly #over = new Map<string, number>();
+  /** What it has released, declined or given up by its fence. */
+  readonly #over = new Map<string, Tenure>();
   /** Released while it was cut off: said with the next heartbeat. */
   readonly #unsaidReleases = new Map<string, number>();
   readonly #input: WorkerInput;
@@ -153,9 +153,10 @@ export class ModelWorker {
       const epoch = kept[cameraId]?.epoch;
       if (epoch === undefined || epoch > run.epoch) this.#stop(cameraId, run);
     }
-    for (const [cameraId, { epoch }] of Object.entries(given)) {
-      if (this.isDraining) this.#decline(cameraId, epoch);
-      else this.#start(cameraId, epoch);
+    for (const [cameraId, tenure] of Object.entries(given)) {
+      if (this.running.has(cameraId) || isOver(tenure, this.#over.get(cameraId))) continue;
+      if (this.isDraining) this.#decline(cameraId, tenure);
+      else this.#start(cameraId, tenure);
     }
     this.#standbys.follow(this.isDraining ? {} : (item.standbys ?? {}), (cameraId) => this.running.has(cameraId));
     if (!this.isDraining || this.running.size > 0 || this.#hasSaidDrained) return;
@@ -179,16 +180,14 @@ export class ModelWorker {
   }
 
   /** Given to it while it drains: it never starts the camera, and says so. */
-  #decline(cameraId: string, epoch: number): void {
-    if (this.running.has(cameraId) || epoch <= (this.#over.get(cameraId) ?? 0)) return;
-    this.#over.set(cameraId, epoch);
-    this.#input.listener.releases(cameraId, this.workerId, epoch);
+  #decline(cameraId: string, tenure: Tenure): void {
+    this.#over.set(cameraId, tenure);
+    this.#input.listener.releases(cameraId, this.workerId, tenure.epoch);
   }
 
-  #start(cameraId: string, epoch: number): void {
+  #start(cameraId: string, { epoch, assignedAtMs }: Tenure): void {
     const { random, settings, queue, clock, listener } = this.#input;
-    if (this.running.has(cameraId) || epoch <= (this.#over.get(cameraId) ?? 0)) return;
-    const run: ModelRun = { epoch, watchingSinceMs: null, isStopping: false, firstInferenceAtMs: null };
+    const run: ModelRun = { epoch, assignedAtMs, watchingSinceMs: null, isStopping: false, firstInferenceAtMs: null };
     this.running.set(cameraId, run);
     const isPrepared = this.#standbys.take(cameraId);
     this.look();
@@ -220,7 +219,7 @@ export class ModelWorker {
     queue.at(clock.nowMs + drawMs(random, settings.releaseMs), () => {
       if (this.endedAtMs !== null || this.running.get(cameraId) !== run) return;
       this.running.delete(cameraId);
-      this.#over.set(cameraId, run.epoch);
+      this.#over.set(cameraId, run);
       if (this.isCut) this.#unsaidReleases.set(cameraId, run.epoch);
       else listener.releases(cameraId, this.workerId, run.epoch);
       // A newer epoch of the same camera may wait on the list.
@@ -252,7 +251,7 @@ export class ModelWorker {
       if (run.watchingSinceMs !== null && !run.isStopping) {
         this.#input.listener.stopsWatching(cameraId, this.workerId, 'worker-lost');
       }
-      this.#over.set(cameraId, run.epoch);
+      this.#over.set(cameraId, run);
     }
     this.running.clear();
   }

@@ -54,6 +54,7 @@ export class RivalFleet {
         launchFailed: () => {},
         // Nobody acts on the notice.
         spotNotice: () => {},
+        rebalanceRecommended: () => {},
         taskRunning: (_instance, taskId, random) => this.#taskRuns(taskId, random),
         taskEnded: (taskId, why) => this.#taskEnds(taskId, why === 'spot'),
         instanceEnded: () => {},

@@ -21,6 +21,8 @@ export type SimulationSettings = {
   /** Chance per Spot instance and hour that AWS takes it back. */
   spotInterruptionsPerHour: number;
   spotNoticeMs: number;
+  /** Chance per Spot instance and hour that EC2 recommends to leave it; whether it is taken back is a chance of its own. */
+  rebalanceRecommendationsPerHour: number;
   /** Spells in which no instance can be launched. */
   shortagesPerWeek: number;
   shortageMs: Spread;
@@ -68,6 +70,8 @@ export const defaultSettings: SimulationSettings = {
   spotInterruptionsPerHour: 0.001,
   // EC2's promise.
   spotNoticeMs: 120_000,
+  // Nobody publishes how often; a fleet that replaces ahead of a notice loses less than one that is told nothing.
+  rebalanceRecommendationsPerHour: 0,
   shortagesPerWeek: 0,
   shortageMs: { minMs: 300_000, typicalMs: 900_000, maxMs: 3_600_000 },
   throttlingsPerDay: 1,

@@ -140,7 +140,7 @@ export class InvariantWatch {
   }
 
   #workersWithRoomFor({ camera }: ModelCamera): string[] {
-    const { workers, items, states, input } = this.world;
+    const { workers, items, states, input, cloud } = this.world;
     const loadOf = ({ detect }: typeof camera) => detect.fps * modelCostRatio(detect.model);
     // What a leaving worker watches until it has moved has a claim to the room that is left.
     let claimed = 0;
@@ -150,7 +150,8 @@ export class InvariantWatch {
     const roomy = [...workers.values()].filter((worker) => {
       const item = items.get(worker.workerId);
       if (worker.readyAtMs === null || worker.isDraining || worker.isCut || item === undefined) return false;
-      if (item.drain !== undefined) return false;
+      // What a rollout replaces takes nothing new while there is another place.
+      if (item.drain !== undefined || (item.revision ?? cloud.revision) !== cloud.revision) return false;
       let taken = claimed;
       for (const { ownerWorkerId, successorWorkerId, camera: owned } of states.values()) {
         // Room that is promised to a camera that comes from an overloaded worker is taken too.

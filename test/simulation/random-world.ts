@@ -6,7 +6,7 @@ import { defaultPolicy } from '../../core/control/policy.ts';
 import type { FleetPolicy } from '../../core/fleet-state.ts';
 import { parseCameraRow } from '../../core/parse-camera-row.ts';
 import { SeededRandom } from '../../core/seeded-random.ts';
-import type { FleetWorldInput, ModelRow } from '../../core/simulation/fleet-input.ts';
+import type { FleetWorldInput, ModelRow, OperatorAction } from '../../core/simulation/fleet-input.ts';
 import { defaultSettings, type SimulationSettings } from '../../core/simulation/settings.ts';
 
 const timeZones = ['UTC', 'Europe/Berlin', 'America/New_York', 'Asia/Kolkata', 'Australia/Lord_Howe'];
@@ -18,7 +18,32 @@ export function randomWorld(seed: string): FleetWorldInput {
   const fromMs = Date.parse(`${random.pick(days)}T00:00:00Z`) + random.integer(0, 23) * 3_600_000;
   const toMs = fromMs + random.integer(3, 10) * 3_600_000;
   const rows = Array.from({ length: random.integer(1, 12) }, (_, index) => randomRow(random, index, fromMs, toMs));
-  return { seed, fleet: 'default', rows, policy: randomPolicy(random), settings: randomSettings(random), fromMs, toMs };
+  const world = {
+    seed,
+    fleet: 'default',
+    rows,
+    policy: randomPolicy(random),
+    settings: randomSettings(random),
+    fromMs,
+    toMs,
+  };
+  return { ...world, actions: randomActions(random, rows.length, fromMs, toMs) };
+}
+
+/** Half of the worlds are left alone. In the others rows change, go and come back, and revisions roll out and back. */
+function randomActions(random: SeededRandom, cameras: number, fromMs: number, toMs: number): OperatorAction[] {
+  if (random.chance(0.5)) return [];
+  const instants = Array.from({ length: random.integer(1, 10) }, () => random.integer(fromMs, toMs - 1));
+  return instants
+    .sort((a, b) => a - b)
+    .map((atMs): OperatorAction => {
+      // One beyond those that are there at first.
+      const row = randomRow(random, random.integer(0, cameras), fromMs, toMs);
+      const kind = random.pick(['row', 'row', 'delete', 'rollout'] as const);
+      if (kind === 'row') return { atMs, kind, row };
+      if (kind === 'delete') return { atMs, kind, cameraId: row.cameraId };
+      return { atMs, kind, revision: `worker:${random.integer(1, 3)}` };
+    });
 }
 
 function randomRow(random: SeededRandom, index: number, fromMs: number, toMs: number): ModelRow {
@@ -71,6 +96,7 @@ function randomSettings(random: SeededRandom): SimulationSettings {
     workerInferencesPerSecond: random.pick([20, 40, 100]),
     spotShare: random.pick([0, 0.5, 1]),
     spotInterruptionsPerHour: rate(0.01, 1),
+    rebalanceRecommendationsPerHour: rate(0.01, 1),
     shortagesPerWeek: rate(2, 100),
     throttlingsPerDay: rate(2, 48),
     stepFailureRate: rate(0.01, 0.2),
