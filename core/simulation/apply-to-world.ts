@@ -169,8 +169,15 @@ function giveBack(world: FleetWorld, { plan }: ControlDecision, succeeds: Succee
     world.cloud.setServiceSize(plan.setTasks);
   }
   for (const { instanceId, decrement } of plan.terminations) {
-    if (succeeds()) world.terminateInstance(instanceId, decrement);
+    if (succeeds()) terminate(world, instanceId, decrement);
   }
+}
+
+/** Nothing happens when the instance is gone or the size would fall below the minimum. */
+function terminate(world: FleetWorld, instanceId: string, decrement: boolean): void {
+  const instance = world.cloud.present.find((one) => one.instanceId === instanceId);
+  if (instance !== undefined) world.witness?.terminates(instance, world);
+  if (world.cloud.terminate(instanceId, decrement)) world.changed();
 }
 
 function bury(world: FleetWorld, { buried }: ControlDecision, succeeds: Succeeds): void {

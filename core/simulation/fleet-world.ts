@@ -81,11 +81,11 @@ export class FleetWorld {
     });
   }
 
-  get nowMs() {
+  get nowMs(): number {
     return this.clock.nowMs;
   }
 
-  changed() {
+  changed(): void {
     this.hasChanged = true;
   }
 
@@ -286,15 +286,6 @@ export class FleetWorld {
     if (!isSameLease) this.changed();
     if (after.phase === 'shed') model.cause = 'shed';
     this.account.classify(model, this.nowMs);
-  }
-
-  /** Control's order: @returns false when the instance is gone or the size would fall below the minimum. */
-  terminateInstance(instanceId: string, decrement: boolean): boolean {
-    const instance = this.cloud.present.find((one) => one.instanceId === instanceId);
-    if (instance !== undefined) this.witness?.terminates(instance, this);
-    const done = this.cloud.terminate(instanceId, decrement);
-    if (done) this.changed();
-    return done;
   }
 }
 
