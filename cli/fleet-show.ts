@@ -4,7 +4,7 @@
  * not shown.
  */
 import { activeOrders } from '../core/control/policy.ts';
-import { type FleetView, fleetView, isKnownFleet } from '../core/views/fleet-view.ts';
+import { type FleetView, fleetView, isKnownFleet, modelWords } from '../core/views/fleet-view.ts';
 import { fleetNotFound, type Stage } from './stage.ts';
 import { numbersAfterTheFirst, textTable } from './text-table.ts';
 
@@ -23,7 +23,7 @@ export function describeFleet(view: FleetView, nowMs: number): string {
     lines.push(`${latestDecision.at}  ${latestDecision.reason}`);
     for (const problem of latestDecision.problems ?? []) lines.push(`  problem: ${problem}`);
   }
-  lines.push(...modelLines(view));
+  lines.push(...modelWords(view));
   for (const { type, samples, medianMs, p95Ms } of leadTimes) {
     lines.push(
       `launch to first inference, ${type}: median ${seconds(medianMs)}, p95 ${seconds(p95Ms)}, of ${samples} boots`,
@@ -48,7 +48,7 @@ export function fleetFacts(view: FleetView, nowMs: number): ReadonlyMap<string, 
   return new Map([
     [`fleet ${view.fleet}`, size.replace(`fleet ${view.fleet}: `, '')],
     ...(orders.length === 0 ? [] : [['orders', orders.join('; ')] as const]),
-    ...(view.modelRollout === null ? [] : [['models', modelLines(view).join('; ')] as const]),
+    ...(view.modelRollout === null ? [] : [['models', modelWords(view).join('; ')] as const]),
     ...(decision === null ? [] : [['decision', [decision.reason, ...(decision.problems ?? [])].join('; ')] as const]),
   ]);
 }
@@ -74,22 +74,6 @@ function sizeAndOrders(view: FleetView, nowMs: number): string[] {
         ]),
     ...(Object.keys(view.policy).length === 0 ? [] : [`policy of the item: ${JSON.stringify(view.policy)}`]),
   ];
-}
-
-function modelLines({ modelVersions, modelRollout }: FleetView): string[] {
-  const versions = Object.entries(modelVersions).map(([model, version]) => `model ${model}: version ${version}`);
-  if (modelRollout === null) return versions;
-  const { version, phase, cameraIds, counts } = modelRollout;
-  const because = 'reason' in modelRollout && phase !== 'ordered' ? `: ${modelRollout.reason}` : '';
-  const cameras =
-    cameraIds.length === 0
-      ? ''
-      : `; tried by ${cameraIds.slice(0, 5).join(', ')}${cameraIds.length > 5 ? ` and ${cameraIds.length - 5} more` : ''}`;
-  const seen =
-    counts.frames === 0
-      ? ''
-      : `; ${counts.frames} frames, ${counts.failedBatches} of ${counts.batches} inferences failed`;
-  return [...versions, `rollout of ${version}: ${phase}${because}${cameras}${seen}`];
 }
 
 function plural(count: number, noun: string): string {

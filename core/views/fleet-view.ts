@@ -46,6 +46,23 @@ export function fleetView({ item, workers, cameras, decisions }: FleetItems) {
   };
 }
 
+/** Which version of each model the cameras run whose rows name none, and how the last rollout goes; a line each. */
+export function modelWords({ modelVersions, modelRollout }: FleetView): string[] {
+  const versions = Object.entries(modelVersions).map(([model, version]) => `model ${model}: version ${version}`);
+  if (modelRollout === null) return versions;
+  const { version, phase, cameraIds, counts } = modelRollout;
+  const because = 'reason' in modelRollout && phase !== 'ordered' ? `: ${modelRollout.reason}` : '';
+  const cameras =
+    cameraIds.length === 0
+      ? ''
+      : `; tried by ${cameraIds.slice(0, 5).join(', ')}${cameraIds.length > 5 ? ` and ${cameraIds.length - 5} more` : ''}`;
+  const seen =
+    counts.frames === 0
+      ? ''
+      : `; ${counts.frames} frames, ${counts.failedBatches} of ${counts.batches} inferences failed`;
+  return [...versions, `rollout of ${version}: ${phase}${because}${cameras}${seen}`];
+}
+
 /** The order and what became of it; `ordered` until the next run of the control loop. */
 function rolloutOf({ modelRollout: order, modelRolloutState: state }: FleetItem) {
   if (order === undefined) return null;

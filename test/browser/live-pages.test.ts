@@ -5,6 +5,7 @@
 import { DeleteObjectsCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { startModelRollout } from '../../aws/model-rollouts.ts';
 import { awsResultStore } from '../../aws/results.ts';
 import { type ControlStage, startControlStage } from '../../functions/control-loop-stage.test-factory.ts';
 import { type DashboardServer, startDashboardServer } from '../../local/http/dashboard-server.ts';
@@ -163,6 +164,15 @@ describe.skipIf(chromiumPath === null)('the dashboard', () => {
     await page.unroute('**/api/events*');
     await page.getByText('Live: changes appear as they happen.').waitFor();
     page.tolerated.push('ERR_FAILED', 'status of 404');
+  });
+
+  it('tells how a new version of a model does', async () => {
+    const wish = { version: 'default@2', by: 'somebody', reason: 'sees forklifts', canaryCameras: ['gate'] };
+    await startModelRollout(stage.clients, stage.names.tables, 'default', wish, stage.clock.nowMs());
+    page = await openPage(browser);
+    await open('/fleets/default');
+    await region('Models').getByText('rollout of default@2: ordered').waitFor();
+    await expectAccessible(page);
   });
 
   it('offers no orders and no simulation to who may only look', async () => {

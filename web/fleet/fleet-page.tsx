@@ -4,7 +4,7 @@
  */
 import { useQuery } from '@tanstack/react-query';
 import { Link, useParams } from 'wouter';
-import type { FleetView } from '../../core/views/fleet-view.ts';
+import { type FleetView, modelWords } from '../../core/views/fleet-view.ts';
 import { decisionsQuery, fleetsQuery } from '../api/queries.ts';
 import { useEvents } from '../api/use-events.ts';
 import { FleetHistoryChart } from '../overview/fleet-history-chart.tsx';
@@ -37,6 +37,7 @@ export function FleetPage() {
                 <FleetHistoryChart fleet={name} />
               </section>
               <OrdersCard fleet={fleet} />
+              <Models fleet={fleet} />
               <Workers fleet={fleet} nowMs={query.dataUpdatedAt} />
               <Accounts fleet={fleet} />
               <Decisions fleet={name} />
@@ -90,6 +91,19 @@ function Workers({ fleet: { workers }, nowMs }: { fleet: FleetView; nowMs: numbe
           </li>
         ))}
       </ul>
+    </section>
+  );
+}
+
+function Models({ fleet }: { fleet: FleetView }) {
+  const lines = modelWords(fleet);
+  if (lines.length === 0) return null;
+  return (
+    <section className="card" aria-label="Models">
+      <h2>Models</h2>
+      {lines.map((line) => (
+        <p key={line}>{line}</p>
+      ))}
     </section>
   );
 }
