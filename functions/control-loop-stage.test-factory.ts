@@ -7,20 +7,18 @@ import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { readCameraStates } from '../aws/camera-states.ts';
 import { awsClients } from '../aws/clients.ts';
 import { readDecisions } from '../aws/decisions.ts';
-import { ecsAgent } from '../aws/ecs-agent.ts';
-import { controlLink, type WorkerEvent } from '../aws/heartbeat.ts';
 import { readWorkers } from '../aws/workers.ts';
-import type { FleetPolicy, RunningCamera } from '../core/fleet-state.ts';
+import type { FleetPolicy } from '../core/fleet-state.ts';
 import { fleetResourceNames } from '../core/names.ts';
 import { SteppedClock } from '../local/clock.ts';
-import { startLocalCloud } from '../local/cloud.ts';
+import { type LocalCloud, startLocalCloud } from '../local/cloud.ts';
 import type { AlarmChange } from '../local/cloudwatch/alarm-watch.ts';
-import { type InProcessTask, inProcessRunner } from '../local/compute/in-process-runner.ts';
+import { inProcessRunner } from '../local/compute/in-process-runner.ts';
+import { DefaultLimits } from '../local/default-limits.ts';
 import { startLocalStage } from '../local/stage.ts';
+import { runScriptedWorker, type ScriptedWorld } from './scripted-worker.test-factory.ts';
 
 const region = 'ap-southeast-1';
-const heartbeatMs = 3_000;
-const protectionMinutes = 2_880;
 const mediaEverySeconds = 5;
 /** Work begets work: an event runs a function whose writes emit events. Rest is reached long before this. */
 const roundsMax = 200;
@@ -31,6 +29,12 @@ export type StageOptions = {
   fleets?: string[];
   /** What every scripted worker says it measured. */
   workerCapacity?: number;
+  /** How often scripted workers write where they are in each camera's video; never when left out. */
+  checkpointEveryMs?: number;
+  /** AWS's default limits per second hold. */
+  enforcesLimits?: boolean;
+  /** Before any function is registered. */
+  onCloud?: (cloud: LocalCloud) => void;
 };
 
 export type ControlStage = Awaited<ReturnType<typeof startControlStage>>;
@@ -48,7 +52,7 @@ export async function startControlStage(options: StageOptions) {
   const flowing = new Set<string>();
   const mute = new Set<string>();
   const log: string[] = [];
-  const cloud = await startLocalCloud({
+  const cloud: LocalCloud = await startLocalCloud({
     port: 0,
     portSearch: false,
     dataFolder: null,
@@ -56,8 +60,17 @@ export async function startControlStage(options: StageOptions) {
     region,
     accountId: '123456789012',
     log: (line) => log.push(line),
-    compute: { runner: inProcessRunner((task) => runWorker(task)), bootDelayMs: 60_000, registrationDelayMs: 5_000 },
+    ...(options.enforcesLimits === true ? { limits: new DefaultLimits(clock) } : {}),
+    compute: {
+      runner: inProcessRunner(async (task) => {
+        if (image.isBroken) throw new Error('the image has no entry point');
+        await runScriptedWorker(task, world);
+      }),
+      bootDelayMs: 60_000,
+      registrationDelayMs: 5_000,
+    },
   });
+  options.onCloud?.(cloud);
   const clients = awsClients({ region, endpoint: cloud.endpoint });
   const crashing = new Set<string>();
   const image = { isBroken: false };
@@ -81,101 +94,10 @@ export async function startControlStage(options: StageOptions) {
     logLevel: 'SILENT',
     onAlarm: (change) => alarmChanges.push(change),
   });
-
-  async function runWorker(task: InProcessTask): Promise<void> {
-    if (image.isBroken) throw new Error('the image has no entry point');
-    const fleet = task.environment.KVS_INFER_FLEET ?? 'default';
-    const workerId = task.taskId;
-    const link = controlLink(clients, {
-      fleet,
-      workerId,
-      workersTable: names.tables.workers,
-      cameraStatesTable: names.tables.cameraStates,
-      eventSource: names.eventSource,
-    });
-    const agent = ecsAgent({
-      ...(task.environment.ECS_AGENT_URI === undefined ? {} : { agentUri: task.environment.ECS_AGENT_URI }),
-    });
-    const place = cloud.compute.listTasks().find((candidate) => candidate.taskId === workerId);
-    const startedAtMs = clock.nowMs();
-    const running = new Map<string, RunningCamera>();
-    let firstInferenceAtMs: number | undefined;
-    let lifecycle: 'ready' | 'draining' = 'ready';
-    let drained = false;
-    let isProtected = false;
-    const events: [WorkerEvent, string | undefined][] = [['Worker Ready', undefined]];
-    const beat = async () => {
-      if (mute.has(workerId) || task.killed.aborted) return;
-      const nowMs = clock.nowMs();
-      const answer = await link.heartbeat({
-        schemaVersion: 1,
-        heartbeatAtMs: nowMs,
-        startedAtMs,
-        lifecycle,
-        ...(place?.taskArn === undefined ? {} : { taskArn: place.taskArn }),
-        ...(place?.instanceId == null ? {} : { instanceId: place.instanceId }),
-        capacityInferencesPerSecond: options.workerCapacity ?? 20,
-        ...(firstInferenceAtMs === undefined ? {} : { firstInferenceAtMs }),
-        running: Object.fromEntries(running),
-        expiresAt: Math.floor(nowMs / 1000) + 600,
-      });
-      if (answer.drain !== undefined || task.stopRequested.aborted) lifecycle = 'draining';
-      const wanted = lifecycle === 'draining' ? {} : answer.assignments;
-      for (const [cameraId, camera] of running) {
-        if (wanted[cameraId]?.epoch === camera.epoch) continue;
-        running.delete(cameraId);
-        const checkpoint = { fragmentNumber: `${nowMs}`, producerTimestampMs: nowMs };
-        if (await link.writeProgress(cameraId, camera.epoch, { checkpoint, released: true })) {
-          events.push(['Camera Released', cameraId]);
-        }
-      }
-      for (const [cameraId, assignment] of Object.entries(wanted)) {
-        const before = running.get(cameraId);
-        const live = flowing.has(assignment.camera.streamName);
-        const state = before === undefined ? 'starting' : live ? 'running' : 'silent';
-        if (state === 'running') firstInferenceAtMs ??= nowMs;
-        running.set(cameraId, {
-          epoch: assignment.epoch,
-          reason: '',
-          fps: live ? assignment.camera.detect.fps : 0,
-          framesInferred: 0,
-          detections: 0,
-          tracks: 0,
-          dropped: {},
-          ...(before?.lastMediaAtMs === undefined ? {} : { lastMediaAtMs: before.lastMediaAtMs }),
-          ...(before?.firstInferenceAtMs === undefined ? {} : { firstInferenceAtMs: before.firstInferenceAtMs }),
-          ...(live
-            ? {
-                lastMediaAtMs: nowMs,
-                lastInferenceAtMs: nowMs,
-                firstInferenceAtMs: before?.firstInferenceAtMs ?? nowMs,
-              }
-            : {}),
-          state,
-        });
-      }
-      if (running.size > 0 !== isProtected) {
-        isProtected = running.size > 0;
-        await agent.protect(isProtected, protectionMinutes);
-      }
-      if (lifecycle === 'draining' && running.size === 0 && !drained) {
-        drained = true;
-        events.push(['Worker Drained', undefined]);
-      }
-      for (const event of events.splice(0)) await link.putEvent(...event);
-    };
-    track(beat());
-    await new Promise<void>((resolve) => {
-      const again = () => {
-        if (task.killed.aborted) return;
-        if (task.stopRequested.aborted && drained) return resolve();
-        track(beat());
-        clock.setTimer(heartbeatMs, again);
-      };
-      clock.setTimer(heartbeatMs, again);
-      task.killed.addEventListener('abort', () => resolve());
-    });
-  }
+  const { workerCapacity = 20, checkpointEveryMs = null } = options;
+  const world: ScriptedWorld = {
+    ...{ clock, cloud, clients, names, flowing, mute, track, workerCapacity, checkpointEveryMs },
+  };
 
   const settle = async () => {
     for (let round = 0; round < roundsMax; round += 1) {

@@ -10,6 +10,7 @@ import { type CloudWatchService, createCloudWatchService } from './cloudwatch/se
 import type { ComputeOptions } from './compute/compute-world.ts';
 import { type ComputeService, createComputeService } from './compute/service.ts';
 import { claimDataFolder } from './data-folder.ts';
+import type { DefaultLimits } from './default-limits.ts';
 import { createDynamoService, type DynamoService } from './dynamodb/service.ts';
 import { createEventsService, type EventsService } from './events/service.ts';
 import { createCallerIdentityService } from './http/caller-identity.ts';
@@ -41,6 +42,8 @@ export type LocalCloudOptions = {
   compute: ComputeOptions;
   kinesisVideo?: KinesisVideoOptions;
   cloudWatch?: { serviceMetricLagMs?: number };
+  /** Enforces AWS's default limits per second, and counts against them. */
+  limits?: DefaultLimits;
   /** One line per failure that no client is told of; stderr when left out. */
   log?: (line: string) => void;
 };
@@ -98,6 +101,7 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
       accountId: options.accountId,
       dataFolder: options.dataFolder,
       faults,
+      ...(options.limits === undefined ? {} : { limits: options.limits }),
       endpoint: () => parts.endpoint,
       emit: (event) => parts.events?.emit(event),
       putMetric: (...datapoint) => parts.cloudWatch?.putMetric(...datapoint),
@@ -106,7 +110,10 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
     const s3 = await start(createS3Service(context), (service) => service.close());
     const kinesis = await start(createKinesisService(context), (service) => service.close());
     const front = await start(
-      startHttpFront({ port, portSearch, faults, log, nowMs: () => options.clock.nowMs() }),
+      startHttpFront({
+        ...{ port, portSearch, faults, log, nowMs: () => options.clock.nowMs() },
+        ...(options.limits === undefined ? {} : { limits: options.limits }),
+      }),
       (running) => running.close(),
     );
     parts.endpoint = `http://127.0.0.1:${front.port}`;

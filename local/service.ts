@@ -6,6 +6,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { Clock } from '../core/clock.ts';
+import type { DefaultLimits } from './default-limits.ts';
 
 /** How a request is encoded, and so how its answer and its errors must be. */
 export type WireProtocol = 'json' | 'cbor' | 'query' | 'ec2' | 'rest-json' | 'rest-xml';
@@ -67,6 +68,8 @@ export type CloudContext = {
   /** Records a CloudWatch datapoint as AWS services do for themselves. */
   putMetric(namespace: string, metricName: string, dimensions: Record<string, string>, value: number): void;
   faults: Faults;
+  /** AWS's default limits per second, where this cloud enforces them. */
+  limits?: DefaultLimits;
 };
 
 /** Faults that tests and `npm start` may inject; every service asks before it answers. */

@@ -41,27 +41,49 @@ export function controlPlaneLines({
   const reads =
     runs * (readsPerRun + readsPerRunAndCamera * cameras) + runsPerHour * readsPerRunAndWorker * instanceHours;
   const writes = runs * writesPerRun + instanceHours * writesPerInstanceHour + cameraHours * writesPerCameraHour;
+  return countedLines({
+    spanHours,
+    fleets: 1,
+    runs,
+    gbSeconds: runs * gbSecondsPerRun,
+    readUnits: reads,
+    writeUnits: writes,
+  });
+}
+
+/** What was counted of the control plane over a span, whoever counted it. */
+export type ControlPlaneCounts = {
+  spanHours: number;
+  fleets: number;
+  runs: number;
+  gbSeconds: number;
+  readUnits: number;
+  writeUnits: number;
+};
+
+export function countedLines(counts: ControlPlaneCounts): Record<'tables' | 'lambda' | 'metrics', LinePlan> {
+  const { spanHours, fleets, runs, gbSeconds, readUnits, writeUnits } = counts;
   return {
     tables: {
       name: 'DynamoDB',
       configuration: 'heartbeats, checkpoints, ledger, and what the control loop reads',
       items: [
-        { price: 'dynamodb.millionWrites', quantity: writes / 1e6 },
-        { price: 'dynamodb.millionReads', quantity: reads / 1e6 },
+        { price: 'dynamodb.millionWrites', quantity: writeUnits / 1e6 },
+        { price: 'dynamodb.millionReads', quantity: readUnits / 1e6 },
       ],
     },
     lambda: {
       name: 'Lambda',
       configuration: 'the control loop, once a minute and by events',
       items: [
-        { price: 'lambda.gbSecond', quantity: runs * gbSecondsPerRun },
+        { price: 'lambda.gbSecond', quantity: gbSeconds },
         { price: 'lambda.millionRequests', quantity: runs / 1e6 },
       ],
     },
     metrics: {
       name: 'CloudWatch metrics',
-      configuration: `${customMetrics} custom metrics of a fleet`,
-      items: [{ price: 'cloudwatch.metricMonth', quantity: (customMetrics * spanHours) / hoursPerMonth }],
+      configuration: `${customMetrics} custom metrics of ${fleets === 1 ? 'a fleet' : `each of ${fleets} fleets`}`,
+      items: [{ price: 'cloudwatch.metricMonth', quantity: (customMetrics * fleets * spanHours) / hoursPerMonth }],
     },
   };
 }

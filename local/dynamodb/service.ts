@@ -40,6 +40,7 @@ export async function createDynamoService(context: CloudContext): Promise<Dynamo
 class Dynamo implements DynamoService {
   readonly scopes = ['dynamodb'] as const;
   readonly #engine: DynaliteEngine;
+  readonly #context: CloudContext;
   readonly #locks = new TableLocks();
   readonly #streams: ChangeStreams;
   readonly #streamApi: StreamApi;
@@ -49,6 +50,7 @@ class Dynamo implements DynamoService {
 
   constructor(engine: DynaliteEngine, context: CloudContext) {
     this.#engine = engine;
+    this.#context = context;
     this.#streams = new ChangeStreams(engine, context);
     this.#settings = new TableSettingsStore(engine, context, this.#streams);
     this.#streamApi = new StreamApi(this.#settings, this.#streams, context);
@@ -122,6 +124,10 @@ class Dynamo implements DynamoService {
       case 'UpdateContinuousBackups':
       case 'DescribeContinuousBackups':
         return this.#locks.hold([tableName], () => this.#setting(operation, tableName, input));
+      case 'GetItem':
+      case 'Query':
+      case 'Scan':
+        return this.#read(operation, input);
       default:
         return this.#engine.run(operation, input);
     }
@@ -132,10 +138,37 @@ class Dynamo implements DynamoService {
     await this.#engine.close();
   }
 
-  #write(tableNames: string[], work: (stage: StagedWrites) => Promise<Output>, byTimeToLive = false): Promise<Output> {
+  async #read(operation: string, input: Input): Promise<Output> {
+    const { limits } = this.#context;
+    if (limits === undefined) return this.#engine.run(operation, input);
+    const counted = { ReturnConsumedCapacity: 'TOTAL', ...input };
+    const { ConsumedCapacity, ...output } = await this.#engine.run(operation, counted);
+    const { CapacityUnits = 0 } = (ConsumedCapacity ?? {}) as { CapacityUnits?: number };
+    limits.consume(String(input.TableName), partitionAsked(input), 'read', CapacityUnits);
+    return input.ReturnConsumedCapacity === undefined ? output : { ...output, ConsumedCapacity };
+  }
+
+  /** A unit for each KB of the larger of the item before and after; twice that in a transaction. */
+  async #consumeWrites({ changes }: StagedWrites, unitsPerKb: number): Promise<void> {
+    const { limits } = this.#context;
+    if (limits === undefined) return;
+    for (const { tableName, before, after } of changes) {
+      const bytes = Math.max(...[before, after].map((item) => (item === null ? 0 : this.#engine.itemSize(item))));
+      const { KeySchema } = await this.#engine.table(tableName);
+      const partition = JSON.stringify((after ?? before)?.[KeySchema[0]?.AttributeName ?? '']);
+      limits.consume(tableName, partition, 'write', Math.max(1, Math.ceil(bytes / 1_024)) * unitsPerKb);
+    }
+  }
+
+  #write(
+    tableNames: string[],
+    work: (stage: StagedWrites) => Promise<Output>,
+    { byTimeToLive = false, unitsPerKb = 1 } = {},
+  ): Promise<Output> {
     return this.#locks.hold(tableNames, async () => {
       const stage = new StagedWrites(this.#engine);
       const output = await work(stage);
+      if (!byTimeToLive) await this.#consumeWrites(stage, unitsPerKb);
       const streamOf = (tableName: string) => this.#settings.of(tableName).stream;
       const { records, operations } = this.#streams.prepare(stage.changes, streamOf, byTimeToLive);
       await this.#engine.commit([...stage.operations, ...operations]);
@@ -156,6 +189,7 @@ class Dynamo implements DynamoService {
         this.#tokens.remember(token, parts);
         return {};
       },
+      { unitsPerKb: 2 },
     );
   }
 
@@ -205,7 +239,7 @@ class Dynamo implements DynamoService {
         if (expiresAtSeconds === null || expiresAtSeconds * 1000 > clock.nowMs()) return {};
         return stage.run('DeleteItem', { TableName: tableName, Key });
       },
-      true,
+      { byTimeToLive: true },
     );
   }
 
@@ -224,6 +258,12 @@ class Dynamo implements DynamoService {
       "The parameter 'TableName' is required but was not present in the request",
     );
   }
+}
+
+/** The value of the partition key, however the read names it. */
+function partitionAsked({ Key, ExpressionAttributeValues }: Input): string {
+  const [first] = Object.values((Key ?? ExpressionAttributeValues ?? {}) as object);
+  return JSON.stringify(first ?? '');
 }
 
 async function writeOne(stage: StagedWrites, operation: string, input: Input): Promise<Output> {

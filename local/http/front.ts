@@ -6,6 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { decode as decodeCbor } from 'cborg';
+import type { DefaultLimits } from '../default-limits.ts';
 import type { Faults, LocalRequest, LocalService } from '../service.ts';
 import { type AddressedRequest, addressOf, callerOf, faultOperation } from './addressed-request.ts';
 import { AwsError, sendError } from './aws-error.ts';
@@ -27,6 +28,7 @@ export type FrontOptions = {
   port: number;
   portSearch: boolean;
   faults: Faults;
+  limits?: DefaultLimits;
   /** What answers are dated; the machine's when left out. */
   nowMs?: () => number;
   /** One line per unexpected failure; stderr when left out. */
@@ -44,7 +46,7 @@ export async function startHttpFront(options: FrontOptions): Promise<HttpFront> 
   // Media uploads and downloads last as long as their cameras: no limit on a request's duration.
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0 }, (message, response) => {
     if (options.nowMs !== undefined) response.setHeader('date', new Date(options.nowMs()).toUTCString());
-    void answer(message, response, services, options.faults, log);
+    void answer(message, response, services, options, log);
   });
   server.timeout = 0;
   server.on('clientError', (_error, socket) => {
@@ -75,7 +77,7 @@ async function answer(
   message: IncomingMessage,
   response: ServerResponse,
   services: ReadonlyMap<string, LocalService>,
-  faults: Faults,
+  { faults, limits }: Pick<FrontOptions, 'faults' | 'limits'>,
   log: (line: string) => void,
 ): Promise<void> {
   const requestId = randomUUID();
@@ -103,6 +105,7 @@ async function answer(
       return;
     }
     if (fault !== null) throw new AwsError(fault.status, fault.code, fault.message);
+    limits?.admit(request.scope, request.operation);
     await service.handle(request, response);
   } catch (thrown) {
     const clientGone = message.destroyed && !message.complete;
