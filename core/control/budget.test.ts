@@ -135,9 +135,24 @@ it('the plan sheds the lowest priority first, says so, and complains', () => {
   expect(decision.plan.reason).toContain('capped at 2 of 3 workers needed, 1 camera shed by priority');
   expect(decision.plan.reason).toContain('the budget of 17.00 USD a day allows 2 workers');
   expect([...decision.plan.shed]).toEqual(['cam-0']);
-  expect(decision.changes.find(({ cameraId }) => cameraId === 'cam-0')?.next).toMatchObject({
+  const next = decision.changes.find(({ cameraId }) => cameraId === 'cam-0')?.next;
+  expect(next).toMatchObject({
     phase: 'shed',
-    phaseReason: "the day's budget allows 2 workers, and cameras of higher priority fill them",
+    phaseReason: "the day's budget allows no more workers, and cameras of higher priority fill those that it allows",
   });
   expect(decision.problems.map(({ kind }) => kind)).toEqual(['budget']);
+  // A size that changes with every run must not have each camera that was shed before written again.
+  const shedBefore = { phase: 'shed' as const, phaseReason: next?.phaseReason ?? '', accountedThroughMs: noonMs };
+  const before = seen.map((one) => (one.cameraId === 'cam-0' ? { ...one, ...shedBefore } : one));
+  const poorer = decide(
+    {
+      ...observation(before, workers),
+      usdPerHour,
+      group: { ...observation(before, workers).group, ...{ launch } } as never,
+    },
+    policy({ usdPerDayMax: 9, instanceUsdPerHour: {} }),
+    noonMs,
+  );
+  expect(poorer.plan.reason).toContain('a day allows 1 worker');
+  expect(poorer.changes.filter(({ cameraId }) => cameraId === 'cam-0')).toEqual([]);
 });

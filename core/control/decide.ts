@@ -133,7 +133,8 @@ export function decide(
     shedBecause:
       budget.workersMax === null
         ? 'the fleet is at its largest size and cameras of higher priority fill it'
-        : `the day's budget allows ${budget.workersMax} ${budget.workersMax === 1 ? 'worker' : 'workers'}, and cameras of higher priority fill them`,
+        : // How many is in the plan's reason.
+          "the day's budget allows no more workers, and cameras of higher priority fill those that it allows",
   });
   const lost = workers.filter(
     (worker) =>

@@ -27,7 +27,10 @@ export type DemandStep = { start: string; workers: number };
 
 export type Overview = ReturnType<typeof overviewOf>;
 
-export function overviewOf(fleets: readonly FleetInput[], nowMs: number) {
+/** A fleet with an item that this version of the code cannot read. */
+export type UnreadableFleet = { fleet: string; why: string };
+
+export function overviewOf(fleets: readonly FleetInput[], nowMs: number, unreadable: readonly UnreadableFleet[] = []) {
   const states = fleets.flatMap(({ cameras }) => cameras);
   const phases = Object.fromEntries(cameraPhases.map((phase) => [phase, 0])) as Record<CameraPhase, number>;
   for (const { phase } of states) phases[phase] += 1;
@@ -52,7 +55,14 @@ export function overviewOf(fleets: readonly FleetInput[], nowMs: number) {
       pausedUntil: isoOrNull(activeOrders(item, nowMs).pause?.untilMs),
       overriddenUntil: isoOrNull(activeOrders(item, nowMs).override?.untilMs),
     })),
-    problems: fleets.flatMap((fleet): OpenProblem[] => openProblems(fleet, nowMs)),
+    problems: [
+      ...unreadable.map(
+        ({ fleet, why }): OpenProblem => ({
+          ...{ fleet, severity: 'error', words: `cannot be read: ${why}`, count: 0, cameras: [] },
+        }),
+      ),
+      ...fleets.flatMap((fleet): OpenProblem[] => openProblems(fleet, nowMs)),
+    ],
   };
 }
 

@@ -20,7 +20,7 @@ export type Asked = { claims?: Record<string, unknown> | null; headers?: Record<
 export type ApiStage = Awaited<ReturnType<typeof startApiStage>>;
 
 /** One fleet with the camera `dock-1`, at noon. */
-export async function startApiStage() {
+export async function startApiStage({ fleets = 'default' } = {}) {
   process.env.AWS_ACCESS_KEY_ID = 'local';
   process.env.AWS_SECRET_ACCESS_KEY = 'local';
   const clock = new SteppedClock(noonMs);
@@ -28,6 +28,7 @@ export async function startApiStage() {
     KVS_INFER_STAGE: 'test',
     KVS_INFER_ACCOUNT_ID: '123456789012',
     AWS_REGION: 'ap-southeast-1',
+    KVS_INFER_FLEETS: fleets,
     LOG_LEVEL: 'SILENT',
   });
   const { region, accountId, names } = environment;

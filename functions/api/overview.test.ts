@@ -1,4 +1,5 @@
 /** The overview and the history of a fleet, on the tables of the local cloud. */
+import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { saveDecision } from '../../aws/decisions.ts';
 import { noonMs } from '../../core/control/fleet-factories.ts';
@@ -26,6 +27,25 @@ it('is one answer for a viewer, and 304 while nothing changes', async () => {
   expect(body.fleets).toMatchObject([{ fleet: 'default', cameras: 1, desired: null, pausedUntil: null }]);
   const again = await stage.ask('GET', '/api/overview', { headers: { 'if-none-match': String(headers.etag) } });
   expect(again.status).toBe(304);
+});
+
+it('answers for the others when an item of one fleet is of a later version, and says which and why', async () => {
+  const two = await startApiStage({ fleets: 'default,north' });
+  try {
+    const Item = { fleet: 'north', schemaVersion: 9 };
+    await two.clients.documents.send(new PutCommand({ TableName: two.names.tables.fleets, Item }));
+    const { status, body } = await two.ask('GET', '/api/overview', { claims: viewer });
+    expect(status).toBe(200);
+    expect(body.fleets).toMatchObject([{ fleet: 'default', cameras: 1 }]);
+    const said = {
+      fleet: 'north',
+      severity: 'error',
+      words: expect.stringMatching(/^cannot be read: .*schemaVersion 9/),
+    };
+    expect(body.problems).toEqual([expect.objectContaining(said)]);
+  } finally {
+    await two.close();
+  }
 });
 
 it('shows the size against the demand of the hours past, and the schedules of as many hours ahead', async () => {

@@ -8,7 +8,8 @@ import { readSizes } from '../../aws/decisions.ts';
 import { readFleetItems } from '../../aws/fleet-items.ts';
 import { fleetPattern } from '../../core/camera.ts';
 import { fleetPolicy } from '../../core/control/policy.ts';
-import { demandAhead, type FleetInput, overviewOf } from '../../core/views/overview-view.ts';
+import { KvsInferError } from '../../core/errors.ts';
+import { demandAhead, type FleetInput, overviewOf, type UnreadableFleet } from '../../core/views/overview-view.ts';
 import type { ControlDeps } from '../handler-deps.ts';
 import { json, unlessKnown } from './answers.ts';
 import type { Api } from './app.ts';
@@ -102,7 +103,19 @@ export function addOverviewRoutes(app: Api, { clients, clock, environment }: Con
       responses: { 200: json(overviewSchema, 'answers 304 to If-None-Match while nothing changes'), ...failures },
     }),
     async (context) => {
-      const body = overviewOf(await Promise.all(fleets.map(inputOf)), clock.nowMs());
+      const unreadable: UnreadableFleet[] = [];
+      const inputs = await Promise.all(
+        fleets.map((fleet) =>
+          inputOf(fleet).catch((error: unknown) => {
+            if (!(error instanceof KvsInferError && error.code === 'ITEM_VERSION_LATER')) throw error;
+            unreadable.push({ fleet, why: error.message });
+            return null;
+          }),
+        ),
+      );
+      unreadable.sort((a, b) => (a.fleet < b.fleet ? -1 : 1));
+      const readable = inputs.filter((input) => input !== null);
+      const body = overviewOf(readable, clock.nowMs(), unreadable);
       const { at: _, ...rest } = body;
       return unlessKnown(context, body, rest);
     },

@@ -31,7 +31,7 @@ test('the camera of lower priority is shed before midnight, and watched again on
   expect(await system.camera('gate')).toMatchObject({ phase: 'running' });
   expect(await system.camera('yard')).toMatchObject({
     phase: 'shed',
-    phaseReason: "the day's budget allows 1 worker, and cameras of higher priority fill them",
+    phaseReason: "the day's budget allows no more workers, and cameras of higher priority fill those that it allows",
   });
   expect(system.instances()).toHaveLength(1);
   const problems = (await system.decisions()).flatMap((decision) => decision.problems ?? []);
