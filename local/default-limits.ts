@@ -2,9 +2,10 @@
  * The limits per second that AWS sets by default on the calls that control and workers make, as token buckets, and a count of
  * what was taken from them. Kinesis Video's are in kinesisvideo/service-limits.ts and always hold; these hold where a cloud
  * is started with them, because under a stepped clock a whole second of calls may fall into one instant.
- * Sources, read November 2026: "Request throttling for the Amazon ECS API" (bucket and refill), CloudWatch, EventBridge and
- * EC2 service quotas, DynamoDB developer guide (a partition has 1,000 write and 3,000 read units a second, and keeps up to
- * 300 s of what was not used; a new on-demand table has 4,000 and 12,000). Auto Scaling publishes none.
+ * Sources, read November 2026: "Request throttling for the Amazon ECS API" (bucket and refill of the service's changes and of
+ * reads) and CloudWatch's quotas; DynamoDB developer guide (a partition has 1,000 write and 3,000 read units a second, and
+ * keeps up to 300 s of what was not used; a new on-demand table has 4,000 and 12,000). What StopTask, PutEvents and EC2 have
+ * here is assumed, on the low side. Auto Scaling publishes none.
  * Invariant: a refused call takes nothing, and is counted.
  */
 import type { Clock } from '../core/clock.ts';
