@@ -107,7 +107,7 @@ async function runOnce(
   const failures = [...observation.missing.map((what) => `could not read ${what}`), ...applied.failures];
   // Capacity and budget have metrics and alarms of their own.
   for (const { kind, words } of decision.problems) if (kind !== 'capacity' && kind !== 'budget') failures.push(words);
-  for (const failure of failures) telemetry.logger.warn(failure, { fleet: item.fleet });
+  for (const failure of failures) telemetry.logger.warn('a run was not whole', { fleet: item.fleet, failure });
   report.failures.push(...failures);
   report.handedTo.push(...new Set(decision.departures.flatMap((departure) => departure.toFleet ?? [])));
 

@@ -119,9 +119,10 @@ export function countFailedRun(metrics: Metrics, fleet: string): void {
   metrics.publishStoredMetrics();
 }
 
-/** The line that people search for: same words as the stored decision. */
+/** The line that people search for: its reason is in the words of the stored decision. */
 export function logDecision(logger: Logger, record: Decision): void {
-  logger.info(record.reason, {
+  logger.info('decided', {
+    reason: record.reason,
     fleet: record.fleet,
     trigger: record.trigger,
     desired: record.desired,

@@ -54,7 +54,7 @@ export function buildApi(deps: ControlDeps, options: ApiOptions): Api {
     },
   });
   app.onError((error, context) =>
-    answerError(error, context, (message, facts) => deps.telemetry.logger.error(message, { ...facts })),
+    answerError(error, context, (facts) => deps.telemetry.logger.error('the API failed', facts)),
   );
   app.notFound((context) => problemResponse(context, 404, `there is no ${context.req.method} ${context.req.path}`));
   app.use(secureHeaders());

@@ -64,13 +64,13 @@ export function problemResponse(
 }
 
 /** @param log gets what the caller is not told. */
-export function answerError(error: unknown, context: Context, log: (message: string, facts: object) => void): Response {
+export function answerError(error: unknown, context: Context, log: (facts: Record<string, string>) => void): Response {
   if (error instanceof Problem)
     return problemResponse(context, error.status as ContentfulStatusCode, error.message, error.fields);
   if (error instanceof HTTPException)
     return problemResponse(context, error.status as ContentfulStatusCode, error.message);
   const failure = error instanceof Error ? error.message : String(error);
-  log('the API failed', { method: context.req.method, path: context.req.path, failure });
+  log({ method: context.req.method, path: context.req.path, failure });
   if (error instanceof KvsInferError && error.retryable) {
     return problemResponse(context, 503, `${error.code}: try again in some seconds`, {
       headers: { 'retry-after': '5' },
