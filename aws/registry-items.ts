@@ -7,6 +7,7 @@
 import { type AttributeValue, PutItemCommand, ScanCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import type { AwsClients } from './clients.ts';
 import { awsCall, conditionHeld } from './error-codes.ts';
+import { heldOnKnownVersion, isVersionKnown, knownSchemaVersion } from './schema-versions.ts';
 
 export type Item = Record<string, AttributeValue>;
 export type RegistryTable = 'cameras' | 'fleets';
@@ -57,6 +58,7 @@ function typedOfFleet(item: Item): Item | null {
 /**
  * @param before as it was seen, null when there was none. Of a fleet, what the item does not name is left as it is.
  * @returns false when it is another one by now.
+ * @throws KvsInferError ITEM_VERSION_LATER
  */
 export function writeRegistryItem(
   clients: AwsClients,
@@ -88,16 +90,18 @@ function writeFleet(clients: AwsClients, table: string, item: Item, before: Item
   const names = fleetAttributes.filter((name) => item[name] !== undefined);
   const seen = asSeen(names, before);
   const sets = names.map((_, index) => `#a${index} = :new${index}`);
-  return conditionHeld(`write the policy and orders of fleet ${item.fleet?.S}`, () =>
+  return heldOnKnownVersion(`write the policy and orders of fleet ${item.fleet?.S}`, () =>
     clients.dynamo.send(
       new UpdateItemCommand({
         TableName: table,
         Key: { fleet: item.fleet as AttributeValue },
         UpdateExpression: `SET schemaVersion = if_not_exists(schemaVersion, :one), ${sets.join(', ')}`,
-        ConditionExpression: seen.ConditionExpression,
+        ConditionExpression: `${seen.ConditionExpression} AND ${isVersionKnown}`,
+        ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
         ExpressionAttributeNames: seen.ExpressionAttributeNames,
         ExpressionAttributeValues: {
           ':one': { N: '1' },
+          ':knownVersion': { N: String(knownSchemaVersion) },
           ...seen.ExpressionAttributeValues,
           ...Object.fromEntries(names.map((name, index) => [`:new${index}`, item[name] as AttributeValue])),
         },

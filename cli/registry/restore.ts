@@ -13,7 +13,8 @@ import { onStage, type Stage, type StageOptions, withStageOptions } from '../sta
 import { type Backup, backupBytesMax, decodeBackup, sameItem } from './backup-file.ts';
 
 type RestoreOptions = StageOptions & { dryRun?: true; yes?: true; onlyMissing?: true; otherStage?: true };
-type Outcome = 'new' | 'changed' | 'unchanged' | 'kept' | 'only in the stage' | 'changed meanwhile';
+type Untouched = 'unchanged' | 'kept' | 'only in the stage' | 'changed meanwhile' | 'of a later version';
+type Outcome = 'new' | 'changed' | Untouched;
 type Line = { table: RegistryTable; key: string; outcome: Outcome; attributes: string[] };
 type Planned = Line & { item: Item; before: Item | null };
 
@@ -107,10 +108,14 @@ async function write({ clients, tables }: Stage, plan: readonly Planned[]): Prom
     return await inParallel(plan, parallelWritesMax, async (planned) => {
       if (!isWritten(planned)) return planned;
       const { table, item, before } = planned;
-      const happened = await writeRegistryItem(clients, table, tables[table], item, before);
+      const happened = await writeRegistryItem(clients, table, tables[table], item, before).catch((error: unknown) => {
+        if (error instanceof KvsInferError && error.code === 'ITEM_VERSION_LATER') return null;
+        throw error;
+      });
       done += 1;
       bar.update(done);
-      return happened ? planned : { ...planned, outcome: 'changed meanwhile' };
+      if (happened === true) return planned;
+      return { ...planned, outcome: happened === null ? 'of a later version' : 'changed meanwhile' };
     });
   } finally {
     bar.stop();
@@ -154,6 +159,13 @@ function finish(lines: readonly Line[], isWriting: boolean, isDryRun: boolean): 
   if (!isWriting && !isDryRun && pending > 0) {
     throw new KvsInferError('RESTORE_UNCONFIRMED', `${pending} items would be written, and none was`, {
       hint: 'add --yes to write them, or --dry-run to look alone',
+    });
+  }
+  const later = count('of a later version');
+  if (later > 0) {
+    const what = `${later} items are of a later version than this command knows, and were kept`;
+    throw new KvsInferError('RESTORE_INCOMPLETE', what, {
+      hint: 'restore with the kvs-infer of the release that runs',
     });
   }
   const lost = count('changed meanwhile');

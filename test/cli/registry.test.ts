@@ -1,7 +1,7 @@
 /** Backup, restore and rebuild as a person runs them, against the tables of a local cloud. */
 import { readFile } from 'node:fs/promises';
 import { GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
-import { DeleteCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { DeleteCommand, GetCommand, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { expect, it } from 'vitest';
 import { putCameraRow } from '../../aws/camera-registry.ts';
 import { readCameraRow } from '../../aws/camera-row.ts';
@@ -109,6 +109,30 @@ it(
     const prod = resourceNames('other', '').tables;
     expect(prod.cameras).not.toBe(tables.cameras);
     expectFailure(await onStage('restore', file, '--stage', 'other', '--yes'), 1, 'BACKUP_OTHER_STAGE', 'of "test"');
+  },
+  commandsTimeoutMs,
+);
+
+it(
+  'the item of a fleet that a later release wrote is left as it is and named, and the rows come back all the same',
+  async () => {
+    const file = folder.path('before-upgrade.ndjson');
+    await putCameraRow(cloud.clients, tables.cameras, { cameraId: 'late', streamName: 'late' });
+    const pause = { until: '2036-01-01T00:00:00Z', reason: 'works' };
+    await lockFleet(cloud.clients, tables.fleets, 'late', 'test', 0);
+    await orderFleet(cloud.clients, tables.fleets, 'late', { pause });
+    await onStage('backup', '--stage', 'test', '--out', file);
+    const upgraded = { fleet: 'late', schemaVersion: 2, pause: { until: '2036-01-01T00:00:00Z', why: ['works'] } };
+    await cloud.clients.documents.send(new PutCommand({ TableName: tables.fleets, Item: upgraded }));
+    await cloud.clients.documents.send(new DeleteCommand({ TableName: tables.cameras, Key: { cameraId: 'late' } }));
+    const restored = await onStage('restore', file, '--stage', 'test', '--yes');
+    expect(restored).toMatchObject({ exitCode: 1, stdout: expect.stringContaining('fleet late: of a later version') });
+    expect(restored.stderr).toMatch(/^kvs-infer: RESTORE_INCOMPLETE: 1 items are of a later version/);
+    const stored = await cloud.clients.documents.send(
+      new GetCommand({ TableName: tables.fleets, Key: { fleet: 'late' } }),
+    );
+    expect(stored.Item).toEqual(upgraded);
+    expect(await readCameraRow(cloud.clients, tables.cameras, 'late')).not.toBeNull();
   },
   commandsTimeoutMs,
 );
