@@ -120,6 +120,14 @@ export function fleetAlarms<Name>(
     },
     {
       ...minute,
+      name: `${fleet}-runs-not-whole`,
+      meaning:
+        'For 5 minutes a part of each run of the control loop could not be read, done or believed. Its log lines "a run was not whole" say which.',
+      periods: 5,
+      value: ours('ActionsFailed', 'Minimum'),
+    },
+    {
+      ...minute,
       name: `${fleet}-wanted-over-running`,
       meaning:
         'More workers are needed than serve, for 10 minutes: no capacity, a failing task, or the maximum is reached.',

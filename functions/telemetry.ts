@@ -5,7 +5,7 @@
  */
 import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
-import type { ControlDecision } from '../core/control/decide.ts';
+import type { ControlDecision, Problem } from '../core/control/decide.ts';
 import type { Decision } from '../core/control/record.ts';
 import type { WatchGaps } from '../core/control/watch-gaps.ts';
 import type { CameraPhase } from '../core/fleet-state.ts';
@@ -76,6 +76,9 @@ const watchedPhases: readonly CameraPhase[] = [
   'invalid',
 ];
 
+/** What was observed or ordered cannot be right. */
+const inputKinds: ReadonlySet<Problem['kind']> = new Set(['input', 'policy', 'fleet-size']);
+
 /** What one run found and decided, per fleet. */
 export function reportMetrics(
   metrics: Metrics,
@@ -96,6 +99,10 @@ export function reportMetrics(
   metrics.addMetric('WorkersNeeded', count, inputs.workersNeeded ?? 0);
   metrics.addMetric('CamerasWanted', count, inputs.camerasWantedNow ?? 0);
   metrics.addMetric('ActionsFailed', count, failures);
+  const aboutInput = decision.problems.filter(({ kind }) => inputKinds.has(kind));
+  metrics.addMetric('InputProblems', count, aboutInput.length);
+  const handedOver = decision.changes.filter(({ ownership }) => ownership?.kind === 'give' && ownership.clean);
+  metrics.addMetric('CamerasMoved', count, handedOver.length);
   const byBudget = decision.budget.workersMax !== null;
   metrics.addMetric('CamerasShedByBudget', count, byBudget ? decision.plan.shed.size : 0);
   metrics.addMetric('UsdToday', MetricUnit.NoUnit, decision.meter.days.at(-1)?.usd ?? 0);

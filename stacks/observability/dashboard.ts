@@ -80,12 +80,13 @@ export function dashboardBody({ settings, names, dimensionsOf, ecsOf, functions 
       ),
     ],
     [
-      'Control loop: failed runs and steps, no capacity, models taken back',
+      'Control loop: failed runs and steps, input that cannot be right, no capacity, models taken back',
       eachFleet((fleet) => [
         ...['ReconcileFailed', 'ModelReverted'].map((metric) => ours(fleet, metric, 'Sum')),
-        ...['ActionsFailed', 'CapacityExhausted'].map((metric) => ours(fleet, metric)),
+        ...['ActionsFailed', 'InputProblems', 'CapacityExhausted'].map((metric) => ours(fleet, metric)),
       ]),
     ],
+    ['Cameras handed from worker to worker', eachFleet((fleet) => [ours(fleet, 'CamerasMoved', 'Sum')])],
     [
       'Cost: US dollars today, idle workers, cameras shed by the budget',
       eachFleet((fleet) => ['UsdToday', 'WorkersIdle', 'CamerasShedByBudget'].map((metric) => ours(fleet, metric))),

@@ -19,6 +19,7 @@ describe.skipIf(!isSynthesised)('alarms', () => {
     ['queue-event-failures', { metricName: 'ApproximateNumberOfMessagesVisible', threshold: 0 }],
     ['iterator-age', { metricName: 'IteratorAge', threshold: 60_000 }],
     ['default-reconcile-failed', { metricName: 'ReconcileFailed', evaluationPeriods: 3 }],
+    ['default-runs-not-whole', { metricName: 'ActionsFailed', threshold: 0, evaluationPeriods: 5 }],
     ['default-wanted-over-running', { evaluationPeriods: 10, threshold: 0 }],
     ['default-model-reverted', { metricName: 'ModelReverted', threshold: 0, evaluationPeriods: 1 }],
     ['default-no-capacity', { metricName: 'CapacityExhausted', threshold: 0, evaluationPeriods: 1 }],
@@ -130,7 +131,7 @@ describe.skipIf(!isSynthesised)('logs and dashboard', () => {
     const { inputs } = graphOf('chosen').one('aws:cloudwatch/dashboard:Dashboard');
     expect(inputs.dashboardName).toBe('kvs-infer-production');
     const { widgets } = JSON.parse(inputs.dashboardBody);
-    expect(widgets).toHaveLength(10);
+    expect(widgets).toHaveLength(11);
     const text = JSON.stringify(widgets);
     for (const words of [
       'docks WorkersServing',

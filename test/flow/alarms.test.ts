@@ -23,6 +23,7 @@ const seenBy: Record<string, string> = {
   'queue-event-failures': 'functions die',
   'iterator-age': 'functions die',
   'default-reconcile-failed': 'a table refuses',
+  'default-runs-not-whole': 'ECS refuses to tell of the service',
   'default-wanted-over-running': 'no machines',
   'default-no-capacity': 'no machines',
   'default-budget-shed': 'the budget is spent',
@@ -135,6 +136,16 @@ describe('alarms', () => {
       { status: 400, code: 'AccessDeniedException', message: 'not authorized to perform: dynamodb:Query' },
     );
     await ringsAndCeases(test, namesSeenBy('a table refuses'), 8, heal);
+  });
+
+  it('ECS refuses to tell of the service', async () => {
+    const test = await started('2026-11-24T08:00:00Z');
+    await test.advance(120);
+    const heal = test.cloud.context.faults.inject(
+      ({ service, operation }) => service === 'ecs' && operation === 'DescribeServices',
+      { status: 400, code: 'AccessDeniedException', message: 'not authorized to perform: ecs:DescribeServices' },
+    );
+    await ringsAndCeases(test, namesSeenBy('ECS refuses to tell of the service'), 9, heal);
   });
 
   it('no machines', async () => {
