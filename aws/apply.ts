@@ -208,12 +208,15 @@ async function writeCameras(
     const { held } = observation;
     const list = { ...heldEntries(worker.assignments, held), ...assignmentsOf(worker, states, cleanGives, orderOf) };
     const standbys = { ...heldEntries(worker.standbys, held), ...standbysOf(worker, states, orderOf) };
-    if (sameAssignments(list, worker.assignments ?? {}) && sameStandbys(standbys, worker.standbys ?? {})) return;
+    const isStored = (own: typeof list, ahead: typeof standbys) =>
+      sameAssignments(own, worker.assignments ?? {}) && sameStandbys(ahead, worker.standbys ?? {});
+    if (isStored(list, standbys)) return;
     const fit = listsThatFit(list, standbys);
     for (const cameraId of fit.leftOut) {
       const what = `camera ${cameraId} is left off the list of worker ${worker.workerId}`;
       steps.fail(order.lists, what, new Error('its row is too large for the worker’s item; shorten its lists'));
     }
+    if (isStored(fit.assignments, fit.standbys)) return;
     const cameras = Object.keys(fit.assignments).length;
     const ahead = Object.keys(fit.standbys).length;
     await steps.try(

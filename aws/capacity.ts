@@ -184,8 +184,10 @@ export async function terminateInstance(clients: AwsClients, instanceId: string,
   );
 }
 
-/** A task that is gone already, or unknown to ECS by now, counts as stopped. */
-/** @returns true when the task is gone; a task that has just been told stops within its time limit. */
+/**
+ * @returns true when the task is gone, already or unknown to ECS by now; one that has just been told stops within its time
+ * limit.
+ */
 export async function stopTask(
   clients: AwsClients,
   cluster: string,

@@ -1,8 +1,8 @@
 /**
  * One place where AWS SDK clients are made, each on first use: region, optional endpoint (the local cloud), time limits
  * and retries are the same for all of them, and a Lambda that needs two clients does not pay for ten.
- * Invariants: no error of a client tells a token (aws/secrets-in-errors.ts); no client waits without a limit; media connections are the exception, because they stream for up to
- * 45 minutes, and their reader bounds the waiting itself.
+ * Invariants: no error of a client tells a token (aws/secrets-in-errors.ts); no client waits without a limit; media
+ * connections are the exception, because they stream for up to 45 minutes, and their reader bounds the waiting itself.
  */
 import { AutoScalingClient } from '@aws-sdk/client-auto-scaling';
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';

@@ -12,7 +12,6 @@ import { cameraChanges } from './camera-changes.ts';
 import { climbLadder, type LadderStep } from './capacity-ladder.ts';
 import { type MovesMade, movesMade, withinMoves } from './consolidation.ts';
 import { type CameraDemand, cameraDemands, hoursAsked } from './demand.ts';
-
 import { withoutHeld } from './held-items.ts';
 import { hoursAt } from './hours.ts';
 import { fleetLeadTimeMs } from './lead-time.ts';

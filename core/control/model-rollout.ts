@@ -11,6 +11,7 @@ import { chooseCanaries, followsModel, isWatchedNow, modelOfVersion } from './ca
 import type { ModelOrder } from './model-evidence.ts';
 import { type ModelCounts, modelFault, sumOfCounts } from './model-evidence.ts';
 import { isDead } from './observation.ts';
+import { iso, plural } from './plan-reason.ts';
 
 /** What a person ordered. `until`: without a verdict by then it is reverted. */
 export type ModelRollout = {
@@ -129,7 +130,7 @@ function begin(
       cameraIds,
       counts: {},
       limits: { maxErrorRate, maxSlowdown },
-      reason: `${count(cameraIds.length, 'camera')} to try it first`,
+      reason: `${plural(cameraIds.length, 'camera')} to try it first`,
     },
   };
 }
@@ -185,7 +186,7 @@ function nextState(
   if (state.phase === 'canary') {
     if (progress.missing !== null)
       return progress.missing === state.reason ? state : { ...state, reason: progress.missing };
-    return to('baking', `${count(progress.running, 'camera')} run it; watched until ${iso(nowMs + order.bakeMs)}`);
+    return to('baking', `${plural(progress.running, 'camera')} run it; watched until ${iso(nowMs + order.bakeMs)}`);
   }
   if (nowMs - state.sinceMs < order.bakeMs || counts.frames < framesBeforeComplete || progress.running === 0)
     return state;
@@ -193,7 +194,7 @@ function nextState(
     counts.sightings === 0
       ? 'none of them to compare with what the version before saw'
       : `${counts.sightings - counts.missed} of ${counts.sightings} sightings of the version before confirmed`;
-  return to('complete', `${counts.frames} frames on ${count(progress.running, 'camera')}, ${compared}`);
+  return to('complete', `${counts.frames} frames on ${plural(progress.running, 'camera')}, ${compared}`);
 }
 
 /** How many of the cameras run it by their workers' word, and what still keeps it from baking. */
@@ -236,17 +237,9 @@ function problemOf(state: ModelRolloutState, living: readonly WorkerItem[], nowM
   const failing = living.filter(({ models }) => models?.[version]?.state === 'failed');
   if (failing.length === 0) return null;
   const why = failing[0]?.models?.[version]?.reason ?? '';
-  return `${count(failing.length, 'worker')} cannot run ${version} and run ${former}: ${why}`;
+  return `${plural(failing.length, 'worker')} cannot run ${version} and run ${former}: ${why}`;
 }
 
 export function rolloutWords({ version, former, phase, reason }: ModelRolloutState): string {
   return `model ${version} (before: ${former}): ${phase}: ${reason}`;
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`;
-}
-
-function iso(atMs: number): string {
-  return new Date(atMs).toISOString().replace('.000Z', 'Z');
 }

@@ -89,10 +89,10 @@ function actionWords(facts: ReasonInput, goal: number, serving: number): string 
   return `${plural(goal, 'worker')} ${goal === 1 ? 'is' : 'are'} right`;
 }
 
-function plural(count: number, noun: string): string {
+export function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-function iso(ms: number): string {
+export function iso(ms: number): string {
   return new Date(ms).toISOString().replace(/\.000Z$/, 'Z');
 }

@@ -112,7 +112,8 @@ export class FleetWorld {
     const isRepeated = this.#events.chance(eventRepeatRate);
     if (isLost) this.count('event lost');
     if (isRepeated) this.count('event repeated');
-    for (let copy = isLost ? 1 : 0; copy < (isRepeated ? 2 : 1); copy += 1) {
+    const copies = (isLost ? 0 : 1) + (isRepeated ? 1 : 0);
+    for (let copy = 0; copy < copies; copy += 1) {
       this.queue.at(this.nowMs + drawMs(this.#events, eventDelayMs), () => {
         arrive();
         this.changed();

@@ -2,10 +2,8 @@
  * One camera on a modelled worker, and what the worker's heartbeat says of it.
  * Invariant: it says what was so when the heartbeat was sent, whenever it is read.
  */
-import type { Assignment, RunningCamera } from '../fleet-state.ts';
-
-/** What tells one assignment of a camera from an earlier one. */
-export type Tenure = Pick<Assignment, 'epoch' | 'assignedAtMs'>;
+import type { RunningCamera } from '../fleet-state.ts';
+import type { Tenure } from '../tenure.ts';
 
 export type ModelRun = Tenure & {
   /** Since when it has the stream open and publishes; null before, and once it was told to stop. */
@@ -13,11 +11,6 @@ export type ModelRun = Tenure & {
   isStopping: boolean;
   firstInferenceAtMs: number | null;
 };
-
-/** What is over never starts again; a camera that was deleted and came back begins anew with epoch 1, assigned later. */
-export function isOver({ epoch, assignedAtMs }: Tenure, over: Tenure | undefined): boolean {
-  return over !== undefined && epoch <= over.epoch && assignedAtMs <= over.assignedAtMs;
-}
 
 /**
  * @param sentAtMs the camera's newest media that it has seen when the heartbeat was sent; null: none.

@@ -12,9 +12,10 @@ import {
   workerFencesAfterMs,
 } from '../fleet-state.ts';
 import type { SeededRandom } from '../seeded-random.ts';
+import { isOver, type Tenure } from '../tenure.ts';
 import type { EventQueue } from './event-queue.ts';
 import type { BlindCause } from './model-camera.ts';
-import { isOver, type ModelRun, reportOfRun, type Tenure } from './model-run.ts';
+import { type ModelRun, reportOfRun } from './model-run.ts';
 import { ModelStandbys } from './model-standbys.ts';
 import { drawMs, type SimulationSettings } from './settings.ts';
 import type { WorkerListener } from './worker-listener.ts';

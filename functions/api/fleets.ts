@@ -18,7 +18,7 @@ import { Problem, problemSchema } from './problem.ts';
 const dayMs = 86_400_000;
 const decisionsMax = 200;
 
-const fleetParam = z.object({ fleet: z.string().regex(fleetPattern).meta({ example: 'default' }) });
+export const fleetParam = z.object({ fleet: z.string().regex(fleetPattern).meta({ example: 'default' }) });
 const viewSchema = z.object({ fleet: z.string() }).loose().meta({ id: 'Fleet' });
 const decisionSchema = z.object({ at: z.string(), reason: z.string() }).loose().meta({ id: 'Decision' });
 const until = z.iso.datetime({ offset: true });

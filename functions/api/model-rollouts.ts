@@ -4,16 +4,16 @@
  */
 import { createRoute, z } from '@hono/zod-openapi';
 import { startModelRollout, takeBackModelRollout } from '../../aws/model-rollouts.ts';
-import { cameraIdPattern, fleetPattern } from '../../core/camera.ts';
+import { cameraIdPattern } from '../../core/camera.ts';
 import { canaryCamerasMax } from '../../core/control/canary-cameras.ts';
 import { KvsInferError } from '../../core/errors.ts';
 import type { ControlDeps } from '../handler-deps.ts';
+import { json } from './answers.ts';
 import type { Api } from './app.ts';
 import { failures, noFleet } from './cameras.ts';
+import { fleetParam } from './fleets.ts';
 import { Problem, problemSchema } from './problem.ts';
 
-const fleetParam = z.object({ fleet: z.string().regex(fleetPattern).meta({ example: 'default' }) });
-const json = (schema: z.ZodType, description: string) => ({ content: { 'application/json': { schema } }, description });
 const problem = (description: string) => ({
   content: { 'application/problem+json': { schema: problemSchema } },
   description,

@@ -5,10 +5,8 @@
  */
 import type { CameraProgress, ControlLink } from '../../aws/heartbeat.ts';
 import type { Assignment } from '../../core/fleet-state.ts';
+import { isOver, type Tenure } from '../../core/tenure.ts';
 import type { Log } from './log.ts';
-
-/** Epochs start anew when a row is removed and typed again, so the time of the assignment counts too. */
-type Tenure = Pick<Assignment, 'epoch' | 'assignedAtMs'>;
 
 export class CameraReleases {
   readonly #control: Pick<ControlLink, 'writeProgress'>;
@@ -21,9 +19,8 @@ export class CameraReleases {
     this.#log = log;
   }
 
-  isOver(cameraId: string, { epoch, assignedAtMs }: Tenure): boolean {
-    const over = this.#over.get(cameraId);
-    return over !== undefined && epoch <= over.epoch && assignedAtMs <= over.assignedAtMs;
+  isOver(cameraId: string, tenure: Tenure): boolean {
+    return isOver(tenure, this.#over.get(cameraId));
   }
 
   /** The epoch belongs to somebody else now: nothing to write. */
