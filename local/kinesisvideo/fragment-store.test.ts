@@ -47,3 +47,21 @@ test('numbers grow, the ring stays within its bytes and its age, and resuming ne
     { numRuns: 150 },
   );
 });
+
+test('small frames hold no more memory than is counted for them, whatever else the process writes meanwhile', () => {
+  const clock = new SteppedClock(1_000_000);
+  const store = new FragmentStore(clock, BYTES_MAX);
+  for (let fragment = 0; fragment < 20; fragment += 1) {
+    store.begin({ header: Buffer.allocUnsafeSlow(0), clusterTimecodeMs: 0, producerTimestampMs: clock.nowMs() });
+    for (const bytes of [373, 49]) {
+      store.append({ trackNumber: 1, keyframe: bytes === 373, data: Buffer.alloc(bytes, bytes) }, 0);
+      // What answers to other requests take from the slab that small buffers share.
+      Buffer.from('x'.repeat(20_000));
+    }
+    store.complete(RETENTION_MS);
+  }
+  const blocks = store.whole(RETENTION_MS).flatMap((fragment) => fragment.blocks);
+  expect(blocks.map((block) => block.at(-1))).toEqual(blocks.map((_, index) => (index % 2 === 0 ? 373 % 256 : 49)));
+  const memories = new Set(blocks.map(({ buffer }) => buffer));
+  expect([...memories].reduce((sum, { byteLength }) => sum + byteLength, 0)).toBeLessThanOrEqual(store.bytes);
+});

@@ -1,7 +1,7 @@
 /**
  * What one stream holds: a ring of whole fragments and the one now arriving. Producers append, GetMedia sessions and
  * ListFragments read. All media is in memory: a restart of the local cloud keeps streams, not their fragments.
- * Invariant: fragment numbers only grow; the ring never holds more than its age and its bytes allow.
+ * Invariant: fragment numbers only grow; the ring never holds more memory than its age and its bytes allow.
  */
 import type { Clock } from '../../core/clock.ts';
 import { simpleBlock } from './matroska-writer.ts';
@@ -27,6 +27,9 @@ export type FrameIn = { trackNumber: number; keyframe: boolean; data: Uint8Array
 /** Real fragment numbers have 47 digits and share a long head; the rest is only known to grow. */
 const NUMBER_HEAD = '91343852333181432';
 const NUMBER_SEQUENCE_DIGITS = 17;
+/** What V8 takes for a fragment, and for the view of a block, beside their bytes. */
+const fragmentObjectBytes = 512;
+const blockObjectBytes = 128;
 
 export class FragmentStore {
   readonly #clock: Clock;
@@ -48,9 +51,9 @@ export class FragmentStore {
     this.#bytesMax = bytesMax;
   }
 
-  /** Bytes held, the arriving fragment included. */
+  /** Bytes held, the arriving fragment and the objects around the media included. */
   get bytes(): number {
-    return this.#bytes + (this.#arriving?.bytes ?? 0);
+    return this.#bytes + (this.#arriving === null ? 0 : heldBytesOf(this.#arriving));
   }
 
   /** Fragments that age or size pushed out. */
@@ -132,8 +135,9 @@ export class FragmentStore {
     if (fragment === null) return null;
     fragment.state = 'whole';
     this.#arriving = null;
+    ownMemory(fragment.blocks);
     this.#fragments.push(fragment);
-    this.#bytes += fragment.bytes;
+    this.#bytes += heldBytesOf(fragment);
     this.evict(retentionMs);
     this.#changed();
     return fragment;
@@ -154,7 +158,7 @@ export class FragmentStore {
     let count = 0;
     for (const fragment of this.#fragments) {
       if (fragment.serverTimestampMs >= oldestMs && this.#bytes <= this.#bytesMax) break;
-      this.#bytes -= fragment.bytes;
+      this.#bytes -= heldBytesOf(fragment);
       this.#lastEvictedNumber = fragment.number;
       count += 1;
     }
@@ -199,4 +203,23 @@ export class FragmentStore {
     }
     return low;
   }
+}
+
+/**
+ * Small buffers lie in slabs of 64 KiB that Node shares out, and a slab stays as long as one of them does: a stored block of 300
+ * bytes would hold whatever else the process wrote meanwhile. Readers go by index, so the blocks are replaced in place.
+ */
+function ownMemory(blocks: Buffer[]): void {
+  const whole = Buffer.allocUnsafeSlow(blocks.reduce((sum, { length }) => sum + length, 0));
+  let offset = 0;
+  for (const [index, block] of blocks.entries()) {
+    whole.set(block, offset);
+    blocks[index] = whole.subarray(offset, offset + block.length);
+    offset += block.length;
+  }
+}
+
+/** Media of a few bytes a frame is held in objects that are larger than it. */
+function heldBytesOf({ bytes, blocks }: StoredFragment): number {
+  return bytes + fragmentObjectBytes + blocks.length * blockObjectBytes;
 }

@@ -24,6 +24,11 @@ export const faults: readonly ChaosFault[] = [
   ...diskFaults,
 ];
 
+/** Names of the faults that may lose no frame when they come alone. */
+export const losesNothing: ReadonlySet<string> = new Set(
+  faults.filter((fault) => fault.losesNothing === true).map(({ name }) => name),
+);
+
 /** Endless: every fault in turn, then pairs, and again. */
 export function* agenda(random: SeededRandom, only: readonly string[]): Generator<readonly ChaosFault[]> {
   const chosen = faults.filter(({ name }) => only.length === 0 || only.includes(name));

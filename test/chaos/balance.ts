@@ -1,24 +1,23 @@
 /**
  * The account at the end of a run: rows, ledger, frames, processes and machines, each held against what it must come to.
- * Invariant: a frame counts as lost only when its camera sent it; why it was lost is the fault that was on when it was taken.
+ * Invariant: what is broken is told once, and in words that name the camera.
  */
 import { readLedger } from '../../aws/ledger.ts';
+import { losesNothing } from './agenda.ts';
 import type { ChaosWorld } from './chaos-world.ts';
 import type { FaultRun } from './fault.ts';
+import { ledgerToleranceSeconds, secondsInNoSlice } from './ledger-gap.ts';
+import { inWords, type LostFrame, lostFrames, nothing } from './lost-frames.ts';
 import type { MemoryUse } from './memory-log.ts';
 import { isGrowing } from './memory-slope.ts';
 import type { Watch } from './watch.ts';
-
-/** One frame a second. */
-const frameMs = 1_000;
-/** Sums of tenths are rounded to the next second. */
-const ledgerToleranceSeconds = 1;
 
 export type Balance = {
   framesSent: number;
   framesPublished: number;
   /** By the name of what was on when they were captured; what no fault explains is under `nothing`. */
   framesLost: Record<string, number>;
+  lost: LostFrame[];
   rows: number;
   scheduledSeconds: number;
   inferredSeconds: number;
@@ -30,9 +29,8 @@ export type Balance = {
 export async function balance(world: ChaosWorld, watch: Watch, runs: readonly FaultRun[]): Promise<Balance> {
   judgeRows(world, watch);
   const ledger = await judgeLedger(world, watch);
-  const frames = lostFrames(world, watch, runs);
-  const unexplained = frames.framesLost.nothing ?? 0;
-  if (unexplained > 0) watch.violated('frame-lost', `${unexplained} frames while nothing was wrong`);
+  const frames = framesOf(world, watch, runs);
+  judgeLost(watch, frames.lost);
   return { ...frames, ...ledger, rows: world.rows.size, deadLetters: world.cloud.lambda.deadLetters.length };
 }
 
@@ -73,8 +71,9 @@ function judgeRows(world: ChaosWorld, watch: Watch): void {
 
 async function judgeLedger(world: ChaosWorld, watch: Watch) {
   const total = { scheduledSeconds: 0, inferredSeconds: 0, blindSeconds: {} as Record<string, number> };
-  for (const { cameraId, accountedThroughMs, camera, rowChangedAtMs } of watch.states) {
-    if (camera === null || accountedThroughMs === undefined) continue;
+  for (const { cameraId, accountedThroughMs, camera } of watch.states) {
+    const datedAtMs = watch.rowDatedAtMs.get(cameraId);
+    if (camera === null || accountedThroughMs === undefined || datedAtMs === undefined) continue;
     const sinceMs = world.addedAtMs.get(cameraId) ?? 0;
     const { hours } = await readLedger(world.clients, world.names.tables.ledger, cameraId, sinceMs, accountedThroughMs);
     const sum = { scheduled: 0, inferred: 0, blind: 0 };
@@ -92,42 +91,28 @@ async function judgeLedger(world: ChaosWorld, watch: Watch) {
     if (Math.abs(off) > ledgerToleranceSeconds) {
       watch.violated('ledger', `${cameraId}: ${off.toFixed(1)} of ${sum.scheduled.toFixed(1)} s are not accounted for`);
     }
-    // The row's change is dated by DynamoDB, in whole seconds.
-    const gap = (accountedThroughMs - sinceMs) / 1_000 - sum.scheduled;
-    if (Math.abs(gap) > 1 + ledgerToleranceSeconds) {
-      watch.violated(
-        'ledger',
-        `${cameraId}: ${gap.toFixed(1)} s are in no slice; its row is dated ${((rowChangedAtMs - sinceMs) / 1_000).toFixed(1)} s after it was put`,
-      );
-    }
+    const inNoSlice = secondsInNoSlice({ putAtMs: sinceMs, datedAtMs }, accountedThroughMs, sum.scheduled);
+    if (inNoSlice !== 0) watch.violated('ledger', `${cameraId}: ${inNoSlice.toFixed(1)} s are in no slice`);
   }
   return total;
 }
 
-function lostFrames(world: ChaosWorld, watch: Watch, runs: readonly FaultRun[]) {
-  const framesLost: Record<string, number> = {};
+function framesOf(world: ChaosWorld, watch: Watch, runs: readonly FaultRun[]) {
+  const lost: LostFrame[] = [];
   let framesPublished = 0;
-  let framesSent = 0;
   for (const cameraId of world.cameraIds) {
+    const seen = watch.frames.get(cameraId) ?? [];
+    framesPublished += seen.length;
     const producer = world.producers.get(cameraId);
-    const times = (watch.frames.get(cameraId) ?? []).map(({ capturedAtMs }) => capturedAtMs).sort((a, b) => a - b);
-    framesPublished += times.length;
-    framesSent += times.length;
-    for (const [index, atMs] of times.entries()) {
-      const next = times[index + 1] ?? atMs;
-      for (let missing = atMs + frameMs; missing < next - frameMs / 2; missing += frameMs) {
-        if (producer?.clipTimeMs(missing) === null) continue;
-        framesSent += 1;
-        const cause = causeAt(missing, runs);
-        framesLost[cause] = (framesLost[cause] ?? 0) + 1;
-      }
-    }
+    lost.push(...lostFrames(cameraId, seen, (atMs) => producer?.clipTimeMs(atMs) !== null, runs));
   }
-  return { framesSent, framesPublished, framesLost };
+  const framesLost: Record<string, number> = {};
+  for (const { during } of lost) framesLost[during] = (framesLost[during] ?? 0) + 1;
+  return { framesSent: framesPublished + lost.length, framesPublished, framesLost, lost };
 }
 
-/** The fault that was on; a frame that was taken a second before the blow was still on its way. */
-function causeAt(atMs: number, runs: readonly FaultRun[]): string {
-  const names = runs.filter(({ fromMs, toMs }) => atMs >= fromMs - 5_000 && atMs <= toMs).map(({ name }) => name);
-  return names.length === 0 ? 'nothing' : names.join(' + ');
+function judgeLost(watch: Watch, lost: readonly LostFrame[]): void {
+  for (const frame of lost) {
+    if (frame.during === nothing || losesNothing.has(frame.during)) watch.violated('frame-lost', inWords(frame));
+  }
 }

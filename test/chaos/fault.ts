@@ -44,6 +44,8 @@ export type ChaosFault = {
   holdMs: number;
   /** Clocks differ meanwhile: times in records cannot be compared. */
   bendsTime?: boolean;
+  /** Alone, it makes results late and loses none. */
+  losesNothing?: boolean;
   inject(scene: Scene): Injected | Promise<Injected>;
 };
 

@@ -2,7 +2,10 @@
 import { faults } from './agenda.ts';
 import type { ChaosReport } from './chaos.ts';
 import type { FaultRun } from './fault.ts';
+import { inWords } from './lost-frames.ts';
 import { rules } from './watch.ts';
+
+const lostToldMax = 40;
 
 export function describeReport(report: ChaosReport): string {
   const { balance, runs, pairedRuns, violations } = report;
@@ -21,6 +24,8 @@ export function describeReport(report: ChaosReport): string {
     ...(pairedRuns.length === 0 ? [] : [pairLine(report)]),
     '',
     `frames: ${balance.framesSent} sent, ${balance.framesPublished} published, ${lost} lost (${percent(lost, balance.framesSent)}), ${balance.framesLost.nothing ?? 0} of them while nothing was wrong`,
+    ...balance.lost.slice(0, lostToldMax).map((frame) => `  lost: ${inWords(frame)}`),
+    ...(lost > lostToldMax ? [`  lost: ${lost - lostToldMax} more (--json has all)`] : []),
     `ledger: ${balance.scheduledSeconds.toFixed(0)} s scheduled = ${balance.inferredSeconds.toFixed(0)} s inferred + ${blind(balance.blindSeconds)}`,
     `rows: ${balance.rows} put, each with its verdict unless said below; dead letters: ${balance.deadLetters}`,
     ...report.memory.filter(({ slope }) => slope !== null).map(memoryLine),

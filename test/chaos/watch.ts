@@ -25,7 +25,7 @@ export const rules = {
   ledger: 'scheduled = inferred + blind, to the second, and no second is left out',
   orphan: 'no process and no instance is left over',
   'memory-grows': 'over half an hour no worker needs more and more memory',
-  'frame-lost': 'no frame is lost while nothing is wrong',
+  'frame-lost': 'no frame is lost while nothing is wrong, nor by a fault that need not lose any',
 } as const;
 export type Rule = keyof typeof rules;
 export type Violation = { rule: Rule; what: string; during: string | null; atMs: number };
@@ -47,6 +47,8 @@ export class Watch {
   records = 0;
   states: CameraState[] = [];
   workers: WorkerItem[] = [];
+  /** How the first version of each row that was seen is dated. */
+  readonly rowDatedAtMs = new Map<string, number>();
   /** Names of the faults that are on, or not yet recovered from. */
   readonly during = new Set<string>();
   /** A clock is wrong: times in records say nothing. */
@@ -143,6 +145,8 @@ export class Watch {
         this.#results.read(),
       ]);
       Object.assign(this, { states, workers });
+      for (const { cameraId, rowChangedAtMs } of states)
+        if (!this.rowDatedAtMs.has(cameraId)) this.rowDatedAtMs.set(cameraId, rowChangedAtMs);
       for (const record of records) this.#seen(record as Published);
     } catch {
       this.failedLooks += 1;

@@ -179,3 +179,14 @@ test('flush resolves when the camera is through, and gives up on what is left at
   expect(publisher.discarded).toEqual({ 'given-up': 1 });
   await publisher.flush('nobody', 8_000);
 });
+
+test('a record that waits holds its own bytes and no memory of others', async () => {
+  const held: number[] = [];
+  const { publisher, finish } = rig((records) => {
+    held.push(...records.map(({ data }) => data.buffer.byteLength - data.byteLength));
+    return [];
+  });
+  for (let index = 0; index < 3; index += 1) publisher.add(record('a', index));
+  await finish();
+  expect(held).toEqual([0, 0, 0]);
+});

@@ -24,6 +24,8 @@ const retryBaseMs = 200;
 const retryCapMs = 5_000;
 /** A call ends by its own limits before (`aws/clients.ts`: 2 s to connect, 6 s to answer). */
 const callEndsWithinMs = 9_000;
+/** Gives each record memory of its own: Node's small buffers lie in slabs of 64 KiB, and one that waits holds its slab. */
+const encoder = new TextEncoder();
 
 export type DiscardReason = 'buffer-full' | 'fenced' | 'stale-epoch' | 'too-large' | 'given-up';
 export type PublishGate = (cameraId: string, epoch: number) => 'open' | 'fenced' | 'stale-epoch';
@@ -98,7 +100,7 @@ export class RecordPublisher {
    * record tells of the same frame.
    */
   add(record: FrameRecord | TrackRecord, resume: Checkpoint | null = null): void {
-    const data = Buffer.from(JSON.stringify(record));
+    const data = encoder.encode(JSON.stringify(record));
     const bytes = data.length + Buffer.byteLength(record.cameraId);
     if (bytes > bytesPerRecordMax) {
       this.#discard('too-large', record.cameraId, 1);

@@ -49,7 +49,7 @@ export const capacityFaults: readonly ChaosFault[] = [
     },
   },
   {
-    ...{ name: 'handover-unpublished', room: 'capacity', holdMs: 20_000 },
+    ...{ name: 'handover-unpublished', room: 'capacity', holdMs: 20_000, losesNothing: true },
     what: 'a worker whose way to the result stream is reset for 20 s hands all its cameras over',
     async inject(scene) {
       const { clients, names, fleet } = scene.world;
