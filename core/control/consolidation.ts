@@ -59,13 +59,16 @@ export function weighDrains(input: {
   cameras: FleetObservation['cameras'];
   demands: readonly CameraDemand[];
 }): { weighed: Consolidation[]; moves: number } {
-  const { chosen, spare, loads, made, policy } = input;
+  const { chosen, loads, made, policy } = input;
   const weighed: Consolidation[] = [];
+  const spare = new Set(input.spare);
+  const counts = new Map<string | null, number>();
+  if (chosen.length > 0) for (const { binId } of loads) counts.set(binId, (counts.get(binId) ?? 0) + 1);
   let moves = 0;
   let savedSeconds: number | null = null;
   for (const id of chosen) {
-    const count = loads.filter((load) => load.binId === id).length;
-    if (!id.startsWith(workerPrefix) || !spare.includes(id) || count === 0) continue;
+    const count = counts.get(id) ?? 0;
+    if (!id.startsWith(workerPrefix) || !spare.has(id) || count === 0) continue;
     savedSeconds ??= Math.round((neededAgainMs(input) - input.nowMs) / 1_000);
     const score = savedSeconds - count * moveCostSeconds;
     const before = made.count + moves;

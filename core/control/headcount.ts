@@ -53,23 +53,44 @@ function packWithinTargets(
     } else homeless.push(at);
   }
   sortLargestFirst(homeless, ordered);
+  const place = placing(sums, all, newBin.target);
+  for (const at of homeless) places[at] = place((ordered[at] as Load).load);
+  return { added: all.length - bins.length, sums, places };
+}
+
+/**
+ * @param sums what the bins carry: a placed load is added. @param targets of the bins: one that is added is appended to both.
+ * @returns puts one load into the fullest bin with room, or into a new one; the answer is the bin's index.
+ */
+function placing(sums: number[], targets: number[], newTarget: number): (load: number) => number {
   let before = { load: Number.NaN, place: nowhere };
-  for (const at of homeless) {
-    const { load } = ordered[at] as Load;
+  return (load) => {
     // What was the fullest with room for one is so for the next of the same load, while that has room in it as well.
     const isSame =
-      load === before.load && load > 0 && fits(sums[before.place] as number, load, all[before.place] as number);
-    let place = isSame ? before.place : fullestWithRoom(all.keys(), load, sums, all);
+      load === before.load && load > 0 && fits(sums[before.place] as number, load, targets[before.place] as number);
+    let place = isSame ? before.place : fullestWithRoom(targets.keys(), load, sums, targets);
     if (place === null) {
-      place = all.length;
-      all.push(newBin.target);
+      place = targets.length;
+      targets.push(newTarget);
       sums.push(0);
     }
     sums[place] = (sums[place] as number) + load;
-    places[at] = place;
     before = { load, place };
+    return place;
+  };
+}
+
+/**
+ * `headcount(…).missing` of cameras that have no place and no workers yet: only what they weigh counts then, not who they are.
+ * @param loads how many cameras weigh so much.
+ */
+export function workersFor(loads: ReadonlyMap<number, number>, newBin: Omit<Bin, 'id'>): number {
+  const sums: number[] = [];
+  const place = placing(sums, [], newBin.target);
+  for (const load of [...loads.keys()].sort((a, b) => b - a)) {
+    for (let left = loads.get(load) ?? 0; left > 0; left -= 1) place(load);
   }
-  return { added: all.length - bins.length, sums, places };
+  return sums.length;
 }
 
 /** Cameras of a fleet mostly weigh the same: in order of priority they are in order then. */

@@ -1,12 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { isScheduled } from '../calendar.ts';
 import type { Camera, Weekday } from '../camera.ts';
 import { weekdays } from '../camera.ts';
+import { modelCostRatio } from '../control/demand.ts';
+import { headcount } from '../control/headcount.ts';
 import { defaultPolicy } from '../control/policy.ts';
 import type { FleetPolicy } from '../fleet-state.ts';
 import { billOf, hoursPerMonth } from './bill.ts';
 import { forecast } from './forecast.ts';
-import { type CostedCamera, gpuHours } from './gpu-hours.ts';
+import { type CostedCamera, gpuHours, workerSteps } from './gpu-hours.ts';
 import { originalDeployment, originalTotalUsd } from './original-deployment.ts';
 import { overridePrices, priceNames, priceOf } from './price-table.ts';
 import { priceTable } from './prices.ts';
@@ -16,16 +19,14 @@ const dayMs = 86_400_000;
 /** 100 inferences a second at 75 %: 15 cameras of 5 fps. No lead, no delay: the windows alone. */
 const policy: FleetPolicy = { ...defaultPolicy, leadTimeDefaultMs: 0, scaleInDelayMs: 0 };
 
-function camera(cameraId: string, windows: { days?: Weekday[]; start: string; end: string }[], fps = 5): CostedCamera {
+function camera(windows: { days?: Weekday[]; start: string; end: string }[], fps = 5): CostedCamera {
   const schedule: Camera['schedule'] = {
     timeZone: 'UTC',
     windows: windows.map((window) => ({ days: [...weekdays], ...window })),
     exceptions: [],
   };
   return {
-    cameraId,
     enabled: true,
-    priority: 50,
     schedule,
     detect: {
       model: 'default',
@@ -37,7 +38,7 @@ function camera(cameraId: string, windows: { days?: Weekday[]; start: string; en
     },
   };
 }
-const always = (cameraId: string, fps = 5): CostedCamera => ({ ...camera(cameraId, [], fps), schedule: 'always' });
+const always = (fps = 5): CostedCamera => ({ ...camera([], fps), schedule: 'always' });
 
 describe('the replaced deployment', () => {
   it('gives its printed total within 1 % and each line within a dollar, at the prices that its figures are of', () => {
@@ -104,16 +105,16 @@ describe('GPU hours', () => {
     gpuHours(cameras, own, leadTimeMs, mondayMs, mondayMs + 7 * dayMs);
 
   it('are the hours of the window, once for all cameras that fit on one worker', () => {
-    const cameras = Array.from({ length: 15 }, (_, index) => camera(`c${index}`, [{ start: '08:00', end: '18:00' }]));
+    const cameras = Array.from({ length: 15 }, () => camera([{ start: '08:00', end: '18:00' }]));
     expect(week(cameras)).toEqual({ instanceHours: 70, peakInstances: 1, missingInstanceHours: 0, cameraHours: 1_050 });
-    expect(week([...cameras, camera('c15', [{ start: '08:00', end: '09:00' }])]).instanceHours).toBe(77);
+    expect(week([...cameras, camera([{ start: '08:00', end: '09:00' }])]).instanceHours).toBe(77);
   });
 
   it('begin the lead time before a window and end the delay after it', () => {
     const half = { ...policy, scaleInDelayMs: 900_000 };
-    expect(week([camera('a', [{ start: '08:00', end: '18:00' }])], half, 1_800_000).instanceHours).toBe(7 * 10.75);
+    expect(week([camera([{ start: '08:00', end: '18:00' }])], half, 1_800_000).instanceHours).toBe(7 * 10.75);
     // A worker that would go and come again within both stays.
-    const twice = camera('a', [
+    const twice = camera([
       { start: '08:00', end: '09:00' },
       { start: '09:30', end: '10:00' },
     ]);
@@ -121,7 +122,7 @@ describe('GPU hours', () => {
   });
 
   it('stay within the minimum and the maximum, and say what the maximum keeps back', () => {
-    const cameras = Array.from({ length: 31 }, (_, index) => always(`c${String(index).padStart(2, '0')}`));
+    const cameras = Array.from({ length: 31 }, () => always());
     expect(week(cameras, { ...policy, maxWorkers: 2 })).toMatchObject({
       instanceHours: 336,
       missingInstanceHours: 168,
@@ -130,7 +131,7 @@ describe('GPU hours', () => {
   });
 
   it('count a window that lasts past the span only up to its end', () => {
-    const night = camera('a', [{ days: ['sun'], start: '20:00', end: '06:00' }]);
+    const night = camera([{ days: ['sun'], start: '20:00', end: '06:00' }]);
     // Sunday before the span until Monday 06:00, and Sunday 20:00 until its end.
     expect(week([night]).instanceHours).toBe(10);
   });
@@ -146,7 +147,7 @@ describe('GPU hours', () => {
   it('never fall when a camera is added, nor below the load over what a worker takes, and never pass always-on', () => {
     fc.assert(
       fc.property(cameras, (drawn) => {
-        const all = drawn.map(({ windows, fps }, index) => camera(`c${index}`, windows, fps));
+        const all = drawn.map(({ windows, fps }) => camera(windows, fps));
         const wide = { ...policy, maxWorkers: 500 };
         const hours = week(all, wide);
         if (all.length > 0) {
@@ -161,9 +162,68 @@ describe('GPU hours', () => {
   });
 });
 
+describe('the workers that calendars need', () => {
+  const schedules: CostedCamera['schedule'][] = [
+    'always',
+    ...['08:00', '08:30', '20:00'].map((start) => camera([{ start, end: '17:00' }]).schedule),
+  ];
+  const drawn = fc.array(
+    fc.record({
+      schedule: fc.constantFrom(...schedules),
+      isOwnObject: fc.boolean(),
+      fps: fc.constantFrom(0.1, 0.2, 5, 15, 30),
+      model: fc.constantFrom('default', 'yolo11n', 'yolov8s'),
+      enabled: fc.constantFrom(true, true, true, false),
+      override: fc.constantFrom(
+        undefined,
+        undefined,
+        { state: 'on', until: '2026-11-23T12:00:00Z' } as const,
+        { state: 'off', until: '2026-11-23T09:00:00Z' } as const,
+      ),
+    }),
+    { maxLength: 60 },
+  );
+
+  it('are those of packing each camera by itself, at every instant', () => {
+    fc.assert(
+      fc.property(drawn, fc.constantFrom(0, 420_000), fc.constantFrom(0, 300_000), (all, leadMs, scaleInDelayMs) => {
+        const cameras = all.map(({ schedule, isOwnObject, fps, model, enabled, override }): CostedCamera => {
+          const { detect } = camera([], fps);
+          const own = isOwnObject ? structuredClone(schedule) : schedule;
+          return {
+            schedule: own,
+            enabled,
+            detect: { ...detect, model },
+            ...(override === undefined ? {} : { override }),
+          };
+        });
+        const steps = workerSteps(cameras, { ...policy, scaleInDelayMs }, leadMs, mondayMs, mondayMs + dayMs);
+        const needed = (atMs: number) => {
+          const loads = cameras.flatMap((one, index) =>
+            isScheduled(one, atMs) ? [{ ...loadOf(one), cameraId: String(index), priority: 50, binId: null }] : [],
+          );
+          return headcount(loads, [], { capacity: 100, target: 75 }).missing;
+        };
+        const minuteMs = 60_000;
+        // Hours begin and end at whole minutes; what is ahead is launched, and what has just ended is kept.
+        for (let atMs = mondayMs + 30_000; atMs < mondayMs + dayMs; atMs += 37 * minuteMs) {
+          let most = 0;
+          for (let look = atMs - scaleInDelayMs; look <= atMs + leadMs; look += minuteMs) {
+            most = Math.max(most, needed(look));
+          }
+          expect(steps.find(({ startMs, endMs }) => startMs <= atMs && atMs < endMs)?.workers).toBe(most);
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  const loadOf = ({ detect }: CostedCamera) => ({ load: detect.fps * modelCostRatio(detect.model) });
+});
+
 describe('the forecast', () => {
   const input = {
-    cameras: [camera('a', [{ days: ['mon', 'tue', 'wed', 'thu', 'fri'], start: '08:00', end: '18:00' }])],
+    cameras: [camera([{ days: ['mon', 'tue', 'wed', 'thu', 'fri'], start: '08:00', end: '18:00' }])],
     policy: defaultPolicy,
     fromMs: mondayMs,
     toMs: mondayMs + 7 * dayMs,

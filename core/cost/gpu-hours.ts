@@ -4,16 +4,15 @@
  * scale-in delay, as the control loop does it.
  * Invariant: the same cameras, policy and span give the same hours; a camera more never gives fewer needed hours.
  */
-import { type Interval, type Scheduled, scheduledIntervals } from '../calendar.ts';
+import { type Interval, type Scheduled, scheduledIntervals, sharedHours } from '../calendar.ts';
 import type { Camera } from '../camera.ts';
 import { modelCostRatio } from '../control/demand.ts';
-import { headcount } from '../control/headcount.ts';
-import type { Load } from '../control/pack.ts';
+import { workersFor } from '../control/headcount.ts';
 import type { FleetPolicy } from '../fleet-state.ts';
 
 const hourMs = 3_600_000;
 
-export type CostedCamera = Scheduled & Pick<Camera, 'cameraId' | 'priority' | 'detect'>;
+export type CostedCamera = Scheduled & Pick<Camera, 'detect'>;
 
 export type GpuHours = {
   /** Paid for, within the policy's minimum and maximum. */
@@ -73,50 +72,63 @@ function neededWorkers(cameras: readonly CostedCamera[], policy: FleetPolicy, fr
     capacity: policy.defaultInferencesPerSecond,
     target: policy.defaultInferencesPerSecond * policy.targetUtilization,
   };
-  const changes: { atMs: number; index: number; isStart: boolean }[] = [];
-  for (const [index, camera] of cameras.entries()) {
-    for (const { startMs, endMs } of scheduledIntervals(camera, fromMs, toMs)) {
-      changes.push({ atMs: startMs, index, isStart: true }, { atMs: endMs, index, isStart: false });
+  const changes: { atMs: number; group: Group; sign: 1 | -1 }[] = [];
+  for (const group of alike(cameras)) {
+    for (const { startMs, endMs } of scheduledIntervals(group.hours, fromMs, toMs)) {
+      changes.push({ atMs: startMs, group, sign: 1 }, { atMs: endMs, group, sign: -1 });
     }
   }
   changes.sort((a, b) => a.atMs - b.atMs);
-  const active = new Set<number>();
-  // Calendars repeat: the same cameras are packed once.
+  /** Cameras in their windows, by what they weigh. */
+  const active = new Map<number, number>();
+  // Calendars repeat: the same loads are packed once.
   const packed = new Map<string, number>();
+  const pack = () => {
+    const key = [...active].sort(([a], [b]) => a - b).join(' ');
+    const workers = packed.get(key) ?? workersFor(active, newBin);
+    packed.set(key, workers);
+    return workers;
+  };
   const steps: Step[] = [];
   let cursorMs = fromMs;
   for (let next = 0; ; ) {
     const atMs = changes[next]?.atMs ?? toMs;
     if (atMs > cursorMs) {
-      steps.push({ startMs: cursorMs, endMs: Math.min(atMs, toMs), workers: pack(cameras, active, newBin, packed) });
+      steps.push({ startMs: cursorMs, endMs: Math.min(atMs, toMs), workers: pack() });
       cursorMs = atMs;
     }
     if (next >= changes.length) return steps;
     for (; changes[next]?.atMs === atMs; next += 1) {
-      const { index, isStart } = changes[next] as (typeof changes)[number];
-      if (isStart) active.add(index);
-      else active.delete(index);
+      const { group, sign } = changes[next] as (typeof changes)[number];
+      const count = (active.get(group.load) ?? 0) + sign * group.count;
+      if (count > 0) active.set(group.load, count);
+      else active.delete(group.load);
     }
   }
 }
 
-function pack(
-  cameras: readonly CostedCamera[],
-  active: ReadonlySet<number>,
-  newBin: { capacity: number; target: number },
-  packed: Map<string, number>,
-): number {
-  const indexes = [...active].sort((a, b) => a - b);
-  const key = indexes.join(',');
-  const known = packed.get(key);
-  if (known !== undefined) return known;
-  const loads: Load[] = indexes.map((index) => {
-    const { cameraId, priority, detect } = cameras[index] as CostedCamera;
-    return { cameraId, priority, load: detect.fps * modelCostRatio(detect.model), binId: null };
-  });
-  const workers = headcount(loads, [], newBin).missing;
-  packed.set(key, workers);
-  return workers;
+/** Cameras that weigh the same at the same hours. */
+type Group = { hours: Scheduled; load: number; count: number };
+
+/** Two thousand cameras are a few groups; one with hours of its own (a dated override) is a group by itself. */
+function alike(cameras: readonly CostedCamera[]): Group[] {
+  const groups: Group[] = [];
+  const known = new Map<object | string, Map<number, Group>>();
+  for (const camera of cameras) {
+    const load = camera.detect.fps * modelCostRatio(camera.detect.model);
+    const key = sharedHours(camera) ?? camera;
+    const byLoad = known.get(key) ?? new Map<number, Group>();
+    known.set(key, byLoad);
+    const group = byLoad.get(load);
+    if (group !== undefined) {
+      group.count += 1;
+      continue;
+    }
+    const made = { hours: camera, load, count: 1 };
+    byLoad.set(load, made);
+    groups.push(made);
+  }
+  return groups;
 }
 
 /** Each step begins the lead time earlier and ends the delay later; where steps overlap, the larger number holds. */
