@@ -40,6 +40,8 @@ export type Benchmark = {
   name: string;
   /** The statement that the figures support or refute, and on what input. */
   claim: string;
+  /** It takes minutes: not among those that run when none is named. */
+  isRunByNameAlone?: true;
   run(bench: Bench): Promise<void> | void;
 };
 

@@ -1,5 +1,6 @@
 /**
- * `npm run bench [-- name…]`: runs the named benchmarks, or all, one after the other, and prints their figures.
+ * `npm run bench [-- name…]`: runs the named benchmarks, or all that do not take minutes, one after the other, and prints their
+ * figures.
  * `--json` prints one document instead of the table; `--record` also keeps raw data and table in bench/runs; `--quick` takes one run each,
  * to see that they work. Progress goes to stderr.
  * Contract: exit code 0 whatever the figures are, 1 when a benchmark broke, 2 for a name that does not exist.
@@ -26,7 +27,7 @@ import { planAndAssign } from './plan-and-assign.ts';
 import { reconcile } from './reconcile.ts';
 import { circumstances, describeRun, record, report } from './report.ts';
 import { simulation } from './simulation.ts';
-import { simulationScale } from './simulation-scale.ts';
+import { simulationHundred, simulationScale } from './simulation-scale.ts';
 import { text } from './text.ts';
 import { textOfTracks } from './text-of-tracks.ts';
 import { tracking } from './tracking.ts';
@@ -51,6 +52,7 @@ const benchmarks: readonly Benchmark[] = [
   reconcile,
   simulation,
   simulationScale,
+  simulationHundred,
   localCloud,
   fuzzMedia,
   fuzzInputs,
@@ -85,7 +87,9 @@ function parseCommandLine(): CommandLine {
     if (isRecorded && isQuick) throw new Error('a quick run is no record');
     const unknown = positionals.filter((wanted) => !benchmarks.some(({ name }) => name === wanted));
     if (unknown.length > 0) throw new Error(`no benchmark ${unknown.join(', ')}`);
-    const chosen = positionals.length === 0 ? benchmarks : benchmarks.filter(({ name }) => positionals.includes(name));
+    const chosen = benchmarks.filter(({ name, isRunByNameAlone = false }) =>
+      positionals.length === 0 ? !isRunByNameAlone : positionals.includes(name),
+    );
     return { chosen, json, isRecorded, isQuick };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);

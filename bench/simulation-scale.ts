@@ -1,7 +1,8 @@
 /**
  * How long a week of large fleets takes to simulate: fleets of 2,000 cameras, each with chances of its own, shared out among
  * as many threads as there are cores. Elapsed time depends on them; CPU seconds per fleet are what other machines divide, and
- * from them follows, by division alone, what a hundred fleets would take on more cores.
+ * from them follows, by division alone, what a hundred fleets would take on more cores. `simulation-100-fleets` plays all of
+ * them instead.
  */
 import { availableParallelism } from 'node:os';
 import { camerasPerFleetMax, defaultPolicy, workersPerFleetMax } from '../core/control/policy.ts';
@@ -28,6 +29,17 @@ export const simulationScale: Benchmark = {
   },
 };
 
+/** Nothing is extrapolated from it but other numbers of cores. */
+export const simulationHundred: Benchmark = {
+  name: 'simulation-100-fleets',
+  claim: `${GOAL.fleets} fleets of ${camerasPerFleetMax} cameras, a week of office hours in three zones, our control loop alone, all of them played`,
+  isRunByNameAlone: true,
+  async run(bench: Bench) {
+    bench.count('threads', 'threads', availableParallelism());
+    await play(bench, 'nothing goes wrong', calmSettings, bench.isQuick ? 2 : GOAL.fleets);
+  },
+};
+
 async function play(bench: Bench, what: string, settings: SimulationSettings, fleets: number): Promise<void> {
   const fromMs = Date.parse('2026-11-23T00:00:00Z');
   const toMs = fromMs + (bench.isQuick ? 1 : 7) * 86_400_000;
@@ -41,7 +53,13 @@ async function play(bench: Bench, what: string, settings: SimulationSettings, fl
   });
   const startedMs = performance.now();
   const before = process.cpuUsage();
-  const runs = await runAll(orders, () => {});
+  let shown = -1;
+  const runs = await runAll(orders, (share) => {
+    const percent = Math.floor(share * 100);
+    if (percent > shown) process.stderr.write(`\r${what}, ${fleets} fleets: ${percent} % played `);
+    shown = Math.max(shown, percent);
+  });
+  process.stderr.write('\n');
   const { user, system } = process.cpuUsage(before);
   const seconds = (performance.now() - startedMs) / 1_000;
   const cpuSeconds = (user + system) / 1e6;

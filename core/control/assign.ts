@@ -10,8 +10,9 @@ import { workerBin } from './bins.ts';
 import type { CameraDemand } from './demand.ts';
 import { isHandingOver, moveStep, standbysMax, standbyWaitMs } from './handover.ts';
 import { isLeaving, statesInOrder } from './observation.ts';
-import { type Lease, leaseOf, type Owners, ownersOf } from './owners.ts';
+import { type Lease, leaseOf, type Owners } from './owners.ts';
 import { type Bin, type Load, type Placement, placeCameras, ranked } from './pack.ts';
+import type { Crowd, Settled } from './settled.ts';
 
 /** A worker begins a camera with the next heartbeat after it was listed; one that has not after ten will never. */
 export const notBegunMs = 30_000;
@@ -26,58 +27,86 @@ export type OwnershipChange =
 export type AssignInput = {
   nowMs: number;
   policy: FleetPolicy;
+  /** Those that are not settled. */
   cameras: readonly CameraState[];
-  workers: readonly WorkerItem[];
+  owners: Owners;
   /** Workers that may be given cameras as far as their instances are concerned; the plan's drains are taken out. */
   serving: readonly WorkerItem[];
   demands: readonly CameraDemand[];
+  /** Those that are settled. */
+  crowd: Crowd;
   shed: ReadonlySet<string>;
   /** Workers that a rollout will replace: they get nothing that fits elsewhere. */
   older: ReadonlySet<string>;
 };
 
-/** The changes of ownership, in order of camera id. */
-export function assignCameras(input: AssignInput): readonly OwnershipChange[] {
-  const { nowMs, policy, shed } = input;
-  const owners = ownersOf(input.workers, nowMs, policy.workerDeadAfterMs);
+/**
+ * @returns the changes of ownership, in order of camera id. `stirred`: those of the crowd that are to move; as long as there
+ * are any they have to be looked at like the others, and nothing is decided.
+ */
+export function assignCameras(input: AssignInput): {
+  changes: readonly OwnershipChange[];
+  stirred: readonly Settled[];
+} {
+  const { nowMs, policy, shed, owners, crowd } = input;
+  const { members, before } = crowd;
   const ready = input.serving.filter((worker) => worker.lifecycle === 'ready');
   const readyIds = new Set<string | undefined>(ready.map((worker) => worker.workerId));
+  const isEverybodyReady = [...crowd.owners.keys()].every((workerId) => readyIds.has(workerId));
+  const isStirred = ({ seat, state }: Settled) =>
+    (seat !== null && !readyIds.has(seat.binId ?? undefined)) || shed.has(state.cameraId);
+  if (!isEverybodyReady || shed.size > 0) {
+    const stirred = members.filter(isStirred);
+    if (stirred.length > 0) return { changes: [], stirred };
+  }
   const states = statesInOrder(input.cameras);
   const demandOf = demandsOf(states, input.demands);
   const loads: Load[] = [];
   const cases: Case[] = [];
+  const seated: { member: Settled; loadAt: number }[] = [];
+  let next = 0;
+  const join = (count: number) => {
+    for (; next < count; next += 1) {
+      const member = members[next] as Settled;
+      if (member.seat === null) continue;
+      seated.push({ member, loadAt: loads.length });
+      loads.push(member.seat);
+    }
+  };
   states.forEach((state, index) => {
+    join(before[index] ?? 0);
     const { cameraId, ownerWorkerId, successorWorkerId } = state;
     const demand = demandOf(cameraId, index);
     const isWanted = demand?.assignNow === true && !shed.has(cameraId);
     // Nobody has it and nobody is to have it.
     if (!isWanted && ownerWorkerId === undefined && successorWorkerId === undefined) return;
-    if (isWanted) {
-      const home =
-        successorWorkerId !== undefined && readyIds.has(successorWorkerId) ? successorWorkerId : ownerWorkerId;
-      const binId = home !== undefined && readyIds.has(home) ? home : null;
-      const load = { cameraId, priority: demand.priority, load: loadNow(demand), binId };
-      loads.push(binId === null && isCarried(state, owners, input) ? { ...load, isCarried: true } : load);
-    }
-    cases.push({ state, demand, lease: leaseOf(state, owners), target: undefined });
+    cases.push({ state, demand, lease: leaseOf(state, owners), loadAt: isWanted ? loads.length : null });
+    if (!isWanted) return;
+    const home = successorWorkerId !== undefined && readyIds.has(successorWorkerId) ? successorWorkerId : ownerWorkerId;
+    const binId = home !== undefined && readyIds.has(home) ? home : null;
+    const load = { cameraId, priority: demand.priority, load: loadNow(demand), binId };
+    loads.push(binId === null && isCarried(state, owners, input) ? { ...load, isCarried: true } : load);
   });
-  const { binOf } = placeBesideOlder(
+  join(members.length);
+  const { isAsBefore, places } = placeBesideOlder(
     loads,
     ready.map((worker) => workerBin(worker, policy, worker.workerId)),
     input.older,
   );
+  const moved = isAsBefore ? [] : seated.filter(({ member, loadAt }) => places[loadAt] !== member.seat?.binId);
+  if (moved.length > 0) return { changes: [], stirred: moved.map(({ member }) => member) };
+  const targetOf = ({ loadAt }: Case) => (loadAt === null ? undefined : places[loadAt]);
   // Whoever has cameras with another place to go to keeps the others until these have gone.
-  const movers = new Set<string | undefined>();
+  const movers = new Set<string | undefined>(crowd.owners.keys());
   for (const one of cases) {
-    one.target = binOf.get(one.state.cameraId);
-    if (one.lease === 'held' && one.target !== undefined) movers.add(one.state.ownerWorkerId);
+    if (one.lease === 'held' && targetOf(one) !== undefined) movers.add(one.state.ownerWorkerId);
   }
   const changes: OwnershipChange[] = [];
   for (const one of cases) {
-    const change = changeOf(one, { nowMs, owners, shed }, movers.has(one.state.ownerWorkerId));
+    const change = changeOf(one, targetOf(one), { nowMs, owners, shed }, movers.has(one.state.ownerWorkerId));
     if (change !== null) changes.push(change);
   }
-  return withinStandbys(changes, cases, loads);
+  return { changes: withinStandbys(changes, cases, loads), stirred: [] };
 }
 
 /**
@@ -107,9 +136,10 @@ function demandsOf(
 
 type Case = {
   state: CameraState;
-  lease: Lease;
-  target: string | undefined;
   demand: CameraDemand | undefined;
+  lease: Lease;
+  /** Where its load is among the loads; null when it is not wanted. */
+  loadAt: number | null;
 };
 
 /** What all cases share. */
@@ -153,16 +183,18 @@ function placeBesideOlder(loads: readonly Load[], bins: readonly Bin[], older: R
     return full === 0 ? [] : { ...bin, capacity: full, target: full };
   });
   const first = placeCameras(loads, closed);
-  if (first.unplaced.length === 0) return first;
-  return placeCameras(
-    loads.map((load) => ({ ...load, binId: first.binOf.get(load.cameraId) ?? load.binId })),
-    bins,
-  );
+  if (!first.places.includes(undefined)) return first;
+  const homes = loads.map((load, at) => ({ ...load, binId: first.places[at] ?? load.binId }));
+  return { ...placeCameras(homes, bins), isAsBefore: false };
 }
 
-/** @param othersMove the owner has cameras with another place to go to. */
-function changeOf(one: Case, facts: CaseFacts, othersMove: boolean): OwnershipChange | null {
-  const { state, lease, target, demand } = one;
+/** @param target where packing puts it. @param othersMove the owner has cameras with another place to go to. */
+function changeOf(
+  { state, demand, lease }: Case,
+  target: string | undefined,
+  facts: CaseFacts,
+  othersMove: boolean,
+): OwnershipChange | null {
   const { owners, shed } = facts;
   const { cameraId, ownerWorkerId, successorWorkerId } = state;
   if (lease === 'releasing') return null;

@@ -58,8 +58,11 @@ function isListed({ workerId }: WorkerItem, state: CameraState): boolean {
   return state.releaseRequestedAtMs === undefined && state.releasedEpoch !== state.epoch;
 }
 
-/** Does the worker's list say all of it already, of the very same rows? False: `assignmentsOf` tells. */
-export function isListUpToDate(worker: WorkerItem, cameras: readonly CameraState[]): boolean {
+/**
+ * Does the worker's list say all of it already, of the very same rows? False: `assignmentsOf` tells.
+ * @param others how many more cameras are known to be on it as they should.
+ */
+export function isListUpToDate(worker: WorkerItem, cameras: readonly CameraState[], others = 0): boolean {
   const known = worker.assignments ?? {};
   let count = 0;
   for (const state of cameras) {
@@ -68,7 +71,7 @@ export function isListUpToDate(worker: WorkerItem, cameras: readonly CameraState
     if (assignment?.epoch !== state.epoch || assignment.camera !== state.camera) return false;
     count += 1;
   }
-  return count === Object.keys(known).length;
+  return count + others === Object.keys(known).length;
 }
 
 /** Where the previous owner stopped, and until when nothing was missed. */

@@ -13,6 +13,7 @@ import type { FleetObservation } from './observation.ts';
 import { leaseOf, type Owners, ownersWord } from './owners.ts';
 import { phaseChanged, phaseOf } from './phase.ts';
 import type { Plan } from './plan.ts';
+import type { SettledMemory } from './settled.ts';
 
 export function cameraChanges(
   { cameras, workers }: FleetObservation,
@@ -26,9 +27,11 @@ export function cameraChanges(
     leadMs: number;
     isPaused: boolean;
     shedBecause: string;
+    /** Is told what stays as it is. */
+    settled: SettledMemory | null;
   },
 ): Pick<ControlDecision, 'changes' | 'departures'> {
-  const { plan, demands, owners, ownership, nowMs, leadMs, isPaused, shedBecause } = decided;
+  const { plan, demands, owners, ownership, nowMs, leadMs, isPaused, shedBecause, settled } = decided;
   const workerById = new Map(workers.map((worker) => [worker.workerId, worker]));
   let nextChange = 0;
   const waitingFor = waitingWords(plan);
@@ -38,6 +41,7 @@ export function cameraChanges(
     const demand = demands[index];
     if (demand === undefined) return;
     const isChanging = ownership[nextChange]?.cameraId === state.cameraId;
+    const shed = plan.shed.has(state.cameraId);
     const change = isChanging ? (ownership[nextChange++] ?? null) : null;
     const owned = change === null ? state : afterOwnership(state, change, demand, nowMs);
     const lease = leaseOf(owned, owners);
@@ -48,7 +52,6 @@ export function cameraChanges(
     const word = ownersWord(state, owners);
     const goesOn = change === null || change.kind === 'prepare' || change.kind === 'call-off';
     const report = goesOn && word?.isAlive === true ? word.report : null;
-    const shed = plan.shed.has(state.cameraId);
     const isMoving = lease === 'releasing' || change?.kind === 'give';
     const isPrepared =
       (isMoving && isStandingBy(state, workerById)) ||
@@ -65,19 +68,23 @@ export function cameraChanges(
       isGiven: change?.kind === 'give',
     });
     const silentSinceMs = demand.silentSinceMs ?? undefined;
-    if (change === null && accounting === null && !isNewPhase && silentSinceMs === state.silentSinceMs) return;
+    if (change === null && accounting === null && !isNewPhase && silentSinceMs === state.silentSinceMs) {
+      settled?.remember(index, state, demand, word?.isAlive === true ? word : null);
+      return;
+    }
     const next = { ...owned };
     if (isNewPhase) {
       next.phaseReason = phase.reason;
       if (phase.phase !== state.phase) next.phaseSinceMs = nowMs;
       next.phase = phase.phase;
     }
-    if (silentSinceMs === undefined) delete next.silentSinceMs;
-    else next.silentSinceMs = silentSinceMs;
+    // A property is deleted only where there is one: V8 keeps what lost a property as a dictionary.
+    if (silentSinceMs !== undefined) next.silentSinceMs = silentSinceMs;
+    else if (next.silentSinceMs !== undefined) delete next.silentSinceMs;
     if (accounting !== null) {
       next.accountedThroughMs = accounting.throughMs;
-      if (accounting.open === undefined) delete next.openWindow;
-      else next.openWindow = accounting.open;
+      if (accounting.open !== undefined) next.openWindow = accounting.open;
+      else if (next.openWindow !== undefined) delete next.openWindow;
     }
     changes.push({
       cameraId: state.cameraId,
@@ -105,7 +112,7 @@ export function afterOwnership(
       next.epoch = change.epoch;
       // Given ahead of its window, so that the stream is open when it begins; what comes before is not published.
       next.ownedSinceMs = wantedNow ? nowMs : Math.max(nowMs, nextStartMs ?? nowMs);
-      delete next.releaseRequestedAtMs;
+      if (next.releaseRequestedAtMs !== undefined) delete next.releaseRequestedAtMs;
       return withoutSuccessor(next);
     case 'prepare':
       next.successorWorkerId = change.workerId;
@@ -124,7 +131,9 @@ export function afterOwnership(
   }
 }
 
-function withoutSuccessor({ successorWorkerId: _, successorSinceMs: _since, ...next }: CameraState): CameraState {
+function withoutSuccessor(state: CameraState): CameraState {
+  if (state.successorWorkerId === undefined && state.successorSinceMs === undefined) return state;
+  const { successorWorkerId: _, successorSinceMs: _since, ...next } = state;
   return next;
 }
 

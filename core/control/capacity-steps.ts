@@ -26,20 +26,27 @@ const beginsWithinMs = 15_000;
  * Is a worker that runs nothing about to begin a camera? ECS, told to run one task less, could stop it instead of the one that
  * became empty: neither is protected.
  */
-export function isChangingHands({ nowMs, policy, observation: { cameras, workers }, demands }: PlanInput): boolean {
-  const idle = workers.filter(
-    (worker) =>
-      worker.lifecycle === 'ready' &&
-      !isLeaving(worker) &&
-      !isDead(worker, nowMs, policy.workerDeadAfterMs) &&
-      Object.keys({ ...worker.running, ...worker.standingBy }).length === 0,
-  );
-  if (idle.length === 0) return false;
-  const idleIds = new Set<string | undefined>(idle.map(({ workerId }) => workerId));
-  return cameras.some(({ ownerWorkerId, epoch, releasedEpoch, ownedSinceMs }, index) => {
-    if (ownerWorkerId !== undefined && releasedEpoch === epoch) return demands[index]?.assignNow === true;
-    return idleIds.has(ownerWorkerId) && nowMs - (ownedSinceMs ?? 0) < beginsWithinMs;
+export function isChangingHands(input: PlanInput): boolean {
+  const { nowMs, policy, demands, crowd } = input;
+  const { cameras, workers } = input.observation;
+  // What is settled is begun: whoever has it runs it.
+  const isIdle = (worker: WorkerItem) =>
+    worker.lifecycle === 'ready' &&
+    !crowd.owners.has(worker.workerId) &&
+    !isLeaving(worker) &&
+    !isDead(worker, nowMs, policy.workerDeadAfterMs) &&
+    Object.keys(worker.running).length === 0 &&
+    Object.keys(worker.standingBy ?? {}).length === 0;
+  const beginners = new Set<string>();
+  let isGivenUp = false;
+  cameras.forEach(({ ownerWorkerId, epoch, releasedEpoch, ownedSinceMs }, index) => {
+    if (ownerWorkerId === undefined) return;
+    if (releasedEpoch === epoch) isGivenUp ||= demands[index]?.assignNow === true;
+    else if (nowMs - (ownedSinceMs ?? 0) < beginsWithinMs) beginners.add(ownerWorkerId);
   });
+  // In most minutes nothing changes hands, and no worker has to be asked.
+  if (!isGivenUp && beginners.size === 0) return false;
+  return workers.some((worker) => (isGivenUp || beginners.has(worker.workerId)) && isIdle(worker));
 }
 
 export function chooseTerminations(

@@ -18,13 +18,22 @@ import { fleetLeadTimeMs } from './lead-time.ts';
 import type { LedgerEntry } from './ledger.ts';
 import { type Meter, meterRun } from './meter.ts';
 import { type RolloutStep, stepModelRollout } from './model-rollout.ts';
-import { type FleetObservation, hasEnded, inOrderOfIds, isDead, servingWorkers, statesInOrder } from './observation.ts';
-import { ownersOf } from './owners.ts';
+import {
+  type FleetObservation,
+  hasEnded,
+  inOrderOfIds,
+  isDead,
+  notedInOrder,
+  servingWorkers,
+  statesInOrder,
+} from './observation.ts';
+import { type Owners, ownersOf } from './owners.ts';
 import { type Plan, planFleet } from './plan.ts';
 import { activeOrders, camerasPerFleetMax, fleetPolicy } from './policy.ts';
 import type { WindowPromise } from './ready-by.ts';
 import { RestMemory } from './rest.ts';
 import { olderWorkers } from './rollout.ts';
+import { allOf, type Crowd, type DecisionMemory, type Settled, SettledMemory } from './settled.ts';
 
 /** What is to be written to one camera's state, in one conditional update. */
 export type CameraChange = {
@@ -46,9 +55,11 @@ export type ControlDecision = {
   nowMs: number;
   plan: Plan;
   policy: FleetPolicy;
-  /** The cameras that do not rest (rest.ts), and what they ask for, in their order. */
+  /** The cameras that do not rest (rest.ts) and are not settled (settled.ts), and what they ask for, in their order. */
   awake: readonly CameraState[];
   demands: CameraDemand[];
+  /** Those that are settled. */
+  crowd: Crowd;
   changes: CameraChange[];
   /** States whose row is gone or moved and that nobody owns: to be deleted, or moved to the named fleet. */
   departures: { state: CameraState; toFleet: string | null }[];
@@ -72,10 +83,11 @@ export function decide(
   given: FleetObservation,
   deployment: FleetPolicy,
   nowMs: number,
-  memory = new RestMemory(),
+  memory: DecisionMemory = { rest: new RestMemory(), settled: new SettledMemory() },
 ): ControlDecision {
   const { policy, problem } = fleetPolicy(deployment, given.fleet);
-  const believed = believable(inOrderOfIds(given), policy, nowMs);
+  const inOrder = inOrderOfIds(given);
+  const believed = believable(inOrder, policy, nowMs);
   const { observation: seen, problems: held } = withoutHeld(believed.observation, policy, nowMs);
   const problems = [...believed.problems, ...held];
   if (problem !== null) problems.push({ kind: 'policy', words: `${problem}; the deployment's policy holds` });
@@ -86,20 +98,61 @@ export function decide(
   const { streams, workers, cameras: allCameras } = seen;
   // Of more cameras than a fleet holds it is said of each whether it is held.
   const isOverfull = allCameras.length > camerasPerFleetMax;
-  const awake = isOverfull ? allCameras : memory.awake(allCameras, hoursOf, streams.statusByName);
-  const cameras = statesInOrder(awake.map((state) => withoutFuture(state, nowMs)));
-  const observation = { ...seen, cameras };
+  const awake = isOverfull ? allCameras : memory.rest.awake(allCameras, hoursOf, streams.statusByName);
+  const isInOrder = !isOverfull && memory.rest.isInOrder;
   const owners = ownersOf(workers, nowMs, policy.workerDeadAfterMs);
-  const demands = cameraDemands({ ...asked, cameras, owners, streams }, hoursOf);
+  const run = { nowMs, policy, owners, statusByName: streams.statusByName, hoursOf };
+  const places = memory.rest.awakePlaces;
+  // What a worker said is what it said only as it was given.
+  const isAsGiven = isInOrder && workers === inOrder.workers;
+  const facts = { seen, policy, orders, leadMs, owners, nowMs, problems, settled: isAsGiven ? memory.settled : null };
+  const weigh = (states: readonly CameraState[], crowd: Crowd) => {
+    const believedStates = states.map((state) => withoutFuture(state, nowMs));
+    const cameras = statesInOrder(isInOrder ? notedInOrder(believedStates) : believedStates);
+    return weighed(facts, cameras, cameraDemands({ ...asked, cameras, owners, streams }, hoursOf), crowd);
+  };
+  const stirred = new Set<Settled>();
+  for (;;) {
+    const { cameras, crowd } = isAsGiven ? memory.settled.recall(awake, places, run, stirred) : allOf(awake);
+    const { decision, moved } = weigh(cameras, crowd);
+    if (decision !== null) return decision;
+    for (const one of moved) stirred.add(one);
+  }
+}
+
+type Facts = {
+  seen: FleetObservation;
+  policy: FleetPolicy;
+  orders: ReturnType<typeof activeOrders>;
+  leadMs: number;
+  owners: Owners;
+  nowMs: number;
+  problems: readonly Problem[];
+  settled: SettledMemory | null;
+};
+
+/**
+ * @param cameras that neither rest nor are settled, in order of ids. @param demands theirs. @param crowd those that are settled.
+ * @returns no decision when some of the crowd are to move: they have to be looked at.
+ */
+function weighed(
+  { seen, policy, orders, leadMs, owners, nowMs, problems: found, settled }: Facts,
+  cameras: readonly CameraState[],
+  demands: CameraDemand[],
+  crowd: Crowd,
+): { decision: ControlDecision; moved?: never[] } | { decision: null; moved: readonly Settled[] } {
+  const problems = [...found];
+  const { workers, cameras: allCameras } = seen;
+  const observation = { ...seen, cameras: cameras as CameraState[] };
   const live = servingWorkers(observation, nowMs, policy.workerDeadAfterMs);
-  const idle = idleWorkers(live, cameras, demands);
+  const idle = idleWorkers(live, cameras, demands, crowd);
   const meter = meterRun({ item: observation.fleet, observation, idle, timeZone: policy.dayTimeZone, nowMs });
   const budget = withinBudget({
     ...{ nowMs, policy, item: observation.fleet, meter, observation: seen, leadMs },
     workerCapacity: newWorkerBin(live, policy).capacity,
   });
   const sized = planFleet({
-    ...{ nowMs, orders, leadTimeMs: leadMs, observation, demands, allCameras },
+    ...{ nowMs, orders, leadTimeMs: leadMs, observation, demands, crowd, allCameras },
     policy: budget.workersMax === null ? policy : withLimit(policy, budget.workersMax, observation.group),
   });
   const ladder = climbLadder({
@@ -115,8 +168,10 @@ export function decide(
   const serving = live.filter((worker) => !drained.has(worker.workerId));
   const older = new Set(olderWorkers(serving, observation.service).map(({ workerId }) => workerId));
   const before = movesMade(observation.fleet, nowMs);
+  const assigned = assignCameras({ nowMs, policy, cameras, owners, serving, demands, crowd, shed: plan.shed, older });
+  if (assigned.stirred.length > 0) return { decision: null, moved: assigned.stirred };
   const { changes: ownership, made: moves } = withinMoves(
-    assignCameras({ nowMs, policy, cameras, workers, serving, demands, shed: plan.shed, older }),
+    assigned.changes,
     { ...before, count: before.count + plan.moves },
     policy.movesPerMinuteMax,
   );
@@ -129,6 +184,7 @@ export function decide(
     nowMs,
     leadMs,
     isPaused,
+    settled,
     shedBecause:
       budget.workersMax === null
         ? 'the fleet is at its largest size and cameras of higher priority fill it'
@@ -149,10 +205,11 @@ export function decide(
   );
   if (modelRollout.problem !== null) problems.push({ kind: 'model', words: modelRollout.problem });
   if (budget.words !== null) problems.push({ kind: 'budget', words: budget.words });
-  return {
-    ...{ nowMs, plan, policy, awake: cameras, demands, changes, departures, buried },
+  const decision = {
+    ...{ nowMs, plan, policy, awake: cameras, demands, crowd, changes, departures, buried },
     ...{ ladder, meter, budget, moves, modelRollout, problems },
   };
+  return { decision };
 }
 
 /** A budget lowers the maximum, as far as the group's own minimum lets it. */
@@ -166,8 +223,9 @@ function idleWorkers(
   serving: readonly WorkerItem[],
   cameras: readonly CameraState[],
   demands: readonly CameraDemand[],
+  crowd: Crowd,
 ): WorkerItem[] {
-  const busy = new Set<string>();
+  const busy = new Set(crowd.busy);
   cameras.forEach(({ ownerWorkerId }, index) => {
     if (ownerWorkerId !== undefined && demands[index]?.wantedNow === true) busy.add(ownerWorkerId);
   });

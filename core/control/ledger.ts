@@ -53,7 +53,7 @@ export function accountCamera(
   const fromMs = Math.max(knownFromMs, nowMs - accountablePastMs);
   const changed = isGiven || nextPhase !== state.phase;
   if (!changed && scheduledPast.length === 0) return null;
-  if (!changed && !isDue(state.cameraId, knownFromMs, nowMs)) return null;
+  if (!changed && nowMs < accountDueMs(state.cameraId, knownFromMs)) return null;
   const endMs = endOfSlice(state, nextPhase, word, fromMs, nowMs);
   const scheduled = scheduledPast
     .map(({ startMs, endMs: untilMs }) => ({ startMs: Math.max(startMs, fromMs), endMs: Math.min(untilMs, endMs) }))
@@ -82,15 +82,15 @@ export function accountCamera(
 }
 
 /**
+ * When the account of a camera whose phase stays asks for its next slice.
  * Windows open for hundreds of cameras at once. Were all of them accounted together from then on, one run in five would
  * make as many writes as there are cameras; by their names they take turns.
  */
-function isDue(cameraId: string, knownFromMs: number, nowMs: number): boolean {
-  // Known up to just before its turn, by the heartbeat that came before it, a camera has had it.
-  if (nowMs - knownFromMs < accountEveryMs / 2) return false;
+export function accountDueMs(cameraId: string, knownFromMs: number): number {
   const offsetMs = hashOf(cameraId) % accountEveryMs;
-  const turn = (atMs: number) => Math.floor((atMs + offsetMs) / accountEveryMs);
-  return turn(nowMs) > turn(knownFromMs);
+  const turn = Math.floor((knownFromMs + offsetMs) / accountEveryMs);
+  // Known up to just before its turn, by the heartbeat that came before it, a camera has had it.
+  return Math.max(knownFromMs + accountEveryMs / 2, (turn + 1) * accountEveryMs - offsetMs);
 }
 
 /** What a living owner, or the one to whom it is being handed, has not said yet is left for the next slice. */

@@ -29,32 +29,56 @@ export const slack = 1e-9;
 /** Placing and rebalancing settle within two or three rounds; the bound only guards against an endless loop. */
 const roundsMax = 8;
 
-export type Placement = { binOf: Map<string, string>; unplaced: Load[] };
+/** By the order of the loads: the bin of each, undefined when it found none. `isAsBefore`: everybody stays. */
+export type Placement = { isAsBefore: boolean; places: readonly (string | undefined)[] };
 
 /** Higher priority first; among equals by id, so that the order of the input does not matter. */
 export function byPriority(a: Pick<Load, 'cameraId' | 'priority'>, b: Pick<Load, 'cameraId' | 'priority'>): number {
   return b.priority - a.priority || (a.cameraId < b.cameraId ? -1 : a.cameraId > b.cameraId ? 1 : 0);
 }
 
-/** In order of `byPriority`. Tables answer in order of ids, and priorities are few: that is told by one look. */
-export function ranked<Item extends Pick<Load, 'cameraId' | 'priority'>>(items: readonly Item[]): readonly Item[] {
-  let isRanked = true;
-  let isById = true;
-  for (let index = 1; index < items.length && (isRanked || isById); index += 1) {
-    const [before, item] = [items[index - 1] as Item, items[index] as Item];
-    const isAfter = before.cameraId < item.cameraId;
-    isById &&= isAfter;
-    isRanked &&= before.priority > item.priority || (before.priority === item.priority && isAfter);
+const known = new WeakSet<readonly unknown[]>();
+
+/** In order of `byPriority`, by whoever notes it: some of what is ranked. */
+export function notedRanked<Item>(items: readonly Item[]): readonly Item[] {
+  known.add(items);
+  return items;
+}
+
+type Ranked = Pick<Load, 'cameraId' | 'priority'>;
+
+/**
+ * In order of `byPriority`. Tables answer in order of ids, and priorities are few: that is told by one look.
+ * @param isById they are known to be in order of ids.
+ */
+export function ranked<Item extends Ranked>(items: readonly Item[]): readonly Item[];
+export function ranked<Item>(items: readonly Item[], of: (item: Item) => Ranked, isById?: boolean): readonly Item[];
+export function ranked<Item>(
+  items: readonly Item[],
+  of = (item: Item) => item as unknown as Ranked,
+  isById = false,
+): readonly Item[] {
+  if (known.has(items)) return items;
+  if (!isById) {
+    let isRanked = true;
+    let areById = true;
+    for (let index = 1; index < items.length && (isRanked || areById); index += 1) {
+      const [before, item] = [of(items[index - 1] as Item), of(items[index] as Item)];
+      const isAfter = before.cameraId < item.cameraId;
+      areById &&= isAfter;
+      isRanked &&= before.priority > item.priority || (before.priority === item.priority && isAfter);
+    }
+    if (isRanked) return notedRanked(items);
+    if (!areById) return notedRanked(items.toSorted((a, b) => byPriority(of(a), of(b))));
   }
-  if (isRanked) return items;
-  if (!isById) return items.toSorted(byPriority);
   const byRank = new Map<number, Item[]>();
   for (const item of items) {
-    const equals = byRank.get(item.priority);
-    if (equals === undefined) byRank.set(item.priority, [item]);
+    const { priority } = of(item);
+    const equals = byRank.get(priority);
+    if (equals === undefined) byRank.set(priority, [item]);
     else equals.push(item);
   }
-  return [...byRank.keys()].sort((a, b) => b - a).flatMap((priority) => byRank.get(priority) ?? []);
+  return notedRanked([...byRank.keys()].sort((a, b) => b - a).flatMap((priority) => byRank.get(priority) ?? []));
 }
 
 export function inOrderOfIds(bins: readonly Bin[]): Bin[] {
@@ -75,7 +99,7 @@ export function placeCameras(loads: readonly Load[], bins: readonly Bin[]): Plac
   const sortedBins = inOrderOfIds(bins);
   const capacities = sortedBins.map(({ capacity, target }) => Math.min(capacity, target));
   if (everybodyStays(loads, homesOf(loads, sortedBins), capacities)) {
-    return { binOf: new Map(loads.map(({ cameraId, binId }) => [cameraId, binId as string])), unplaced: [] };
+    return { isAsBefore: true, places: loads.map(({ binId }) => binId as string) };
   }
   const ordered = ranked(loads);
   let homes = homesOf(ordered, sortedBins);
@@ -83,21 +107,22 @@ export function placeCameras(loads: readonly Load[], bins: readonly Bin[]): Plac
     const places = placeOnce(ordered, homes, sortedBins);
     relieveOverTarget(ordered, sortedBins, places);
     if (round >= roundsMax || places.every((place, at) => place === homes[at])) {
-      return placementOf(ordered, sortedBins, places);
+      return placementOf(loads, ordered, sortedBins, places);
     }
     homes = places;
   }
 }
 
-function placementOf(ordered: readonly Load[], bins: readonly Bin[], places: Int32Array): Placement {
-  const binOf = new Map<string, string>();
-  const unplaced: Load[] = [];
-  ordered.forEach((load, at) => {
-    const bin = bins[places[at] as number];
-    if (bin === undefined) unplaced.push(load);
-    else binOf.set(load.cameraId, bin.id);
-  });
-  return { binOf, unplaced };
+function placementOf(
+  loads: readonly Load[],
+  ordered: readonly Load[],
+  bins: readonly Bin[],
+  places: Int32Array,
+): Placement {
+  const idAt = (at: number) => bins[places[at] as number]?.id;
+  if (ordered === loads) return { isAsBefore: false, places: loads.map((_, at) => idAt(at)) };
+  const placeOf = new Map(ordered.map((load, at) => [load, idAt(at)]));
+  return { isAsBefore: false, places: loads.map((load) => placeOf.get(load)) };
 }
 
 /**

@@ -3,6 +3,8 @@
  * Invariant: it names what decided (demand, a coming window, a limit, an order, patience, or missing knowledge).
  */
 import { type Consolidation, consolidationWords } from './consolidation.ts';
+import type { Wanted } from './loads.ts';
+import type { Load } from './pack.ts';
 import type { PlanInput, WorkersNeeded } from './plan.ts';
 
 /** More of them say no more. */
@@ -10,6 +12,8 @@ const stayingMax = 3;
 
 type ReasonInput = {
   input: PlanInput;
+  wanted: readonly Wanted[];
+  loadsNow: readonly Load[];
   goal: number;
   serving: number;
   needs: WorkersNeeded;
@@ -52,21 +56,38 @@ export function planReason(facts: ReasonInput): string {
   return parts.join('; ');
 }
 
-function demandWords({ input, needs }: ReasonInput): string {
-  const wanted = input.demands.filter((demand) => demand.wantedNow);
-  const load = Math.round(wanted.reduce((total, demand) => total + demand.load, 0) * 10) / 10;
+function demandWords({ input, needs, wanted, loadsNow }: ReasonInput): string {
+  const load = Math.round(loadsNow.reduce((total, one) => total + one.load, 0) * 10) / 10;
   const now =
-    wanted.length === 0
+    loadsNow.length === 0
       ? 'no camera is wanted now'
-      : `${plural(wanted.length, 'camera')} want${wanted.length === 1 ? 's' : ''} ${load} inferences/s now`;
+      : `${plural(loadsNow.length, 'camera')} want${loadsNow.length === 1 ? 's' : ''} ${load} inferences/s now`;
   const startMs = needs.decidedByStartMs;
   if (startMs === null) return now;
-  const coming = input.demands.filter((demand) => demand.nextStartMs === startMs);
+  const coming = startingAt(startMs, wanted, input.nowMs);
   const names =
-    coming[0] === undefined
+    coming.count === 0
       ? 'a window'
-      : `the window of ${coming[0].cameraId}${coming.length > 1 ? ` and ${coming.length - 1} more` : ''}`;
+      : `the window of ${coming.firstId}${coming.count > 1 ? ` and ${coming.count - 1} more` : ''}`;
   return `${now}; ${names} opens at ${iso(startMs)}, lead time ${Math.round(input.leadTimeMs / 1000)} s`;
+}
+
+/** The cameras whose next window begins then. */
+function startingAt(startMs: number, wanted: readonly Wanted[], nowMs: number): { count: number; firstId: string } {
+  const known = new Map<Wanted['intervals'], boolean>();
+  let count = 0;
+  let firstId = '';
+  for (const { load, intervals } of wanted) {
+    let isNext = known.get(intervals);
+    if (isNext === undefined) {
+      isNext = intervals.find((interval) => interval.startMs > nowMs)?.startMs === startMs;
+      known.set(intervals, isNext);
+    }
+    if (!isNext) continue;
+    if (count === 0 || load.cameraId < firstId) firstId = load.cameraId;
+    count += 1;
+  }
+  return { count, firstId };
 }
 
 function rolloutWords({ input, older, surge, rolloutDrains }: ReasonInput): string {

@@ -10,12 +10,13 @@ import { chooseTerminations, isChangingHands, isEmptied, tasksFor } from './capa
 import { type Consolidation, consolidationWords, movesMade, weighDrains } from './consolidation.ts';
 import type { CameraDemand } from './demand.ts';
 import { headcount } from './headcount.ts';
-import { comingLoads, loadOf, loadsAt, type Wanted, wantedOf } from './loads.ts';
+import { comingLoads, loadsAt, type Wanted, wantedOf } from './loads.ts';
 import type { FleetObservation } from './observation.ts';
-import { type Bin, type Load, placeCameras } from './pack.ts';
+import { type Bin, type Load, notedRanked, placeCameras } from './pack.ts';
 import { planReason } from './plan-reason.ts';
 import type { activeOrders } from './policy.ts';
 import { drainsOfRollout, olderWorkers, stopsOfRollout } from './rollout.ts';
+import type { Crowd } from './settled.ts';
 
 export type Sizes = { instances: number; tasks: number };
 
@@ -46,10 +47,12 @@ export type PlanInput = {
   policy: FleetPolicy;
   orders: ReturnType<typeof activeOrders>;
   leadTimeMs: number;
-  /** With those of its cameras that do not rest. */
+  /** With those of its cameras that neither rest nor are settled. */
   observation: FleetObservation;
   /** Theirs, in their order. */
   demands: readonly CameraDemand[];
+  /** Those that are settled. */
+  crowd: Crowd;
   /** All cameras of the fleet. */
   allCameras: FleetObservation['cameras'];
 };
@@ -58,7 +61,7 @@ export function planFleet(input: PlanInput): Plan {
   const { nowMs, policy, orders, observation, demands } = input;
   const { group, service, containerInstances } = observation;
   const fleet = sortWorkers(observation, policy, nowMs);
-  const wanted = wantedOf(demands);
+  const wanted = wantedOf(demands, input.crowd);
   const loadsNow = loadsAt(nowMs, wanted);
   const newBin = newWorkerBin(fleet.live, policy);
 
@@ -128,12 +131,13 @@ export function planFleet(input: PlanInput): Plan {
   const stops = partial ? [] : stopsOfRollout(observation.workers, input);
   const shed =
     needs.needed > maxAllowed
-      ? shedCameras(input, fleet.bins, newBin, maxAllowed - fleet.leaving.length)
+      ? shedCameras(wanted, fleet.bins, newBin, maxAllowed - fleet.leaving.length)
       : new Set<string>();
   const inputs = {
     cameras: input.allCameras.length,
-    camerasWantedNow: demands.filter((demand) => demand.wantedNow).length,
-    camerasWantedSoon: demands.filter((demand) => !demand.wantedNow && demand.nextStartMs !== null).length,
+    camerasWantedNow: loadsNow.length,
+    // What is wanted at all and not now is wanted soon.
+    camerasWantedSoon: wanted.length - loadsNow.length,
     inferencesPerSecondNow: round(sum(loadsNow.map((load) => load.load))),
     inferencesPerSecondPerWorker: round(newBin.capacity),
     workersNeeded: needs.needed,
@@ -149,6 +153,8 @@ export function planFleet(input: PlanInput): Plan {
   };
   const reason = planReason({
     input,
+    wanted,
+    loadsNow,
     goal: goal + isStaying.size,
     serving,
     needs,
@@ -241,18 +247,16 @@ function isAwaitingTasks(older: number, tasks: number, { observation: { service 
 }
 
 function shedCameras(
-  input: PlanInput,
+  wanted: readonly Wanted[],
   bins: readonly Bin[],
   newBin: Omit<Bin, 'id'>,
   workersMax: number,
 ): ReadonlySet<string> {
   const all = [...bins];
   for (let index = 0; all.length < workersMax; index += 1) all.push({ id: `new:${index}`, ...newBin });
-  const names = new Map<string, string>();
-  const wanted = input.demands
-    .filter((demand) => demand.assignNow && !demand.isListenedTo)
-    .map((demand) => loadOf(demand, names));
-  return new Set(placeCameras(wanted, all).unplaced.map((load) => load.cameraId));
+  const loads = notedRanked(wanted.filter(({ assignNow }) => assignNow).map(({ load }) => load));
+  const { places } = placeCameras(loads, all);
+  return new Set(loads.filter((_, at) => places[at] === undefined).map((load) => load.cameraId));
 }
 
 function clamp(value: number, min: number, max: number): number {

@@ -10,7 +10,7 @@ import type { Scheduled } from '../calendar.ts';
 import { sharedHours } from '../calendar.ts';
 import type { CameraState } from '../fleet-state.ts';
 import type { Hours } from './hours.ts';
-import type { StreamsObservation } from './observation.ts';
+import { type StreamsObservation, statesInOrder } from './observation.ts';
 
 type HoursOf = (camera: Scheduled) => Hours;
 
@@ -26,6 +26,11 @@ export class RestMemory {
   #sleepers: (Sleepers | null)[] = [];
   #byHours = new Map<object | string, Sleepers>();
   #statusByName: StreamsObservation['statusByName'] = null;
+
+  /** Are all of the fleet in order of ids? */
+  isInOrder = false;
+  /** Places of the cameras that do not rest among all of the fleet. */
+  awakePlaces: readonly number[] = [];
 
   /**
    * The cameras that do not rest, in their order.
@@ -47,24 +52,33 @@ export class RestMemory {
     const slept = this.#sleepers;
     const sleepersOf = new Array<Sleepers | null>(cameras.length);
     const awake: CameraState[] = [];
+    const places: number[] = [];
+    let areSameIds = before.length === cameras.length;
     for (let index = 0; index < cameras.length; index += 1) {
       const state = cameras[index] as CameraState;
+      areSameIds &&= state === before[index] || state.cameraId === before[index]?.cameraId;
       let sleepers = state === before[index] ? slept[index] : undefined;
       if (sleepers?.isSoNow !== true) sleepers = this.#fallsAsleep(state, hoursOf, statusByName);
       sleepersOf[index] = sleepers;
-      if (sleepers === null) awake.push(state);
+      if (sleepers !== null) continue;
+      awake.push(state);
+      places.push(index);
     }
+    if (!areSameIds) this.isInOrder = statesInOrder(cameras) === cameras;
+    this.awakePlaces = places;
     this.#states = cameras;
     this.#sleepers = sleepersOf;
     return awake;
   }
 
-  /** The cameras that may be inside a window now: all but those that rested in the last run and whose hours have not begun. */
-  maybeScheduled(cameras: readonly CameraState[], isScheduledNow: (camera: Scheduled) => boolean): CameraState[] {
+  /** Places of the cameras that may be inside a window now: all but those that rested in the last run and whose hours have not begun. */
+  maybeScheduled(cameras: readonly CameraState[], isScheduledNow: (camera: Scheduled) => boolean): number[] {
     for (const sleepers of this.#byHours.values()) sleepers.isSoNow = !isScheduledNow(sleepers.camera);
-    return cameras.filter((state, index) => {
-      return state !== this.#states[index] || this.#sleepers[index]?.isSoNow !== true;
-    });
+    const places: number[] = [];
+    for (let place = 0; place < cameras.length; place += 1) {
+      if (cameras[place] !== this.#states[place] || this.#sleepers[place]?.isSoNow !== true) places.push(place);
+    }
+    return places;
   }
 
   #fallsAsleep(
@@ -95,7 +109,7 @@ export class RestMemory {
 }
 
 /** Nobody waits for anything of it. */
-function isUntouched(state: CameraState): boolean {
+export function isUntouched(state: CameraState): boolean {
   const { successorWorkerId, successorSinceMs, releaseRequestedAtMs, silentSinceMs, leaving } = state;
   return (
     successorWorkerId === undefined &&
@@ -106,7 +120,8 @@ function isUntouched(state: CameraState): boolean {
   );
 }
 
-function lastEndMs({ past }: Hours): number {
+/** Of the newest window; minus infinity when there was none. */
+export function lastEndMs({ past }: Hours): number {
   return past.at(-1)?.endMs ?? Number.NEGATIVE_INFINITY;
 }
 

@@ -6,7 +6,8 @@
 import { assignmentsOf, isListUpToDate, sameAssignments } from '../control/assignment-list.ts';
 import type { CameraChange, ControlDecision } from '../control/decide.ts';
 import { drainOrder, isHandingOver, sameStandbys, standbysOf } from '../control/handover.ts';
-import { type FleetObservation, hasEnded, isDead, isLeaving } from '../control/observation.ts';
+import { type FleetObservation, hasEnded, isDead, isLeaving, statesInOrder } from '../control/observation.ts';
+import type { Crowd } from '../control/settled.ts';
 import { type CameraState, controlAttributes } from '../fleet-state.ts';
 import type { SeededRandom } from '../seeded-random.ts';
 import type { FleetWorld } from './fleet-world.ts';
@@ -79,6 +80,7 @@ function writeCameras(
   mayChange: (state: CameraState) => boolean,
   succeeds: Succeeds,
 ): void {
+  const { crowd } = decision;
   const written = new Map<string, CameraState>();
   const cleanGives = new Set<string>();
   for (const change of decision.changes) {
@@ -87,7 +89,7 @@ function writeCameras(
     written.set(change.cameraId, change.next);
     if (change.ownership?.kind === 'give' && change.ownership.clean) cleanGives.add(change.cameraId);
   }
-  // Nobody owns a camera that rests, or is to have it.
+  // Nobody owns a camera that rests, or is to have it; a settled one is on its worker's list.
   const states = decision.awake.map((state) => written.get(state.cameraId) ?? state);
   const drained = new Set(decision.plan.drains.map(({ workerId }) => workerId));
   const ownedBy = new Map<string, CameraState[]>();
@@ -105,13 +107,19 @@ function writeCameras(
     const owned = ownedBy.get(workerId) ?? [];
     const coming = comingTo.get(workerId) ?? [];
     const isIdle = coming.length === 0 && Object.keys(worker.standbys ?? {}).length === 0;
-    if (isIdle && isListUpToDate(worker, owned)) continue;
-    const list = assignmentsOf(worker, owned, cleanGives);
+    const settledCount = crowd.owners.get(workerId) ?? 0;
+    if (isIdle && isListUpToDate(worker, owned, settledCount)) continue;
+    const all = settledCount === 0 ? owned : statesInOrder([...owned, ...settledOf(workerId, crowd)]);
+    const list = assignmentsOf(worker, all, cleanGives);
     const standbys = standbysOf(worker, coming);
     const isSame = sameAssignments(list, worker.assignments ?? {}) && sameStandbys(standbys, worker.standbys ?? {});
     if (isSame || !succeeds()) continue;
     world.changeItem(workerId, (item) => ({ ...item, assignments: list, standbys }));
   }
+}
+
+function settledOf(workerId: string, { members }: Crowd): CameraState[] {
+  return members.filter(({ owner }) => owner?.workerId === workerId).map(({ state }) => state);
 }
 
 function addTo(lists: Map<string, CameraState[]>, key: string, state: CameraState): void {
@@ -132,6 +140,32 @@ function writeCamera(
   }
   const isAccounted = ledger.length > 0 || promises.length > 0;
   if (isAccounted && stored.accountedThroughMs !== observed.accountedThroughMs) return false;
+  const result = world.writeState(stored === observed ? next : merged(stored, observed, next));
+  stateWritten(world, stored, result);
+  return true;
+}
+
+/** Control has written a camera's state: what it says of shedding is the model's truth too. */
+function stateWritten(world: FleetWorld, before: CameraState, after: CameraState): void {
+  const model = world.cameras.get(after.cameraId);
+  const isSameLease =
+    before.ownerWorkerId === after.ownerWorkerId &&
+    before.epoch === after.epoch &&
+    before.releaseRequestedAtMs === after.releaseRequestedAtMs &&
+    before.successorSinceMs === after.successorSinceMs;
+  const isSameWord =
+    before.phase === after.phase &&
+    before.phaseReason === after.phaseReason &&
+    before.silentSinceMs === after.silentSinceMs;
+  if ((isSameLease && isSameWord) || model === undefined) return;
+  // Words that follow from what was observed change no decision.
+  if (!isSameLease) world.changed();
+  if (after.phase === 'shed') model.cause = 'shed';
+  world.account.classify(model, world.nowMs);
+}
+
+/** What reconcile decided, on what others have written meanwhile. */
+function merged(stored: CameraState, observed: CameraState, next: CameraState): CameraState {
   const fields: Record<string, unknown> = { ...stored };
   for (const attribute of controlAttributes) {
     const after = next[attribute];
@@ -139,11 +173,7 @@ function writeCamera(
     if (after === undefined) delete fields[attribute];
     else fields[attribute] = after;
   }
-  // Copied once more: V8 keeps an object that lost a property as a dictionary, and every pass over the fleet reads it slowly.
-  const result = { ...fields } as CameraState;
-  world.states.set(cameraId, result);
-  world.stateWritten(stored, result);
-  return true;
+  return fields as CameraState;
 }
 
 function depart(

@@ -16,7 +16,6 @@ import {
 } from '../control/lead-time.ts';
 import { type FleetObservation, hasEnded, instanceOf } from '../control/observation.ts';
 import { handoverMs } from '../control/policy.ts';
-import { RestMemory } from '../control/rest.ts';
 import { SeededRandom } from '../seeded-random.ts';
 import { applyToWorld } from './apply-to-world.ts';
 import type { FleetWorld } from './fleet-world.ts';
@@ -40,7 +39,6 @@ export class ControlLoop {
   decisions = 0;
   readonly #world: FleetWorld;
   readonly #observer: WorldObserver;
-  readonly #memory = new RestMemory();
   readonly #options: ControlLoopOptions;
   readonly #throttlings: { startMs: number; endMs: number; part: ObservationPart }[];
   /** Starts and ends of windows, each sorted: instants at which the calendar alone changes a decision. */
@@ -55,7 +53,7 @@ export class ControlLoop {
     const { seed, settings, policy, toMs } = world.input;
     this.#world = world;
     this.#options = options;
-    this.#observer = new WorldObserver(world, this.#memory);
+    this.#observer = new WorldObserver(world);
     const random = new SeededRandom(`${seed}/throttlings`);
     this.#throttlings = drawSpells(
       random,
@@ -136,7 +134,7 @@ export class ControlLoop {
     if (seen === null) return null;
     if (seen.isStale) world.changed();
     const { observation } = seen;
-    const decision = decide(observation, input.policy, nowMs, this.#memory);
+    const decision = decide(observation, input.policy, nowMs, this.#observer.memory);
     this.#options.onDecision?.(decision, observation);
     // A worker that is cut off, or dead without anybody knowing it, looks well until its last heartbeat is old.
     const isWell = [...world.items.values()].every((item) => {

@@ -13,7 +13,7 @@ import { drawCameras, drawShortages, type FleetWorldInput, warmUpMs } from './fl
 import { type BlindCause, type ModelCamera, WatchAccount } from './model-camera.ts';
 import { ModelCloud, type ModelInstance } from './model-cloud.ts';
 import { ModelWorker } from './model-worker.ts';
-import { newState } from './new-state.ts';
+import { inOneForm, newState } from './new-state.ts';
 import { playActions } from './operator-actions.ts';
 import { drawMs } from './settings.ts';
 import { drawWorkerFault } from './worker-faults.ts';
@@ -56,7 +56,7 @@ export class FleetWorld {
     this.fleetItem = { fleet, schemaVersion: 1 };
     this.#events = new SeededRandom(`${seed}/events`);
     for (const { cameraId, camera, issues } of input.rows) {
-      this.states.set(cameraId, newState(fleet, { cameraId, camera, issues }, this.startMs));
+      this.writeState(newState(fleet, { cameraId, camera, issues }, this.startMs));
     }
     for (const model of drawCameras(input, this.startMs)) this.#follow(model);
     playActions(this, input.actions ?? []);
@@ -122,6 +122,13 @@ export class FleetWorld {
     }
   }
 
+  /** @returns the state as it is kept. */
+  writeState(state: CameraState): CameraState {
+    const kept = inOneForm(state);
+    this.states.set(state.cameraId, kept);
+    return kept;
+  }
+
   changeItem(workerId: string, change: (item: WorkerItem) => WorkerItem): boolean {
     const item = this.items.get(workerId);
     if (item === undefined) return false;
@@ -165,6 +172,7 @@ export class FleetWorld {
     const isWatched = model.watchers.size > 0;
     if (isSending && !isWatched) model.cause = 'returning';
     if (isSending) model.noticedAtMs = isWatched ? Number.POSITIVE_INFINITY : this.nowMs;
+    this.#ownerOf(model.camera.cameraId)?.wordMayChange();
     this.account.classify(model, this.nowMs);
     if (!isSending) {
       this.count('camera fell silent');
@@ -185,6 +193,7 @@ export class FleetWorld {
 
   #mediaNoticed(model: ModelCamera): void {
     model.noticedAtMs = this.nowMs;
+    this.#ownerOf(model.camera.cameraId)?.wordMayChange();
     this.account.classify(model, this.nowMs);
     for (const workerId of model.watchers) this.workers.get(workerId)?.mediaChanged(model.camera.cameraId);
   }
@@ -216,6 +225,8 @@ export class FleetWorld {
         isDrained: (workerId) => mark(workerId, 'drainedAtMs'),
         standsBy: () => this.deliver(() => {}),
         lastMediaAtMs: (cameraId, atMs) => this.cameras.get(cameraId)?.lastSeenAtMs(atMs) ?? null,
+        nextMediaChangeMs: (cameraId, atMs) =>
+          this.cameras.get(cameraId)?.nextChangeMs(atMs) ?? Number.POSITIVE_INFINITY,
         reported: () => this.changed(),
       },
     });
@@ -234,7 +245,11 @@ export class FleetWorld {
     worker?.end(why === 'spot' ? 'spot' : why === 'crashed' ? 'worker-lost' : 'moving');
     this.workers.delete(taskId);
     const item = this.items.get(taskId);
-    if (worker !== undefined && item !== undefined) this.items.set(taskId, worker.described(item));
+    if (worker !== undefined && item !== undefined) {
+      const last = worker.described(item);
+      // As it is at this instant.
+      this.items.set(taskId, { ...last, running: { ...last.running } });
+    }
     this.deliver(() => this.changeItem(taskId, (seen) => ({ ...seen, stoppedAtMs: seen.stoppedAtMs ?? this.nowMs })));
   }
 
@@ -243,12 +258,18 @@ export class FleetWorld {
     if (model === undefined) return;
     model.watchers.add(workerId);
     model.noticedAtMs = this.nowMs;
+    this.#ownerOf(cameraId)?.wordMayChange();
     this.witness?.publishes(cameraId, workerId, epoch, this);
     if (model.awaitedSinceMs !== null) {
       this.account.windowServed(model.awaitedSinceMs, this.nowMs - model.awaitedSinceMs);
       model.awaitedSinceMs = null;
     }
     this.account.classify(model, this.nowMs);
+  }
+
+  /** By control's tables. */
+  #ownerOf(cameraId: string): ModelWorker | undefined {
+    return this.workers.get(this.states.get(cameraId)?.ownerWorkerId ?? '');
   }
 
   #stopsWatching(cameraId: string, workerId: string, cause: BlindCause): void {
@@ -266,27 +287,8 @@ export class FleetWorld {
     const lastMediaAtMs = this.cameras.get(cameraId)?.lastSeenAtMs(this.nowMs) ?? null;
     const seen = lastMediaAtMs === null ? {} : { lastMediaAtMs, lastInferenceAtMs: lastMediaAtMs };
     const checkpoint = { fragmentNumber: String(this.nowMs), producerTimestampMs: this.nowMs };
-    this.states.set(cameraId, { ...state, ...seen, releasedEpoch: epoch, checkpoint });
+    this.writeState({ ...state, ...seen, releasedEpoch: epoch, checkpoint });
     this.deliver(() => {});
-  }
-
-  /** Control has written a camera's state: what it says of shedding is the model's truth too. */
-  stateWritten(before: CameraState, after: CameraState): void {
-    const model = this.cameras.get(after.cameraId);
-    const isSameLease =
-      before.ownerWorkerId === after.ownerWorkerId &&
-      before.epoch === after.epoch &&
-      before.releaseRequestedAtMs === after.releaseRequestedAtMs &&
-      before.successorSinceMs === after.successorSinceMs;
-    const isSameWord =
-      before.phase === after.phase &&
-      before.phaseReason === after.phaseReason &&
-      before.silentSinceMs === after.silentSinceMs;
-    if ((isSameLease && isSameWord) || model === undefined) return;
-    // Words that follow from what was observed change no decision.
-    if (!isSameLease) this.changed();
-    if (after.phase === 'shed') model.cause = 'shed';
-    this.account.classify(model, this.nowMs);
   }
 }
 

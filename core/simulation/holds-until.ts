@@ -26,7 +26,7 @@ export function holdsUntilMs(observation: FleetObservation, decision: ControlDec
   if (moves.count >= policy.movesPerMinuteMax) ends.push(moves.sinceMs + minuteMs);
   let endMs = Math.min(forGood, ...ends);
   const owners = ownersOf(observation.workers, nowMs, policy.workerDeadAfterMs);
-  // What rests waits for its calendar alone.
+  // What rests or is settled waits for its calendar, or for its worker to say something else.
   for (const [index, state] of decision.awake.entries()) {
     const demand = decision.demands[index];
     if (demand === undefined) continue;

@@ -83,6 +83,16 @@ export class ModelCamera {
     return this.lastSentAtMs(past.startMs);
   }
 
+  /** When it begins or ceases to be seen sending, after `atMs`, as far as is known; infinity: never. */
+  nextChangeMs(atMs: number): number {
+    let nextMs = this.noticedAtMs > atMs ? this.noticedAtMs : Number.POSITIVE_INFINITY;
+    for (const { startMs, endMs } of this.silences) {
+      if (startMs > atMs) nextMs = Math.min(nextMs, startMs);
+      else if (endMs > atMs) nextMs = Math.min(nextMs, endMs);
+    }
+    return nextMs;
+  }
+
   get presentClass(): CameraClass {
     if (!this.isScheduled) return 'off';
     if (!this.isSending) return 'silent';

@@ -16,7 +16,7 @@ export type ModelRun = Tenure & {
  * @param sentAtMs the camera's newest media that it has seen when the heartbeat was sent; null: none.
  * @param beatMs when that was, by the true clock.
  */
-export function reportOfRun(
+function reportOfRun(
   { watchingSinceMs, epoch, firstInferenceAtMs }: ModelRun,
   sentAtMs: number | null,
   beatMs: number,
@@ -34,4 +34,36 @@ export function reportOfRun(
     ...(lastMediaAtMs === null ? {} : { lastMediaAtMs, lastInferenceAtMs: lastMediaAtMs }),
     ...(firstInferenceAtMs === null ? {} : { firstInferenceAtMs }),
   };
+}
+
+/** @param lastMediaAtMs newest media of a camera that was seen at an instant; null: none. @param beatMs of the heartbeat. */
+export function reportsOf(
+  runs: ReadonlyMap<string, ModelRun>,
+  lastMediaAtMs: (cameraId: string, atMs: number) => number | null,
+  beatMs: number,
+): Record<string, RunningCamera> {
+  const reports: Record<string, RunningCamera> = {};
+  for (const [cameraId, run] of runs) reports[cameraId] = reportOfRun(run, lastMediaAtMs(cameraId, beatMs), beatMs);
+  return reports;
+}
+
+/**
+ * A record that is made when somebody looks into it: most runs of the control loop ask most workers nothing. It has to be
+ * looked into before the world goes on.
+ */
+export function toldWhenAsked<Value>(tell: () => Record<string, Value>): Record<string, Value> {
+  let told: Record<string, Value> | null = null;
+  const record = () => {
+    told ??= tell();
+    return told;
+  };
+  return new Proxy<Record<string, Value>>(
+    {},
+    {
+      get: (_, key) => record()[key as string],
+      has: (_, key) => key in record(),
+      ownKeys: () => Reflect.ownKeys(record()),
+      getOwnPropertyDescriptor: (_, key) => Object.getOwnPropertyDescriptor(record(), key),
+    },
+  );
 }

@@ -4,21 +4,16 @@
  * Heartbeats that change nothing are not played through: when the last one was sent is computed when somebody asks.
  * Invariant: between its end or fence and its next start of a camera a worker publishes nothing of it.
  */
-import {
-  heartbeatIntervalMs,
-  type RunningCamera,
-  type StandbyReport,
-  type WorkerItem,
-  workerFencesAfterMs,
-} from '../fleet-state.ts';
+import { heartbeatIntervalMs, type StandbyReport, type WorkerItem, workerFencesAfterMs } from '../fleet-state.ts';
 import type { SeededRandom } from '../seeded-random.ts';
 import { isOver, type Tenure } from '../tenure.ts';
 import type { EventQueue } from './event-queue.ts';
 import type { BlindCause } from './model-camera.ts';
-import { type ModelRun, reportOfRun } from './model-run.ts';
+import { type ModelRun, reportsOf, toldWhenAsked } from './model-run.ts';
 import { ModelStandbys } from './model-standbys.ts';
 import { drawMs, type SimulationSettings } from './settings.ts';
 import type { WorkerListener } from './worker-listener.ts';
+import { WorkerWord } from './worker-word.ts';
 
 export type WorkerInput = {
   workerId: string;
@@ -51,6 +46,7 @@ export class ModelWorker {
   /** Its clock minus the true one. */
   readonly #skewMs: number;
   readonly #standbys: ModelStandbys;
+  readonly #word = new WorkerWord();
   /** When it gives up what it still has, by the drain it has seen. */
   #drainEndsAtMs = Number.POSITIVE_INFINITY;
   #reported: {
@@ -58,12 +54,7 @@ export class ModelWorker {
     standingBy: Record<string, StandbyReport>;
     isReady: boolean;
     isDraining: boolean;
-  } = {
-    running: new Map(),
-    standingBy: {},
-    isReady: false,
-    isDraining: false,
-  };
+  } = { ...{ running: new Map(), standingBy: {} }, isReady: false, isDraining: false };
   #isLooking = false;
   #hasSaidReady = false;
   #hasSaidDrained = false;
@@ -131,6 +122,7 @@ export class ModelWorker {
   #heartbeat(): void {
     const { listener } = this.#input;
     if (this.endedAtMs !== null || this.isCut) return;
+    this.wordMayChange();
     // Sends first, then reads its list from the answer.
     this.#reported = {
       running: new Map([...this.running].map(([cameraId, run]) => [cameraId, { ...run }])),
@@ -235,6 +227,7 @@ export class ModelWorker {
     const fenceAtMs = this.#beatAtOrBefore(clock.nowMs - 1) + workerFencesAfterMs;
     this.#cutFromMs = clock.nowMs;
     this.#cutUntilMs = untilMs;
+    this.wordMayChange();
     const resumesAtMs = this.#beatAtOrBefore(untilMs - 1) + heartbeatIntervalMs;
     this.#input.listener.reported();
     if (fenceAtMs < resumesAtMs) queue.at(fenceAtMs, () => this.#fence());
@@ -262,28 +255,40 @@ export class ModelWorker {
     const { clock, listener } = this.#input;
     if (this.endedAtMs !== null) return;
     this.endedAtMs = clock.nowMs;
+    this.wordMayChange();
     for (const [cameraId, run] of this.running) {
       if (run.watchingSinceMs !== null && !run.isStopping) listener.stopsWatching(cameraId, this.workerId, cause);
     }
     listener.reported();
   }
 
-  /** Its item as its last heartbeat left it, under what control wrote. */
+  /** What it says of its cameras may be something else from now on, whatever the clock says. */
+  wordMayChange(): void {
+    this.#word.mayChange();
+  }
+
+  /** The same object as long as its heartbeats say the same, but for the times of media that flows on. */
+  get word(): object {
+    const { clock, listener } = this.#input;
+    return this.#word.at(clock.nowMs, () => {
+      const changes = [...this.#reported.running.keys()].map((id) => listener.nextMediaChangeMs(id, this.#lastBeatMs));
+      return Math.min(this.#cutUntilMs > clock.nowMs ? this.#cutUntilMs : Number.POSITIVE_INFINITY, ...changes);
+    });
+  }
+
+  /** Its item as its last heartbeat left it, under what control wrote. Its cameras are told when somebody asks about them. */
   described(item: WorkerItem): WorkerItem {
     const { heartbeatAtMs } = this;
     const { running: runs, standingBy, isReady, isDraining } = this.#reported;
-    const running: Record<string, RunningCamera> = {};
+    const beatMs = this.#lastBeatMs;
     const { lastMediaAtMs } = this.#input.listener;
-    for (const [cameraId, run] of runs) {
-      running[cameraId] = reportOfRun(run, lastMediaAtMs(cameraId, this.#lastBeatMs), this.#lastBeatMs);
-    }
     return {
       ...item,
       heartbeatAtMs,
       lifecycle: !isReady ? 'starting' : isDraining ? 'draining' : 'ready',
       ...(isReady ? { capacityInferencesPerSecond: this.capacityInferencesPerSecond } : {}),
       ...(this.firstInferenceAtMs === null ? {} : { firstInferenceAtMs: this.firstInferenceAtMs }),
-      running,
+      running: runs.size === 0 ? {} : toldWhenAsked(() => reportsOf(runs, lastMediaAtMs, beatMs)),
       standingBy,
     };
   }

@@ -1,12 +1,14 @@
 /**
  * What the control loop is shown of the modelled world: the same observation that aws/observe.ts makes of the real one,
  * with what AWS does to readers: parts that are throttled, answers that are some seconds old, a metric that lags.
- * Invariant: reads only; what is shown does not change when the world goes on.
+ * Invariant: reads only; what is shown, once looked at, does not change when the world goes on.
  */
 import { streamsToAskAbout } from '../control/demand.ts';
 import { scheduledAt } from '../control/hours.ts';
 import type { FleetObservation } from '../control/observation.ts';
-import type { RestMemory } from '../control/rest.ts';
+import { ownersOf } from '../control/owners.ts';
+import { RestMemory } from '../control/rest.ts';
+import { type DecisionMemory, SettledMemory } from '../control/settled.ts';
 import { looksAtIdleStreams } from '../control/watch-gaps.ts';
 import type { FleetPolicy, WorkerItem } from '../fleet-state.ts';
 import type { SeededRandom } from '../seeded-random.ts';
@@ -28,12 +30,14 @@ export class WorldObserver {
   readonly #modelByStream: ReadonlyMap<string, ModelCamera>;
   #seen: { version: number; view: ComputeView } | null = null;
 
-  readonly #rest: RestMemory;
+  /** What the last run remembers of its cameras. */
+  readonly memory: DecisionMemory;
+  /** Of each worker: what its item and its heartbeats said when somebody asked last. */
+  readonly #words = new Map<string, { item: WorkerItem; said: object; word: object }>();
 
-  /** @param rest what the last run remembers of its cameras. */
-  constructor(world: FleetWorld, rest: RestMemory) {
+  constructor(world: FleetWorld) {
     this.#world = world;
-    this.#rest = rest;
+    this.memory = { rest: new RestMemory(), settled: new SettledMemory((workerId) => this.#wordOf(workerId)) };
     this.#modelByStream = new Map([...world.cameras.values()].map((model) => [model.camera.streamName, model]));
     this.#statusByName = new Map([...world.cameras.values()].map(({ camera }) => [camera.streamName, 'ACTIVE']));
   }
@@ -83,6 +87,17 @@ export class WorldObserver {
     return this.#world.workers.get(item.workerId)?.described(item) ?? item;
   }
 
+  #wordOf(workerId: string): object | undefined {
+    const item = this.#world.items.get(workerId);
+    const said = this.#world.workers.get(workerId)?.word;
+    if (item === undefined || said === undefined) return undefined;
+    const known = this.#words.get(workerId);
+    if (known?.item === item && known.said === said) return known.word;
+    const word = {};
+    this.#words.set(workerId, { item, said, word });
+    return word;
+  }
+
   #activity(
     cameras: FleetObservation['cameras'],
     workers: readonly WorkerItem[],
@@ -92,7 +107,9 @@ export class WorldObserver {
     const shownUntilMs = Math.floor((nowMs - input.settings.metricLagMs) / activityPeriodMs) * activityPeriodMs;
     const byStream = new Map<string, number | null>();
     // A resting camera is asked about only with the idle ones.
-    const asked = looksAtIdleStreams(nowMs) ? cameras : this.#rest.maybeScheduled(cameras, scheduledAt(nowMs));
+    const { rest, settled } = this.memory;
+    const places = looksAtIdleStreams(nowMs) ? [...cameras.keys()] : rest.maybeScheduled(cameras, scheduledAt(nowMs));
+    const asked = settled.perhapsUnread(cameras, places, ownersOf(workers, nowMs, policy.workerDeadAfterMs));
     for (const streamName of streamsToAskAbout(asked, workers, nowMs, policy)) {
       const lastMs = this.#modelByStream.get(streamName)?.lastSentAtMs(shownUntilMs - 1);
       if (lastMs === undefined) continue;

@@ -30,7 +30,7 @@ function writeRow(world: FleetWorld, row: ModelRow): void {
   const { cameraId, camera, issues } = row;
   const { nowMs } = world;
   const { leaving: _, ...kept } = world.states.get(cameraId) ?? newState(world.input.fleet, row, nowMs);
-  world.states.set(cameraId, { ...kept, camera, issues, ...nextVersion(kept, nowMs) });
+  world.writeState({ ...kept, camera, issues, ...nextVersion(kept, nowMs) });
   world.cameras.get(cameraId)?.useVersion({ camera });
 }
 
@@ -38,7 +38,7 @@ function markLeaving(world: FleetWorld, cameraId: string): void {
   const { nowMs } = world;
   const state = world.states.get(cameraId);
   if (state === undefined) return;
-  world.states.set(cameraId, { ...state, ...nextVersion(state, nowMs), leaving: { toFleet: null, sinceMs: nowMs } });
+  world.writeState({ ...state, ...nextVersion(state, nowMs), leaving: { toFleet: null, sinceMs: nowMs } });
 }
 
 function nextVersion({ rowSequenceNumber }: CameraState, nowMs: number) {

@@ -19,6 +19,8 @@ export type WorkerListener = {
   standsBy(workerId: string): void;
   /** Instant of the newest media of this camera at or before `atMs`; null when there was none. */
   lastMediaAtMs(cameraId: string, atMs: number): number | null;
+  /** The first instant after `atMs` at which the answer may be of another kind than at `atMs`; infinity: never. */
+  nextMediaChangeMs(cameraId: string, atMs: number): number;
   /** A heartbeat brought something new: the next observation differs. */
   reported(): void;
 };

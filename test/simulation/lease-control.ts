@@ -9,6 +9,8 @@ import type { CameraDemand } from '../../core/control/demand.ts';
 import { policy as defaultsWith } from '../../core/control/fleet-factories.ts';
 import { isHandingOver, standbysOf } from '../../core/control/handover.ts';
 import { hasEnded, isDead, isLeaving } from '../../core/control/observation.ts';
+import { ownersOf } from '../../core/control/owners.ts';
+import { noCrowd } from '../../core/control/settled.ts';
 import type { CameraState, WorkerItem } from '../../core/fleet-state.ts';
 import type { ControlRun, Setting, World } from './lease-world.ts';
 
@@ -29,11 +31,13 @@ export function writeStates(setting: Setting, world: World): World {
   const workers = Object.values(run.items);
   const dead = (worker: WorkerItem) => isDead(worker, run.nowMs, policy.workerDeadAfterMs);
   const input: AssignInput = {
-    ...{ nowMs: run.nowMs, policy: policy, cameras: seen, workers, shed: new Set(), older: new Set() },
+    ...{ nowMs: run.nowMs, policy: policy, cameras: seen, shed: new Set(), older: new Set() },
+    owners: ownersOf(workers, run.nowMs, policy.workerDeadAfterMs),
+    crowd: noCrowd,
     serving: workers.filter((worker) => !dead(worker) && !isLeaving(worker)),
     demands: seen.map(demandOf),
   };
-  const ownership = assignCameras(input);
+  const { changes: ownership } = assignCameras(input);
   const losing = new Set(
     ownership.flatMap(({ kind, cameraId }) =>
       kind === 'give' || kind === 'disown' ? [run.cameras[cameraId]?.ownerWorkerId] : [],
