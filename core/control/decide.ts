@@ -31,9 +31,8 @@ import { type Owners, ownersOf } from './owners.ts';
 import { type Plan, planFleet } from './plan.ts';
 import { activeOrders, camerasPerFleetMax, fleetPolicy } from './policy.ts';
 import type { WindowPromise } from './ready-by.ts';
-import { RestMemory } from './rest.ts';
 import { olderWorkers } from './rollout.ts';
-import { allOf, type Crowd, type DecisionMemory, type Settled, SettledMemory } from './settled.ts';
+import { allOf, type Crowd, type DecisionMemory, decisionMemory, type Settled, type SettledMemory } from './settled.ts';
 
 /** What is to be written to one camera's state, in one conditional update. */
 export type CameraChange = {
@@ -83,7 +82,7 @@ export function decide(
   given: FleetObservation,
   deployment: FleetPolicy,
   nowMs: number,
-  memory: DecisionMemory = { rest: new RestMemory(), settled: new SettledMemory() },
+  memory: DecisionMemory = decisionMemory(),
 ): ControlDecision {
   const { policy, problem } = fleetPolicy(deployment, given.fleet);
   const inOrder = inOrderOfIds(given);
@@ -105,7 +104,17 @@ export function decide(
   const places = memory.rest.awakePlaces;
   // What a worker said is what it said only as it was given.
   const isAsGiven = isInOrder && workers === inOrder.workers;
-  const facts = { seen, policy, orders, leadMs, owners, nowMs, problems, settled: isAsGiven ? memory.settled : null };
+  const facts = {
+    seen,
+    policy,
+    orders,
+    leadMs,
+    owners,
+    nowMs,
+    problems,
+    ...memory,
+    settled: isAsGiven ? memory.settled : null,
+  };
   const weigh = (states: readonly CameraState[], crowd: Crowd) => {
     const believedStates = states.map((state) => withoutFuture(state, nowMs));
     const cameras = statesInOrder(isInOrder ? notedInOrder(believedStates) : believedStates);
@@ -129,6 +138,7 @@ type Facts = {
   nowMs: number;
   problems: readonly Problem[];
   settled: SettledMemory | null;
+  headcounts: DecisionMemory['headcounts'];
 };
 
 /**
@@ -136,7 +146,7 @@ type Facts = {
  * @returns no decision when some of the crowd are to move: they have to be looked at.
  */
 function weighed(
-  { seen, policy, orders, leadMs, owners, nowMs, problems: found, settled }: Facts,
+  { seen, policy, orders, leadMs, owners, nowMs, problems: found, settled, headcounts }: Facts,
   cameras: readonly CameraState[],
   demands: CameraDemand[],
   crowd: Crowd,
@@ -152,7 +162,7 @@ function weighed(
     workerCapacity: newWorkerBin(live, policy).capacity,
   });
   const sized = planFleet({
-    ...{ nowMs, orders, leadTimeMs: leadMs, observation, demands, crowd, allCameras },
+    ...{ nowMs, orders, leadTimeMs: leadMs, observation, demands, crowd, headcounts, allCameras },
     policy: budget.workersMax === null ? policy : withLimit(policy, budget.workersMax, observation.group),
   });
   const ladder = climbLadder({

@@ -9,7 +9,7 @@ import { absentPrefix, newWorkerBin, renewingPrefix, sortWorkers, workerPrefix }
 import { chooseTerminations, isChangingHands, isEmptied, tasksFor } from './capacity-steps.ts';
 import { type Consolidation, consolidationWords, movesMade, weighDrains } from './consolidation.ts';
 import type { CameraDemand } from './demand.ts';
-import { headcount } from './headcount.ts';
+import type { HeadcountMemory } from './headcount-memory.ts';
 import { comingLoads, loadsAt, type Wanted, wantedOf } from './loads.ts';
 import type { FleetObservation } from './observation.ts';
 import { type Bin, type Load, notedRanked, placeCameras } from './pack.ts';
@@ -53,6 +53,7 @@ export type PlanInput = {
   demands: readonly CameraDemand[];
   /** Those that are settled. */
   crowd: Crowd;
+  headcounts: HeadcountMemory;
   /** All cameras of the fleet. */
   allCameras: FleetObservation['cameras'];
 };
@@ -70,7 +71,7 @@ export function planFleet(input: PlanInput): Plan {
   const minAllowed = Math.min(maxAllowed, Math.max(wantedMin, group?.min ?? 0));
   const partial = observation.missing.length > 0;
 
-  const needs = workersNeeded(nowMs, wanted, loadsNow, fleet.bins, newBin);
+  const needs = workersNeeded(nowMs, wanted, loadsNow, fleet.bins, newBin, input.headcounts);
   const older = partial ? [] : olderWorkers(fleet.live, service);
   // With nobody to watch there is nothing to hand over, and no need for a second GPU.
   const surge = needs.needed === 0 ? 0 : Math.min(policy.rolloutSurgeWorkers, older.length);
@@ -203,9 +204,10 @@ function workersNeeded(
   loadsNow: readonly Load[],
   bins: readonly Bin[],
   newBin: Omit<Bin, 'id'>,
+  headcounts: HeadcountMemory,
 ): WorkersNeeded {
   const neededFor = (loads: readonly Load[]) => {
-    const { missing, spare } = headcount(loads, bins, newBin, (id) => !id.startsWith(renewingPrefix));
+    const { missing, spare } = headcounts.headcount(loads, bins, newBin);
     return { needed: bins.length + missing - spare.length, spare };
   };
   const now = neededFor(loadsNow);

@@ -9,15 +9,21 @@
 import { sharedHours } from '../calendar.ts';
 import type { CameraState, FleetPolicy } from '../fleet-state.ts';
 import type { CameraDemand } from './demand.ts';
+import { HeadcountMemory } from './headcount-memory.ts';
 import type { Hours } from './hours.ts';
 import { accountDueMs } from './ledger.ts';
 import { loadOf } from './loads.ts';
 import type { StreamsObservation } from './observation.ts';
 import type { Owner, Owners, Word } from './owners.ts';
 import type { Load } from './pack.ts';
-import { isUntouched, lastEndMs, type RestMemory } from './rest.ts';
+import { isUntouched, lastEndMs, RestMemory } from './rest.ts';
 
-export type DecisionMemory = { rest: RestMemory; settled: SettledMemory };
+export type DecisionMemory = { rest: RestMemory; settled: SettledMemory; headcounts: HeadcountMemory };
+
+/** @param wordOf null: of cameras that are awake nothing is remembered. */
+export function decisionMemory(wordOf: WordOf | null = null): DecisionMemory {
+  return { rest: new RestMemory(), settled: new SettledMemory(wordOf), headcounts: new HeadcountMemory() };
+}
 
 /**
  * What a worker's item and heartbeats say, as an object: the very same one as long as they say the same, but for times that
@@ -90,7 +96,7 @@ export class SettledMemory {
   /** Places of the states that the run looks at. */
   #places: readonly number[] = [];
 
-  constructor(wordOf: WordOf | null = null) {
+  constructor(wordOf: WordOf | null) {
     this.#wordOf = wordOf;
   }
 

@@ -36,34 +36,30 @@ function reportOfRun(
   };
 }
 
-/** @param lastMediaAtMs newest media of a camera that was seen at an instant; null: none. @param beatMs of the heartbeat. */
+/**
+ * What a heartbeat says of its cameras. Each is told when somebody looks: most runs of the control loop ask of few. It has to be
+ * looked at before the world goes on.
+ * @param lastMediaAtMs newest media of a camera that was seen at an instant; null: none. @param beatMs of the heartbeat.
+ */
 export function reportsOf(
   runs: ReadonlyMap<string, ModelRun>,
   lastMediaAtMs: (cameraId: string, atMs: number) => number | null,
   beatMs: number,
 ): Record<string, RunningCamera> {
-  const reports: Record<string, RunningCamera> = {};
-  for (const [cameraId, run] of runs) reports[cameraId] = reportOfRun(run, lastMediaAtMs(cameraId, beatMs), beatMs);
-  return reports;
-}
-
-/**
- * A record that is made when somebody looks into it: most runs of the control loop ask most workers nothing. It has to be
- * looked into before the world goes on.
- */
-export function toldWhenAsked<Value>(tell: () => Record<string, Value>): Record<string, Value> {
-  let told: Record<string, Value> | null = null;
-  const record = () => {
-    told ??= tell();
-    return told;
+  if (runs.size === 0) return {};
+  const told: Record<string, RunningCamera> = {};
+  const tell = (cameraId: string) => {
+    const run = runs.get(cameraId);
+    if (run !== undefined) told[cameraId] ??= reportOfRun(run, lastMediaAtMs(cameraId, beatMs), beatMs);
+    return told[cameraId];
   };
-  return new Proxy<Record<string, Value>>(
-    {},
-    {
-      get: (_, key) => record()[key as string],
-      has: (_, key) => key in record(),
-      ownKeys: () => Reflect.ownKeys(record()),
-      getOwnPropertyDescriptor: (_, key) => Object.getOwnPropertyDescriptor(record(), key),
+  return new Proxy(told, {
+    get: (_, key) => tell(key as string),
+    has: (_, key) => runs.has(key as string),
+    ownKeys: () => [...runs.keys()],
+    getOwnPropertyDescriptor: (_, key) => {
+      const value = tell(key as string);
+      return value && { value, writable: true, enumerable: true, configurable: true };
     },
-  );
+  });
 }

@@ -9,7 +9,7 @@ import type { SeededRandom } from '../seeded-random.ts';
 import { isOver, type Tenure } from '../tenure.ts';
 import type { EventQueue } from './event-queue.ts';
 import type { BlindCause } from './model-camera.ts';
-import { type ModelRun, reportsOf, toldWhenAsked } from './model-run.ts';
+import { type ModelRun, reportsOf } from './model-run.ts';
 import { ModelStandbys } from './model-standbys.ts';
 import { drawMs, type SimulationSettings } from './settings.ts';
 import type { WorkerListener } from './worker-listener.ts';
@@ -288,7 +288,7 @@ export class ModelWorker {
       lifecycle: !isReady ? 'starting' : isDraining ? 'draining' : 'ready',
       ...(isReady ? { capacityInferencesPerSecond: this.capacityInferencesPerSecond } : {}),
       ...(this.firstInferenceAtMs === null ? {} : { firstInferenceAtMs: this.firstInferenceAtMs }),
-      running: runs.size === 0 ? {} : toldWhenAsked(() => reportsOf(runs, lastMediaAtMs, beatMs)),
+      running: reportsOf(runs, lastMediaAtMs, beatMs),
       standingBy,
     };
   }

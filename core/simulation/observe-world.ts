@@ -7,8 +7,7 @@ import { streamsToAskAbout } from '../control/demand.ts';
 import { scheduledAt } from '../control/hours.ts';
 import type { FleetObservation } from '../control/observation.ts';
 import { ownersOf } from '../control/owners.ts';
-import { RestMemory } from '../control/rest.ts';
-import { type DecisionMemory, SettledMemory } from '../control/settled.ts';
+import { type DecisionMemory, decisionMemory } from '../control/settled.ts';
 import { looksAtIdleStreams } from '../control/watch-gaps.ts';
 import type { FleetPolicy, WorkerItem } from '../fleet-state.ts';
 import type { SeededRandom } from '../seeded-random.ts';
@@ -37,7 +36,7 @@ export class WorldObserver {
 
   constructor(world: FleetWorld) {
     this.#world = world;
-    this.memory = { rest: new RestMemory(), settled: new SettledMemory((workerId) => this.#wordOf(workerId)) };
+    this.memory = decisionMemory((workerId) => this.#wordOf(workerId));
     this.#modelByStream = new Map([...world.cameras.values()].map((model) => [model.camera.streamName, model]));
     this.#statusByName = new Map([...world.cameras.values()].map(({ camera }) => [camera.streamName, 'ACTIVE']));
   }
