@@ -1,10 +1,13 @@
 /**
  * `kvs-infer status`: a stage at one glance: is everything watched, how large are the fleets and why, what did today cost,
- * and what should somebody look at. Contract: exit code 0 when the stage could be read, whatever it says; `--json` prints
- * one document; `--watch` looks again every few seconds until Ctrl-C.
+ * and what should somebody look at (alarms that ring, cameras that do not get what they ask for). Contract: exit code 0 when
+ * the stage could be read, whatever it says, also that its alarms cannot be read; `--json` prints one document; `--watch` looks again every few seconds until Ctrl-C.
  */
+import { styleText } from 'node:util';
 import type { Command } from 'commander';
+import { formatError, KvsInferError } from '../core/errors.ts';
 import { type CameraPhase, cameraPhases } from '../core/fleet-state.ts';
+import { type AlarmReport, alarmReport } from '../core/views/alarm-view.ts';
 import { type CameraView, cameraView } from '../core/views/camera-view.ts';
 import { type FleetView, fleetView } from '../core/views/fleet-view.ts';
 import { styledPhase } from './phase-style.ts';
@@ -16,7 +19,7 @@ const camerasNamedMax = 10;
 /** Phases in which a camera gets what its row asks for. */
 const contentPhases: ReadonlySet<CameraPhase> = new Set(['running', 'off-schedule', 'warming', 'disabled']);
 
-type Status = { stage: string; at: string; fleets: FleetView[]; needAttention: CameraView[] };
+type Status = { stage: string; at: string; alarms: AlarmReport; fleets: FleetView[]; needAttention: CameraView[] };
 
 export function statusCommand(program: Command): void {
   withWatchOptions(
@@ -32,15 +35,20 @@ export function statusCommand(program: Command): void {
           read: () => readStatus(stage),
           describe: describeStatus,
           facts: factsOf,
-          gone: 'gets what its row asks for',
+          gone: (about) => (about.startsWith('alarm') ? 'is over' : 'gets what its row asks for'),
         }),
       ),
     );
 }
 
-function factsOf({ fleets, needAttention }: Status): ReadonlyMap<string, string> {
+function factsOf({ alarms, fleets, needAttention }: Status): ReadonlyMap<string, string> {
   return new Map(
     [
+      ...(alarms.unreadable === null ? [] : [['alarms', `cannot be read: ${alarms.unreadable}`] as const]),
+      ...alarms.ringing.map(
+        ({ alarm, since, meaning, action }) =>
+          [`alarm ${alarm}`, `rings since ${since}: ${meaning} ${action}`] as const,
+      ),
       ...fleets.map((view) => [`fleet ${view.fleet}`, describeFleet(view).join(';').replaceAll(/; +/g, '; ')] as const),
       ...needAttention.map(({ cameraId, phase, reason }) => [`camera ${cameraId}`, `${phase}: ${reason}`] as const),
     ].map(([about, fact]) => [about, fact.replace(`${about}: `, '')]),
@@ -65,26 +73,58 @@ async function readStatus({ clients, tables, stage }: Stage): Promise<Status> {
       return { item, workers, cameras, decisions };
     }),
   );
+  const alarms = await readReport(
+    clients,
+    stage,
+    items.map(({ fleet }) => fleet),
+  );
   const needAttention = read.flatMap(({ cameras }) => cameras.filter(({ phase }) => !contentPhases.has(phase)));
   return {
     stage,
     at: new Date().toISOString(),
+    alarms,
     fleets: read.map(fleetView),
     needAttention: needAttention.map(cameraView),
   };
 }
 
-export function describeStatus({ stage, at, fleets, needAttention }: Status): string {
-  if (fleets.length === 0) return `stage ${stage}, ${at}: the control loop has not run yet`;
+/** Whoever may not read alarms is told so, and sees the rest. */
+async function readReport(clients: Stage['clients'], stage: string, fleets: string[]): Promise<AlarmReport> {
+  const { readAlarms } = await import('../aws/alarms.ts');
+  try {
+    return alarmReport(await readAlarms(clients, stage, fleets));
+  } catch (error) {
+    if (!(error instanceof KvsInferError)) throw error;
+    return { ringing: [], unreadable: formatError(error).replace(/^kvs-infer: /, '') };
+  }
+}
+
+export function describeStatus({ stage, at, alarms, fleets, needAttention }: Status): string {
+  if (fleets.length === 0) {
+    return [`stage ${stage}, ${at}: the control loop has not run yet`, ...describeAlarms(alarms)].join('\n');
+  }
   const named = needAttention.slice(0, camerasNamedMax);
   const more = needAttention.length - named.length;
   return [
     `stage ${stage}, ${at}`,
+    ...describeAlarms(alarms),
     ...fleets.flatMap(describeFleet),
     needAttention.length === 0 ? 'every camera gets what its row asks for' : 'cameras to look at:',
     ...named.map(({ cameraId, phase, reason }) => `  ${cameraId}: ${styledPhase(phase)}: ${reason}`),
     ...(more > 0 ? [`  and ${more} more`] : []),
   ].join('\n');
+}
+
+function describeAlarms({ ringing, unreadable }: AlarmReport): string[] {
+  if (unreadable !== null) return [`the alarms cannot be read: ${unreadable}`];
+  if (ringing.length === 0) return ['no alarm rings'];
+  return [
+    'alarms that ring:',
+    ...ringing.map(
+      ({ alarm, since, meaning, action }) =>
+        `  ${styleText('red', alarm)}${since === null ? '' : ` since ${since}`}: ${meaning} ${action}`,
+    ),
+  ];
 }
 
 function describeFleet({ fleet, cameras, workers, days, latestDecision, pause: paused }: FleetView): string[] {

@@ -21,8 +21,8 @@ export type Watched<View> = {
   describe: (view: View) => string;
   /** What can change, by what it is about: `camera gate` → `running: …`. */
   facts: (view: View) => ReadonlyMap<string, string>;
-  /** Said of what is no longer among the facts. */
-  gone: string;
+  /** Said of what is no longer among the facts, by what it was about. */
+  gone: string | ((about: string) => string);
 };
 
 export function withWatchOptions(command: Command): Command {
@@ -73,7 +73,8 @@ function changesOf<View>({ facts, gone }: Watched<View>, isJson: boolean): (view
     const lines = [...now]
       .filter(([about, fact]) => shown.get(about) !== fact)
       .map(([about, fact]) => `${about}: ${fact}`);
-    for (const about of shown.keys()) if (!now.has(about)) lines.push(`${about}: ${gone}`);
+    for (const about of shown.keys())
+      if (!now.has(about)) lines.push(`${about}: ${typeof gone === 'string' ? gone : gone(about)}`);
     shown = now;
     if (lines.length === 0) return;
     const time = new Date().toISOString().slice(11, 19);

@@ -3,17 +3,16 @@
  * once a minute what AWS counts by itself (tasks of a service, messages in a queue).
  * Invariant: no metric is made up; where the local cloud has nothing to measure (GPUs, NAT, CPU limits), nothing is reported.
  */
-import { fleetAlarms, functionAlarms, gpuAlarms, queueAlarms } from '../core/alarms.ts';
+import { alarmedQueues, fleetAlarms, functionAlarms, gpuAlarms, queueAlarms } from '../core/alarms.ts';
 import { controlMetricService, fleetResourceNames, type ResourceNames } from '../core/names.ts';
 import type { LocalCloud } from './cloud.ts';
 import type { AlarmChange, AlarmWatch } from './cloudwatch/alarm-watch.ts';
 
 /** The functions of the control loop; the HTTP API is no Lambda here. */
 const functionIds = ['reconcile', 'capacity-changed', 'camera-changed'];
-export const localQueues = ['row-failures', 'event-failures'] as const;
 
 /** Whose failed events lie in the queue. */
-export function feeds(queue: (typeof localQueues)[number]): (functionName: string) => boolean {
+export function feeds(queue: (typeof alarmedQueues)[number]): (functionName: string) => boolean {
   const isOfRows = queue === 'row-failures';
   return (functionName) => functionName.endsWith('-camera-changed') === isOfRows;
 }
@@ -35,14 +34,14 @@ export function watchStageAlarms(
     prefix,
     alarms: [
       ...functionAlarms(functions, `${prefix}-reconcile`, `${prefix}-camera-changed`),
-      ...queueAlarms(Object.fromEntries(localQueues.map((queue) => [queue, `${prefix}-${queue}`]))),
+      ...queueAlarms(Object.fromEntries(alarmedQueues.map((queue) => [queue, `${prefix}-${queue}`]))),
       ...fleets.flatMap((fleet) => [
         ...fleetAlarms(fleet, names.metricNamespace, { service: controlMetricService, stage, fleet }, ecsOf(fleet)),
         ...gpuAlarms(fleet, names.metricNamespace, stage),
       ]),
     ],
     eachMinute() {
-      for (const queue of localQueues) {
+      for (const queue of alarmedQueues) {
         const { count } = cloud.lambda.deadLettersOf(feeds(queue));
         putMetric('AWS/SQS', 'ApproximateNumberOfMessagesVisible', { QueueName: `${prefix}-${queue}` }, count);
       }

@@ -61,6 +61,12 @@ export function api(settings: Settings, names: ResourceNames, accountId: string)
       { sid: 'ReadOne', actions: ['dynamodb:GetItem'], resources: [cameras, cameraStates, fleets].map(table) },
       { sid: 'WriteRows', actions: ['dynamodb:PutItem', 'dynamodb:DeleteItem'], resources: [table(cameras)] },
       { sid: 'OrderFleets', actions: ['dynamodb:UpdateItem'], resources: [table(fleets)] },
+      // Read by a prefix, IAM asks for every alarm of the account; those of other stages are left out by name.
+      {
+        sid: 'ReadAlarms',
+        actions: ['cloudwatch:DescribeAlarms'],
+        resources: [`arn:aws:cloudwatch:${settings.region}:${accountId}:alarm:*`],
+      },
       { sid: 'LinkPictures', actions: ['s3:GetObject'], resources: [`arn:aws:s3:::${names.resultBucket}/*`] },
     ],
   });

@@ -7,6 +7,8 @@ import { demandAhead, type FleetInput, overviewOf } from './overview-view.ts';
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
+const quiet = { unreadable: [], alarms: { ringing: [], unreadable: null } };
+const overviewOfFleets = (fleets: FleetInput[], nowMs: number) => overviewOf(fleets, nowMs, quiet);
 
 function decision(given: Partial<Decision> = {}): Decision {
   return {
@@ -30,14 +32,14 @@ describe('now', () => {
     const cameras = (['running', 'running', 'degraded', 'waiting-capacity', 'silent', 'off-schedule'] as const).map(
       (phase, index) => state(`c-${index}`, { phase }),
     );
-    const { now, phases, cameras: count } = overviewOf([fleet({ cameras })], noonMs);
+    const { now, phases, cameras: count } = overviewOfFleets([fleet({ cameras })], noonMs);
     expect(now).toEqual({ wanted: 5, watched: 3, silent: 1, coverage: 0.75 });
     expect(phases).toMatchObject({ running: 2, silent: 1, invalid: 0 });
     expect(count).toBe(6);
   });
 
   it('has no coverage when nothing is wanted', () => {
-    expect(overviewOf([fleet({ cameras: [state('a')] })], noonMs).now.coverage).toBeNull();
+    expect(overviewOfFleets([fleet({ cameras: [state('a')] })], noonMs).now.coverage).toBeNull();
   });
 });
 
@@ -52,7 +54,7 @@ it('sums today over fleets, each in its own zone', () => {
   };
   const singapore = { ...kept, day: '2026-11-25', usd: 1 };
   const late = Date.parse('2026-11-24T20:00:00Z');
-  const { today, cost } = overviewOf(
+  const { today, cost } = overviewOfFleets(
     [
       fleet({}, { days: [kept] }),
       fleet({ policy: policy({ dayTimeZone: 'Asia/Singapore' }) }, { fleet: 'docks', days: [kept, singapore] }),
@@ -81,7 +83,7 @@ describe('cost', () => {
         latenessMaxMs: 0,
       },
     ];
-    const { cost } = overviewOf([fleet({ cameras }, { days })], noonMs);
+    const { cost } = overviewOfFleets([fleet({ cameras }, { days })], noonMs);
     // 0.20 USD an hour were paid; two workers for six more hours.
     expect(cost.usdToday).toBe(1.6);
     expect(cost.usdByMidnight).toBeCloseTo(1.6 + 6 * 2 * 0.2, 6);
@@ -89,10 +91,10 @@ describe('cost', () => {
   });
 
   it('is unknown where the price is, and nothing where nothing runs', () => {
-    expect(overviewOf([fleet({ cameras, usdPerInstanceHour: null })], noonMs).cost).toEqual({
+    expect(overviewOfFleets([fleet({ cameras, usdPerInstanceHour: null })], noonMs).cost).toEqual({
       ...{ usdToday: 0, usdByMidnight: null, usdAlwaysOn: null },
     });
-    expect(overviewOf([fleet({ usdPerInstanceHour: null })], noonMs).cost.usdAlwaysOn).toBe(0);
+    expect(overviewOfFleets([fleet({ usdPerInstanceHour: null })], noonMs).cost.usdAlwaysOn).toBe(0);
   });
 
   it('shows the windows ahead as steps', () => {
@@ -105,7 +107,7 @@ describe('cost', () => {
 });
 
 describe('problems', () => {
-  const words = (...fleets: FleetInput[]) => overviewOf(fleets, noonMs).problems.map((problem) => problem.words);
+  const words = (...fleets: FleetInput[]) => overviewOfFleets(fleets, noonMs).problems.map((problem) => problem.words);
 
   it('are none when every camera gets what its row asks for', () => {
     expect(words(fleet({ cameras: [state('a', { phase: 'running' }), state('b')], workers: [worker('w')] }))).toEqual(
@@ -120,7 +122,7 @@ describe('problems', () => {
       state('fresh', { phase: 'waiting-capacity', phaseSinceMs: noonMs - 5_000 }),
       { ...state('typo', { phase: 'invalid', phaseReason: 'the row has 1 error', issues }), camera: null },
     ];
-    expect(overviewOf([fleet({ cameras })], noonMs).problems).toEqual([
+    expect(overviewOfFleets([fleet({ cameras })], noonMs).problems).toEqual([
       {
         ...{ fleet: 'default', severity: 'error', count: 1 },
         words: '1 camera wanted now, and nobody watches',
@@ -151,7 +153,7 @@ describe('problems', () => {
 
   it('name ten cameras and count the rest', () => {
     const cameras = Array.from({ length: 2_000 }, (_, index) => state(`c-${index}`, { phase: 'shed' }));
-    const [problem] = overviewOf([fleet({ cameras })], noonMs).problems;
+    const [problem] = overviewOfFleets([fleet({ cameras })], noonMs).problems;
     expect(problem).toMatchObject({ count: 2_000, words: '2000 cameras given up for cameras of higher priority' });
     expect(problem?.cameras).toHaveLength(10);
   });

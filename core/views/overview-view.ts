@@ -8,6 +8,7 @@ import { dayOf, type FleetDay } from '../control/meter.ts';
 import { activeOrders } from '../control/policy.ts';
 import { type CameraPhase, cameraPhases } from '../fleet-state.ts';
 import { neededSteps } from '../simulation/needed-capacity.ts';
+import type { AlarmReport } from './alarm-view.ts';
 import { type OpenProblem, openProblems, type ProblemFacts } from './open-problems.ts';
 
 /** In its window, whoever watches it. */
@@ -30,7 +31,11 @@ export type Overview = ReturnType<typeof overviewOf>;
 /** A fleet with an item that this version of the code cannot read. */
 export type UnreadableFleet = { fleet: string; why: string };
 
-export function overviewOf(fleets: readonly FleetInput[], nowMs: number, unreadable: readonly UnreadableFleet[] = []) {
+export function overviewOf(
+  fleets: readonly FleetInput[],
+  nowMs: number,
+  { unreadable, alarms }: { unreadable: readonly UnreadableFleet[]; alarms: AlarmReport },
+) {
   const states = fleets.flatMap(({ cameras }) => cameras);
   const phases = Object.fromEntries(cameraPhases.map((phase) => [phase, 0])) as Record<CameraPhase, number>;
   for (const { phase } of states) phases[phase] += 1;
@@ -55,6 +60,7 @@ export function overviewOf(fleets: readonly FleetInput[], nowMs: number, unreada
       pausedUntil: isoOrNull(activeOrders(item, nowMs).pause?.untilMs),
       overriddenUntil: isoOrNull(activeOrders(item, nowMs).override?.untilMs),
     })),
+    alarms,
     problems: [
       ...unreadable.map(
         ({ fleet, why }): OpenProblem => ({

@@ -8,6 +8,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { secureHeaders } from 'hono/secure-headers';
 import type { Clock } from '../../core/clock.ts';
 import type { ControlDeps } from '../handler-deps.ts';
+import { addAlarmRoutes, alarmsOf } from './alarms.ts';
 import { addCameraRoutes } from './cameras.ts';
 import { addCostRoutes } from './cost.ts';
 import { addEventRoutes } from './events.ts';
@@ -73,7 +74,9 @@ export function buildApi(deps: ControlDeps, options: ApiOptions): Api {
     await next();
     if (!context.res.headers.has('cache-control')) context.res.headers.set('cache-control', 'no-store');
   });
-  addOverviewRoutes(app, deps);
+  const alarms = alarmsOf(deps);
+  addOverviewRoutes(app, deps, alarms);
+  addAlarmRoutes(app, alarms);
   addCameraRoutes(app, deps);
   addFleetRoutes(app, deps);
   addModelRolloutRoutes(app, deps);
@@ -86,7 +89,7 @@ export function buildApi(deps: ControlDeps, options: ApiOptions): Api {
     info: {
       title: 'kvs-infer',
       version: '1',
-      description: 'Cameras, fleets, decisions, results, events, coverage and cost of one stage.',
+      description: 'Cameras, fleets, alarms, decisions, results, events, coverage and cost of one stage.',
     },
   });
   return app;

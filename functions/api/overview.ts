@@ -11,6 +11,7 @@ import { fleetPolicy } from '../../core/control/policy.ts';
 import { KvsInferError } from '../../core/errors.ts';
 import { demandAhead, type FleetInput, overviewOf, type UnreadableFleet } from '../../core/views/overview-view.ts';
 import type { ControlDeps } from '../handler-deps.ts';
+import { type Alarms, alarmReportSchema } from './alarms.ts';
 import { json, unlessKnown } from './answers.ts';
 import type { Api } from './app.ts';
 import { failures, noFleet } from './cameras.ts';
@@ -45,6 +46,7 @@ const overviewSchema = z
         },
       }),
     ),
+    alarms: alarmReportSchema,
     problems: z.array(
       z.object({
         ...{ fleet: z.string(), severity: z.enum(['error', 'warning', 'notice']), words: z.string(), count: z.int() },
@@ -72,7 +74,7 @@ const historySchema = z
   })
   .meta({ id: 'FleetHistory', description: 'a point per stored decision; `ahead`: what the schedules alone need' });
 
-export function addOverviewRoutes(app: Api, { clients, clock, environment }: ControlDeps): void {
+export function addOverviewRoutes(app: Api, { clients, clock, environment }: ControlDeps, alarms: Alarms): void {
   const { names, fleets, policy: deployment } = environment;
   const { tables } = names;
 
@@ -104,6 +106,7 @@ export function addOverviewRoutes(app: Api, { clients, clock, environment }: Con
     }),
     async (context) => {
       const unreadable: UnreadableFleet[] = [];
+      const reported = alarms.report();
       const inputs = await Promise.all(
         fleets.map((fleet) =>
           inputOf(fleet).catch((error: unknown) => {
@@ -115,7 +118,7 @@ export function addOverviewRoutes(app: Api, { clients, clock, environment }: Con
       );
       unreadable.sort((a, b) => (a.fleet < b.fleet ? -1 : 1));
       const readable = inputs.filter((input) => input !== null);
-      const body = overviewOf(readable, clock.nowMs(), unreadable);
+      const body = overviewOf(readable, clock.nowMs(), { unreadable, alarms: await reported });
       const { at: _, ...rest } = body;
       return unlessKnown(context, body, rest);
     },

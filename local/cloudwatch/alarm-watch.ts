@@ -11,7 +11,8 @@ import type { MetricStore } from './metric-store.ts';
 const everyMs = 60_000;
 
 export type AlarmChange = { alarm: string; meaning: string; from: AlarmState; to: AlarmState; atMs: number };
-type Watched = { name: string; alarm: Alarm; state: AlarmState; sinceMs: number };
+/** `name`: with the prefix; `sinceMs`: when the state last changed. */
+export type WatchedAlarm = { name: string; alarm: Alarm; state: AlarmState; sinceMs: number };
 export type AlarmWatchOptions = {
   /** Before each alarm's name. */
   prefix: string;
@@ -25,7 +26,7 @@ export class AlarmWatch {
   readonly #store: MetricStore;
   readonly #clock: Clock;
   readonly #options: AlarmWatchOptions;
-  readonly #watched: Watched[];
+  readonly #watched: WatchedAlarm[];
   #cancel: () => void = () => {};
 
   constructor(store: MetricStore, clock: Clock, options: AlarmWatchOptions) {
@@ -40,7 +41,7 @@ export class AlarmWatch {
     this.#arm();
   }
 
-  states(): readonly Readonly<Watched>[] {
+  states(): readonly Readonly<WatchedAlarm>[] {
     return this.#watched;
   }
 

@@ -1,6 +1,6 @@
 /**
- * CloudWatch metrics for clients of the local cloud: PutMetricData, GetMetricData (with FILL), GetMetricStatistics and
- * ListMetrics, in JSON (the JavaScript SDK) and CBOR (the AWS CLI); and the alarms of a stage. Dashboards are not here.
+ * CloudWatch for clients of the local cloud: PutMetricData, GetMetricData (with FILL), GetMetricStatistics, ListMetrics and
+ * DescribeAlarms, in JSON (the JavaScript SDK) and CBOR (the AWS CLI). Alarms are those of a stage; there are no dashboards.
  * Invariant: limits are AWS's (500 queries a call, 1,000 data a put), and what is not supported is refused by name.
  */
 import type { ServerResponse } from 'node:http';
@@ -9,7 +9,9 @@ import { AwsError } from '../http/aws-error.ts';
 import { sendCbor, sendJson } from '../http/respond.ts';
 import type { CloudContext, LocalRequest, LocalService } from '../service.ts';
 import { AlarmWatch, type AlarmWatchOptions } from './alarm-watch.ts';
+import { describeAlarms } from './describe-alarms.ts';
 import { embeddedMetrics } from './embedded-metrics.ts';
+import { instant, invalid, list, type Members, TIME_TAG, text, timeOf } from './members.ts';
 import { type MetricName, type MetricStatistic, MetricStore } from './metric-store.ts';
 
 /** CloudWatch quotas: GetMetricData queries and PutMetricData items per request. */
@@ -19,10 +21,7 @@ const PUT_ITEMS_MAX = 1_000;
 const SERVICE_LAG_MAX_MS = 60_000;
 const statistics: readonly string[] = ['Sum', 'Average', 'Minimum', 'Maximum', 'SampleCount'];
 
-type Members = Record<string, unknown>;
 type MetricStat = { name: MetricName; periodMs: number; statistic: MetricStatistic };
-/** CBOR's tag for a time in epoch seconds; JSON carries the bare number. */
-const TIME_TAG = 1;
 
 export type CloudWatchService = LocalService & {
   /** A datapoint of an AWS service: visible after the metric lag. */
@@ -35,7 +34,7 @@ export type CloudWatchService = LocalService & {
 
 /** @param options.serviceMetricLagMs how late AWS services' own metrics are seen; KVS takes 2 to 3 minutes. */
 export async function createCloudWatchService(
-  context: Pick<CloudContext, 'clock'>,
+  context: Pick<CloudContext, 'clock' | 'region' | 'accountId'>,
   options: { serviceMetricLagMs?: number } = {},
 ): Promise<CloudWatchService> {
   const store = new MetricStore();
@@ -45,6 +44,12 @@ export async function createCloudWatchService(
     PutMetricData: (input) => putMetricData(store, input, context.clock.nowMs()),
     GetMetricData: (input) => getMetricData(store, input, context.clock.nowMs()),
     GetMetricStatistics: (input) => getMetricStatistics(store, input, context.clock.nowMs()),
+    DescribeAlarms: (input) =>
+      describeAlarms(
+        watches.flatMap((watch) => watch.states()),
+        context,
+        input,
+      ),
     ListMetrics: (input) => listMetrics(store, input, context.clock.nowMs()),
   };
   return {
@@ -100,10 +105,6 @@ function answer(request: LocalRequest, response: ServerResponse, output: Members
   }
   const json = JSON.parse(JSON.stringify(output, (_key, value) => (value instanceof Tagged ? value.value : value)));
   sendJson(response, json, { contentType: String(request.message.headers['content-type']) });
-}
-
-function instant(ms: number): Tagged {
-  return new Tagged(TIME_TAG, ms / 1000);
 }
 
 function putMetricData(store: MetricStore, input: Members, nowMs: number): Members {
@@ -251,25 +252,4 @@ function dimensionsOf(value: unknown): Record<string, string> {
   return Object.fromEntries(
     list(value, 'Dimensions').map((dimension) => [text(dimension.Name, 'Name'), text(dimension.Value, 'Value')]),
   );
-}
-
-function text(value: unknown, name: string): string {
-  if (typeof value !== 'string' || value === '') throw invalid(`The parameter ${name} is required.`);
-  return value;
-}
-
-function list(value: unknown, name: string): Members[] {
-  if (!Array.isArray(value)) throw invalid(`The parameter ${name} is required.`);
-  return value as Members[];
-}
-
-function timeOf(value: unknown, name: string): number {
-  const plain = value instanceof Tagged ? value.value : value;
-  const ms = typeof plain === 'number' ? plain * 1000 : Date.parse(String(plain));
-  if (!Number.isFinite(ms)) throw invalid(`The parameter ${name} must be a time.`);
-  return ms;
-}
-
-function invalid(message: string): AwsError {
-  return new AwsError(400, 'InvalidParameterValueException', message);
 }

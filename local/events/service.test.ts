@@ -38,7 +38,7 @@ beforeEach(async () => {
   events = await createEventsService(context, {
     invoke: (arn, event) => fired.push({ arn, event, atMs: clock.nowMs() - startMs }),
   });
-  metrics = await createCloudWatchService({ clock }, { serviceMetricLagMs: 120_000 });
+  metrics = await createCloudWatchService(context, { serviceMetricLagMs: 120_000 });
   front.register(events);
   front.register(metrics);
   client = { region: 'us-east-1', endpoint: `http://127.0.0.1:${front.port}`, credentials };

@@ -4,6 +4,7 @@
  */
 import {
   type Alarm,
+  alarmDescription,
   fleetAlarms,
   functionAlarms,
   gpuAlarms,
@@ -99,7 +100,7 @@ function metricAlarm(prefix: string, alarm: Alarm<$util.Input<string>>, topicArn
   });
   new aws.cloudwatch.MetricAlarm(`Alarm-${alarm.name}`, {
     name: `${prefix}-${alarm.name}`,
-    alarmDescription: alarm.meaning,
+    alarmDescription: alarmDescription(alarm),
     comparisonOperator: alarm.when === 'above' ? 'GreaterThanThreshold' : 'LessThanThreshold',
     threshold: alarm.threshold,
     evaluationPeriods: alarm.periods,

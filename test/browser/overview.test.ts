@@ -1,6 +1,8 @@
 /** The overview and the table of cameras in a real browser: what they show, to whom, and when things go wrong. */
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { functionAlarms } from '../../core/alarms.ts';
+import type { SteppedClock } from '../../local/clock.ts';
 import { chromiumPath, closeQuiet, expectAccessible, launchBrowser, openPage, type WatchedPage } from './browser.ts';
 import { type DashboardStage, startDashboardStage } from './dashboard-stage.ts';
 
@@ -35,6 +37,34 @@ describe.skipIf(chromiumPath === null)('the dashboard', () => {
       expect(page.url()).toBe(`${stage.origin}/`);
       if (colorScheme === 'light') await page.context().close();
     }
+  });
+
+  it('shows the alarms that ring, the newest first, and that they cannot be read', async () => {
+    page = await openPage(browser);
+    const { cloudWatch } = stage.cloud;
+    const [alarm] = functionAlarms([{ id: 'reconcile', name: 'reconcile' }], 'reconcile', 'camera-changed');
+    if (alarm === undefined) throw new Error('there is no alarm');
+    const onChange = () => {};
+    const watch = cloudWatch.watchAlarms({ prefix: 'kvs-infer-test', alarms: [alarm], eachMinute: onChange, onChange });
+    // No run leaves a datapoint, and silence counts as bad.
+    await (stage.deps.clock as SteppedClock).step(60_000, async () => {});
+    await page.goto(stage.url);
+    const region = page.getByRole('region', { name: 'Alarms that ring' });
+    await region.getByRole('heading', { name: 'An alarm rings' }).waitFor();
+    await region.getByText('The control loop has not run for 5 minutes').waitFor();
+    await region.getByText('Look at the schedule and its function.').waitFor();
+    await region.getByText('no-reconcile').waitFor();
+    await expectAccessible(page);
+    watch.close();
+
+    const unreadable = { ringing: [], unreadable: 'AWS_ACCESS_DENIED' };
+    await page.route('**/api/overview', async (route) => {
+      const { body } = await stage.ask('GET', '/api/overview');
+      await route.fulfill({ json: { ...body, alarms: unreadable } });
+    });
+    await page.getByText('The alarms cannot be read (AWS_ACCESS_DENIED): one may ring.').waitFor();
+    await heading('Watched now').waitFor();
+    await expectAccessible(page);
   });
 
   it('is painted from what its own address sends, and from little of it', async () => {

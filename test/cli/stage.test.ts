@@ -206,6 +206,7 @@ describe('status', () => {
     expect(documentOf(await onStage('status', '--json'))).toMatchObject({
       ...{ stage: 'test', fleets: [{ fleet: 'default' }], needAttention: [{ cameraId: 'lost' }] },
     });
+    expect(stdout).toContain('\nno alarm rings\n');
     expectFailure(await onStage('status', '--watch', '--interval', '0'), 2, 'USAGE', '1 to 3600');
   });
 });

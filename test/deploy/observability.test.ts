@@ -1,6 +1,7 @@
 /** Alarms, logs and the dashboard: each alarm of seed.md by name, on metrics that something really reports. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { alarmViews } from '../../core/views/alarm-view.ts';
 import type { Graph, Inputs } from '../../stacks/synthesis/graph.ts';
 import { graphOf, isSynthesised } from './graphs.ts';
 
@@ -46,7 +47,7 @@ describe.skipIf(!isSynthesised)('alarms', () => {
     expect(alarms.length).toBeGreaterThanOrEqual(21);
     for (const [name, inputs] of alarms) {
       expect(inputs, name).toMatchObject({ alarmActions: [topic], okActions: [topic] });
-      expect(inputs.alarmDescription.length, name).toBeGreaterThan(40);
+      expect(inputs.alarmDescription, name).toMatch(/^[^\n]{10,}\.\n[^\n]{10,}\.$/);
     }
     expect(graph.one('aws:sns/topicSubscription:TopicSubscription').inputs).toMatchObject({
       protocol: 'email',
@@ -54,6 +55,18 @@ describe.skipIf(!isSynthesised)('alarms', () => {
       topic,
     });
     expect(graphOf('test').all('aws:sns/topicSubscription:TopicSubscription')).toEqual([]);
+  });
+
+  it('all of them are found by whoever asks for those of the stage, by fleet', () => {
+    for (const [scenario, stage, fleets] of [
+      ['test', 'test', ['default']],
+      ['chosen', 'production', ['default', 'docks']],
+    ] as const) {
+      const names = Object.keys(alarmsOf(graphOf(scenario)));
+      const stored = names.map((name) => ({ name, description: '', state: 'OK' as const, sinceMs: null }));
+      const found = alarmViews(stored, stage, fleets).map(({ alarm }) => `kvs-infer-${stage}-${alarm}`);
+      expect(found.sort()).toEqual(names.sort());
+    }
   });
 
   it('our own metrics are ones that the control loop or the instances report, under the same dimensions', () => {

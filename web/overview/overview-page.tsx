@@ -11,6 +11,7 @@ import { counted, dateTime, duration, percent, timeOfDay, usd } from '../parts/f
 import { phaseMarks } from '../parts/phase-badge.tsx';
 import { QueryState } from '../parts/query-state.tsx';
 import './overview.css';
+import { AlarmList } from './alarm-list.tsx';
 import { FleetHistoryChart } from './fleet-history-chart.tsx';
 import { ProblemList } from './problem-list.tsx';
 
@@ -26,6 +27,7 @@ export function OverviewPage() {
             <CoverageToday overview={overview} />
             <Spending overview={overview} />
           </div>
+          <AlarmList alarms={overview.alarms} />
           <ProblemList problems={overview.problems} isEmpty={overview.cameras === 0} />
           <Phases overview={overview} />
           {overview.fleets.map((fleet) => (

@@ -1,0 +1,58 @@
+/**
+ * The alarms of a stage, read from CloudWatch by their common prefix.
+ * Invariant: the answer is whole, or an error; and it comes within a bound, because what it goes into is asked for by people.
+ */
+import { DescribeAlarmsCommand, type MetricAlarm } from '@aws-sdk/client-cloudwatch';
+import { KvsInferError } from '../core/errors.ts';
+import { type AlarmView, alarmPrefix, alarmViews } from '../core/views/alarm-view.ts';
+import type { AwsClients } from './clients.ts';
+import { awsCall } from './error-codes.ts';
+
+/** As many as AWS tells in one answer. */
+const recordsMax = 100;
+/** A fleet has 16 alarms: some sixty fleets a stage, and other stages whose names begin alike. */
+const pagesMax = 20;
+/** All pages together. */
+const answerMaxMs = 3_000;
+
+/** @returns what rings first. @throws KvsInferError */
+export async function readAlarms(
+  clients: AwsClients,
+  stage: string,
+  fleets: readonly string[],
+  { waitMaxMs = answerMaxMs } = {},
+): Promise<AlarmView[]> {
+  const abortSignal = AbortSignal.timeout(waitMaxMs);
+  const found: MetricAlarm[] = [];
+  let token: string | undefined;
+  try {
+    for (let page = 0; page < pagesMax; page += 1) {
+      const asked = {
+        ...{ AlarmNamePrefix: alarmPrefix(stage), MaxRecords: recordsMax },
+        ...(token === undefined ? {} : { NextToken: token }),
+      };
+      const answer = await awsCall('read the alarms', () =>
+        clients.cloudWatch.send(new DescribeAlarmsCommand(asked), { abortSignal }),
+      );
+      found.push(...(answer.MetricAlarms ?? []));
+      token = answer.NextToken;
+      if (token === undefined) break;
+    }
+  } catch (error) {
+    if (!abortSignal.aborted) throw error;
+    throw new KvsInferError('AWS_UNAVAILABLE', `CloudWatch did not tell the alarms within ${waitMaxMs / 1_000} s`, {
+      hint: 'look again later; look at the AWS health dashboard',
+      retryable: true,
+      cause: error,
+    });
+  }
+  const stored = found.map(
+    ({ AlarmName, AlarmDescription, StateValue, StateTransitionedTimestamp, StateUpdatedTimestamp }) => ({
+      name: AlarmName ?? '',
+      description: AlarmDescription ?? '',
+      state: StateValue ?? ('INSUFFICIENT_DATA' as const),
+      sinceMs: (StateTransitionedTimestamp ?? StateUpdatedTimestamp)?.getTime() ?? null,
+    }),
+  );
+  return alarmViews(stored, stage, fleets);
+}
