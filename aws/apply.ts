@@ -35,6 +35,7 @@ export async function applyDecision(
   observation: FleetObservation,
   decision: ControlDecision,
   mayAct: () => boolean = () => true,
+  traceId: string | null = null,
 ): Promise<Applied> {
   const steps = new ApplySteps(mayAct);
   const heldBack = await disarmSilentOwners(surroundings, observation, decision, steps);
@@ -45,9 +46,9 @@ export async function applyDecision(
     departures: decision.departures.filter(({ state }) => mayChange(state)),
   };
   const [accounted] = await Promise.all([
-    writeCameras(surroundings, observation, possible, steps),
+    writeCameras(surroundings, observation, possible, steps, traceId),
     grow(surroundings, observation, decision, steps),
-    drain(surroundings, observation, decision, steps),
+    drain(surroundings, observation, decision, steps, traceId),
     giveBack(surroundings, observation, decision, steps),
     tidy(surroundings, observation, possible, steps),
   ]);
@@ -154,10 +155,17 @@ async function drain(
   { fleet }: FleetObservation,
   { plan, nowMs }: ControlDecision,
   steps: ApplySteps,
+  traceId: string | null,
 ) {
+  const trace = traceId === null ? {} : { traceId };
   await inParallel(plan.drains, parallelWritesMax, ({ workerId, ...drain }) =>
     steps.try(order.drain, `drains worker ${workerId}: ${drain.reason}`, () =>
-      markDraining(clients, names.tables.workers, { fleet: fleet.fleet, workerId }, drainOrder(drain, nowMs)),
+      markDraining(
+        clients,
+        names.tables.workers,
+        { fleet: fleet.fleet, workerId },
+        { ...drainOrder(drain, nowMs), ...trace },
+      ),
     ),
   );
   await inParallel(plan.stops, parallelWritesMax, ({ workerId, taskArn, reason }) =>
@@ -172,6 +180,7 @@ async function writeCameras(
   observation: FleetObservation,
   decision: ControlDecision,
   steps: ApplySteps,
+  traceId: string | null,
 ): Promise<Accounted> {
   const written = new Map<string, CameraState>();
   const cleanGives = new Set<string>();
@@ -206,8 +215,9 @@ async function writeCameras(
   );
   await inParallel(listening, parallelWritesMax, async (worker) => {
     const { held } = observation;
-    const list = { ...heldEntries(worker.assignments, held), ...assignmentsOf(worker, states, cleanGives, orderOf) };
-    const standbys = { ...heldEntries(worker.standbys, held), ...standbysOf(worker, states, orderOf) };
+    const own = assignmentsOf(worker, states, cleanGives, orderOf, traceId);
+    const list = { ...heldEntries(worker.assignments, held), ...own };
+    const standbys = { ...heldEntries(worker.standbys, held), ...standbysOf(worker, states, orderOf, traceId) };
     const isStored = (own: typeof list, ahead: typeof standbys) =>
       sameAssignments(own, worker.assignments ?? {}) && sameStandbys(ahead, worker.standbys ?? {});
     if (isStored(list, standbys)) return;
@@ -222,7 +232,7 @@ async function writeCameras(
     await steps.try(
       order.lists,
       `worker ${worker.workerId} is to run ${cameras} ${cameras === 1 ? 'camera' : 'cameras'}${ahead === 0 ? '' : ` and to stand by for ${ahead}`}`,
-      () => writeLists(clients, names.tables.workers, worker, fit.assignments, fit.standbys),
+      () => writeLists(clients, names.tables.workers, worker, fit.assignments, fit.standbys, traceId),
     );
   });
   return accounted;

@@ -5,8 +5,8 @@
  * accounted once, and none is lost; a ledger that cannot be written holds no camera back: its time is accounted later.
  */
 import { TransactWriteCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { controlAttributes } from '../core/control/camera-changes.ts';
 import type { CameraChange } from '../core/control/decide.ts';
-import { controlAttributes } from '../core/fleet-state.ts';
 import type { AwsClients } from './clients.ts';
 import { awsCall, awsErrorKind, conditionHeld, isConditionFailed } from './error-codes.ts';
 import { hourUpdate, windowPut } from './ledger.ts';

@@ -97,6 +97,8 @@ export type Verdict = {
   camera: Camera | null;
   issues: Issue[];
   sequenceNumber: string;
+  /** Of the change that it is of. */
+  rowTraceId?: string;
 };
 
 /**
@@ -112,7 +114,7 @@ export async function saveVerdict(
   nowMs: number,
   toFleet: string | null = null,
 ): Promise<boolean> {
-  const { fleet, cameraId, camera, issues } = verdict;
+  const { fleet, cameraId, camera, issues, rowTraceId } = verdict;
   const phase = camera === null ? 'invalid' : 'off-schedule';
   const reason = camera === null ? 'its row cannot be used' : 'new: the next run decides';
   return heldOnKnownVersion(`save the verdict on camera ${cameraId}`, () =>
@@ -122,6 +124,7 @@ export async function saveVerdict(
         Key: { fleet, cameraId },
         UpdateExpression:
           'SET schemaVersion = :one, camera = :camera, issues = :issues, rowSequenceNumber = :sequence, rowChangedAtMs = :now, ' +
+          `${rowTraceId === undefined ? '' : 'rowTraceId = :trace, '}` +
           'epoch = if_not_exists(epoch, :zero), phase = if_not_exists(phase, :phase), ' +
           `phaseReason = if_not_exists(phaseReason, :reason), phaseSinceMs = if_not_exists(phaseSinceMs, :now)${
             toFleet === null ? ' REMOVE leaving' : ', leaving = :leaving'
@@ -136,6 +139,7 @@ export async function saveVerdict(
           ':issues': issues,
           ':sequence': comparableSequence(verdict.sequenceNumber),
           ':now': nowMs,
+          ...(rowTraceId === undefined ? {} : { ':trace': rowTraceId }),
           ':phase': phase,
           ':reason': reason,
           ...(toFleet === null ? {} : { ':leaving': { toFleet, sinceMs: nowMs } }),

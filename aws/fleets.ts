@@ -82,6 +82,7 @@ export async function orderFleet(
 }
 
 /**
+ * @param traceId of what wants to run: the holder goes on under it when it runs again for it.
  * @returns the item when the lock is ours; null when somebody else holds it and has been asked to run again.
  * @throws KvsInferError ITEM_VERSION_LATER
  */
@@ -91,6 +92,7 @@ export async function lockFleet(
   fleet: string,
   holder: string,
   nowMs: number,
+  traceId: string | null = null,
 ): Promise<FleetItem | null> {
   for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
     const item = await orNullOnCondition(`lock fleet ${fleet}`, () =>
@@ -117,10 +119,13 @@ export async function lockFleet(
         new UpdateCommand({
           TableName: table,
           Key: { fleet },
-          UpdateExpression: 'SET #lock.rerunRequested = :true',
+          UpdateExpression: `SET #lock.rerunRequested = :true${traceId === null ? '' : ', #lock.rerunTraceId = :trace'}`,
           ConditionExpression: 'attribute_exists(#lock) AND #lock.expiresAtMs > :now',
           ExpressionAttributeNames: { '#lock': 'lock' },
-          ExpressionAttributeValues: { ':true': true, ':now': nowMs },
+          ExpressionAttributeValues: {
+            ...{ ':true': true, ':now': nowMs },
+            ...(traceId === null ? {} : { ':trace': traceId }),
+          },
           ReturnValues: 'ALL_NEW',
         }),
       ),

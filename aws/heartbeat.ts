@@ -7,6 +7,7 @@ import { PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { KvsInferError } from '../core/errors.ts';
 import type { Assignment, Checkpoint, StandbyOrder, WatchReport, WorkerItem } from '../core/fleet-state.ts';
+import { traceIdIn } from '../core/trace.ts';
 import type { AwsClients } from './clients.ts';
 import { awsCall, conditionHeld } from './error-codes.ts';
 import { listsOf, packed } from './packed-attributes.ts';
@@ -15,14 +16,21 @@ import { heartbeatThatFits } from './worker-item-size.ts';
 /** A heartbeat that takes longer is given up: the next one is due after 3 s. */
 const heartbeatTimeoutMs = 2_500;
 
-export type HeartbeatFields = Omit<WorkerItem, 'fleet' | 'workerId' | 'assignments' | 'standbys' | 'drain'>;
+export type HeartbeatFields = Omit<
+  WorkerItem,
+  'fleet' | 'workerId' | 'assignments' | 'standbys' | 'listsTraceId' | 'drain'
+>;
 export type HeartbeatAnswer = {
   assignments: Record<string, Assignment>;
   /** Streams to open ahead of time. */
   standbys: Record<string, StandbyOrder>;
   drain: WorkerItem['drain'] | undefined;
+  /** Of the run that wrote the lists. */
+  listsTraceId?: string | undefined;
 };
 export type CameraProgress = {
+  /** Of the run that gave the camera. */
+  watchTraceId?: string;
   checkpoint?: Checkpoint;
   lastMediaAtMs?: number;
   lastInferenceAtMs?: number;
@@ -37,7 +45,7 @@ export type ControlLink = {
   heartbeat(fields: HeartbeatFields): Promise<HeartbeatAnswer>;
   /** @returns false when this worker does not own the camera at this epoch any more, or has released it already. */
   writeProgress(cameraId: string, epoch: number, progress: CameraProgress): Promise<boolean>;
-  putEvent(event: WorkerEvent, cameraId?: string): Promise<void>;
+  putEvent(event: WorkerEvent, cameraId?: string, traceId?: string): Promise<void>;
 };
 
 export type ControlLinkOptions = {
@@ -77,7 +85,8 @@ export function controlLink(clients: AwsClients, options: ControlLinkOptions): C
       if (dated !== undefined) options.onServerTime?.(Date.parse(dated));
       const item = answer.Attributes ?? {};
       const { assignments = {}, standbys = {} } = listsOf(item);
-      return { assignments, standbys, drain: item.drain as WorkerItem['drain'] };
+      const listsTraceId = traceIdIn(item.listsTraceId) ?? undefined;
+      return { assignments, standbys, drain: item.drain as WorkerItem['drain'], listsTraceId };
     },
 
     async writeProgress(cameraId, epoch, { released, ...fields }) {
@@ -103,7 +112,7 @@ export function controlLink(clients: AwsClients, options: ControlLinkOptions): C
       );
     },
 
-    async putEvent(event, cameraId) {
+    async putEvent(event, cameraId, traceId) {
       const answer = await awsCall(`put the event "${event}"`, () =>
         clients.eventBridge.send(
           new PutEventsCommand({
@@ -113,7 +122,8 @@ export function controlLink(clients: AwsClients, options: ControlLinkOptions): C
                 DetailType: event,
                 // The table names the stage: stages of one account share the bus.
                 Resources: [options.workersTable],
-                Detail: JSON.stringify({ fleet, workerId, ...(cameraId === undefined ? {} : { cameraId }) }),
+                // What is undefined is not in it.
+                Detail: JSON.stringify({ fleet, workerId, cameraId, traceId }),
               },
             ],
           }),

@@ -59,15 +59,19 @@ export function writeLists(
   { fleet, workerId }: WorkerKey,
   assignments: Record<string, Assignment>,
   standbys: Record<string, StandbyOrder>,
+  traceId: string | null = null,
 ): Promise<boolean> {
   return conditionHeld(`write the lists of worker ${workerId}`, () =>
     clients.documents.send(
       new UpdateCommand({
         TableName: table,
         Key: { fleet, workerId },
-        UpdateExpression: 'SET assignments = :assignments, standbys = :standbys',
+        UpdateExpression: `SET assignments = :assignments, standbys = :standbys${traceId === null ? '' : ', listsTraceId = :trace'}`,
         ConditionExpression: 'attribute_exists(workerId)',
-        ExpressionAttributeValues: { ':assignments': packed(assignments), ':standbys': packed(standbys) },
+        ExpressionAttributeValues: {
+          ...{ ':assignments': packed(assignments), ':standbys': packed(standbys) },
+          ...(traceId === null ? {} : { ':trace': traceId }),
+        },
       }),
     ),
   );

@@ -75,6 +75,9 @@ function describeState(cameraId: string, fleet: string, view: CameraView | null)
   return [
     `${head}, stream ${view.streamName ?? '?'}`,
     `${view.phase} since ${view.since}: ${view.reason}`,
+    ...(view.rowTraceId === null
+      ? []
+      : [`trace of its row ${view.rowTraceId}, of its worker’s order ${view.watchTraceId ?? 'none yet'}`]),
     `worker ${view.worker ?? 'none'}, epoch ${view.epoch}; last media ${view.lastMediaAt ?? 'never'}, last inference ${view.lastInferenceAt ?? 'never'}`,
     ...issueLines(view),
   ].join('\n');

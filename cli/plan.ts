@@ -94,6 +94,9 @@ function describe({ kind, at, observedAt, decision }: Explained): string {
   const more = exceptions.length - exceptionsMax;
   return [
     head,
+    ...(decision.traceId === undefined
+      ? []
+      : [`trace: ${[decision.traceId, ...(decision.traceLinks ?? [])].join(', ')}`]),
     ...list(
       'known',
       Object.entries(inputs).map(([name, value]) => `${name} ${value}`),

@@ -46,6 +46,8 @@ export type CameraState = {
   /** DynamoDB stream sequence number of the row version that was parsed: older events change nothing. Control. */
   rowSequenceNumber: string;
   rowChangedAtMs: number;
+  /** Trace of the row's newest change (docs/decisions/0038). Control (camera-changed). */
+  rowTraceId?: string;
   phase: CameraPhase;
   /** Why the camera is in this phase, in words. Control (reconcile). */
   phaseReason: string;
@@ -84,6 +86,8 @@ export type CameraState = {
   lastInferenceAtMs?: number;
   /** What the last owner to write here saw; for the time that no heartbeat tells of. Worker. */
   watch?: WatchReport;
+  /** Trace of the run that gave it the camera. Worker. */
+  watchTraceId?: string;
 };
 
 /** `cause`: what kept it unready in the beginning. */
@@ -108,22 +112,6 @@ export type DecodeReport = {
   device: 'cuvid' | 'cpu';
   fallback?: string;
 };
-
-/** What reconcile alone writes of a state; everything else of a stored one stays. */
-export const controlAttributes = [
-  'phase',
-  'phaseReason',
-  'phaseSinceMs',
-  'ownerWorkerId',
-  'epoch',
-  'ownedSinceMs',
-  'releaseRequestedAtMs',
-  'successorWorkerId',
-  'successorSinceMs',
-  'silentSinceMs',
-  'accountedThroughMs',
-  'openWindow',
-] as const satisfies readonly (keyof CameraState)[];
 
 export type RunningCameraState = 'starting' | 'running' | 'silent' | 'degraded' | 'failing';
 
@@ -169,6 +157,9 @@ export type Assignment = {
    */
   assignedAtMs: number;
   modelOrder?: ModelOrder;
+  /** Of the run that gave it, and of the newest change of its row then. A list is never written for these alone. */
+  traceId?: string;
+  rowTraceId?: string;
 };
 
 /** A camera that another worker still watches, and that this one is to have next: it opens the stream and publishes nothing. */
@@ -179,6 +170,7 @@ export type StandbyOrder = {
   fallbackModel?: string;
   /** `successorSinceMs` of the camera's state. */
   sinceMs: number;
+  traceId?: string;
 };
 
 /** What a worker says of a camera that it stands by for. `ready`: media flows, a frame was decoded, the model is loaded. */
@@ -211,9 +203,12 @@ export type WorkerItem = {
   assignments?: Record<string, Assignment>;
   /** Not in `assignments`, because an older worker would publish what stands there. */
   standbys?: Record<string, StandbyOrder>;
+  /** Trace of the run that wrote the two lists. */
+  listsTraceId?: string;
   drain?: {
     sinceMs: number;
     reason: string;
+    traceId?: string;
     /** Only the task goes: its instance is for the next one (a rollout). Absent: the instance goes with it. */
     keepInstance?: true;
     /**
@@ -265,7 +260,8 @@ export type FleetItem = {
   /** What became of it, and the versions that the fleet runs by now. Control. */
   modelRolloutState?: ModelRolloutState;
   modelVersions?: ModelVersions;
-  lock?: { holder: string; expiresAtMs: number; rerunRequested: boolean };
+  /** `rerunTraceId`: of the newest event that asked for another run. */
+  lock?: { holder: string; expiresAtMs: number; rerunRequested: boolean; rerunTraceId?: string };
 };
 
 export type FleetPolicy = {

@@ -15,6 +15,8 @@ import { createStream } from '../aws/streams.ts';
 import type { Camera, Issue } from '../core/camera.ts';
 import { KvsInferError } from '../core/errors.ts';
 import { firstFleet, fleetOfRow, verdictOn } from '../core/row-verdict.ts';
+import type { Trace } from '../core/trace.ts';
+import { rowTraceId } from './cause-trace.ts';
 import { type ControlDeps, completeDeps, type HandlerDeps, lambdaDeps } from './handler-deps.ts';
 import { reconcileOrReport } from './reconcile-fleet.ts';
 
@@ -25,7 +27,7 @@ export function buildCameraChangedHandler(given: HandlerDeps): CameraChangedHand
   return middy<DynamoDBStreamEvent, DynamoDBBatchResponse>()
     .use(injectLambdaContext(deps.telemetry.logger))
     .handler(async (event, context) => {
-      const touched = new Set<string>();
+      const touched: Touched = new Map();
       const processor = new BatchProcessor(EventType.DynamoDBStreams, { logger: deps.telemetry.logger });
       const answer = await processPartialResponse(
         event,
@@ -34,20 +36,33 @@ export function buildCameraChangedHandler(given: HandlerDeps): CameraChangedHand
         // Records of one camera come in order and must be handled in order.
         { context, processInParallel: false, throwOnFullBatchFailure: false },
       );
-      await Promise.all([...touched].sort().map((fleet) => reconcileOrReport(deps, fleet, 'camera changed')));
+      const fleets = [...touched].sort(([one], [other]) => (one < other ? -1 : 1));
+      await Promise.all(fleets.map(([fleet, trace]) => reconcileOrReport(deps, fleet, 'camera changed', trace)));
       return answer;
     }) as CameraChangedHandler;
 }
 
+/** Fleets to run, each under the first change of the batch that touched it; the later ones are links. */
+type Touched = Map<string, Trace>;
+
+function touch(deps: ControlDeps, touched: Touched, fleet: string, record: DynamoDBRecord): void {
+  const traceId = rowTraceId(record, deps.clock.nowMs());
+  const first = touched.get(fleet);
+  touched.set(fleet, first === undefined ? { traceId } : { ...first, links: [...(first.links ?? []), traceId] });
+  deps.telemetry.logger.info('camera row changed', { cameraId: cameraIdOf(record), fleet, traceId });
+}
+
 /** Throws only what is worth another try; everything else becomes the camera's verdict. */
-async function acknowledgeOrThrow(deps: ControlDeps, record: DynamoDBRecord, touched: Set<string>): Promise<void> {
+async function acknowledgeOrThrow(deps: ControlDeps, record: DynamoDBRecord, touched: Touched): Promise<void> {
   try {
     await handleRecord(deps, record, touched);
   } catch (error) {
     if (isRetryable(error)) throw error;
     const failure = error instanceof Error ? error.message : String(error);
     const cameraId = cameraIdOf(record);
-    deps.telemetry.logger.error('a record of the camera registry cannot be used', { cameraId, failure });
+    const rowTrace = rowTraceId(record, deps.clock.nowMs());
+    const { logger } = deps.telemetry;
+    logger.error('a record of the camera registry cannot be used', { cameraId, failure, traceId: rowTrace });
     // Its state is left as it is; once the version is known, `camera rebuild` brings the row into it.
     if (cameraId === null || (error instanceof KvsInferError && error.code === 'ITEM_VERSION_LATER')) return;
     const issue: Issue = { severity: 'error', path: '', message: `the row could not be processed: ${failure}` };
@@ -58,14 +73,14 @@ async function acknowledgeOrThrow(deps: ControlDeps, record: DynamoDBRecord, tou
     await saveVerdict(
       deps.clients,
       table,
-      { fleet, cameraId, camera: null, issues: [issue], sequenceNumber },
+      { fleet, cameraId, camera: null, issues: [issue], sequenceNumber, rowTraceId: rowTrace },
       deps.clock.nowMs(),
     );
-    touched.add(fleet);
+    touch(deps, touched, fleet, record);
   }
 }
 
-async function handleRecord(deps: ControlDeps, record: DynamoDBRecord, touched: Set<string>): Promise<void> {
+async function handleRecord(deps: ControlDeps, record: DynamoDBRecord, touched: Touched): Promise<void> {
   const { clients, clock, environment } = deps;
   const { fleets } = environment;
   const table = environment.names.tables.cameraStates;
@@ -81,22 +96,22 @@ async function handleRecord(deps: ControlDeps, record: DynamoDBRecord, touched: 
     // A state on its way to another fleet still lies in the one before: look there too.
     for (const fleet of new Set([oldFleet ?? firstFleet(fleets), ...fleets])) {
       if (await markLeaving(clients, table, { fleet, cameraId }, sequenceNumber, null, clock.nowMs()))
-        touched.add(fleet);
+        touch(deps, touched, fleet, record);
     }
     return;
   }
   const { fleet, camera, issues } = verdictOn(newRow, fleets);
   if (camera?.stream.create === true) await ensureStream(deps, camera, issues);
-  const verdict = { cameraId, camera, issues, sequenceNumber };
+  const verdict = { cameraId, camera, issues, sequenceNumber, rowTraceId: rowTraceId(record, clock.nowMs()) };
   const present = oldRow === null ? null : await fleetThatHolds(deps, cameraId, fleet, oldFleet);
   if (present !== null && present !== fleet) {
     // The state goes with its owner's lease: the old fleet lets go first, then hands it over. The new verdict waits in it.
     const kept = await saveVerdict(clients, table, { ...verdict, fleet: present }, clock.nowMs(), fleet);
-    if (kept) touched.add(present).add(fleet);
+    if (kept) for (const other of [present, fleet]) touch(deps, touched, other, record);
     else if ((await readCameraState(clients, table, present, cameraId)) === null)
       throw movedMeanwhile(cameraId, present);
   } else if (await saveVerdict(clients, table, { ...verdict, fleet }, clock.nowMs())) {
-    touched.add(fleet);
+    touch(deps, touched, fleet, record);
   }
 }
 

@@ -13,6 +13,7 @@ import { markDoomed, markDrained, markDraining, markReady, markStopped, readWork
 import { spotDrain } from '../core/control/handover.ts';
 import { instanceOf } from '../core/control/observation.ts';
 import { fleetResourceNames } from '../core/names.ts';
+import { continuedTrace, invocationTrace } from './cause-trace.ts';
 import { type ControlDeps, completeDeps, type HandlerDeps, lambdaDeps } from './handler-deps.ts';
 import { type ReconcileReport, reconcileOrReport } from './reconcile-fleet.ts';
 
@@ -25,17 +26,19 @@ export function buildCapacityChangedHandler(given: HandlerDeps): CapacityChanged
   const deps = completeDeps(given, 'capacity-changed');
   return middy<CapacityEvent, ReconcileReport[]>()
     .use(injectLambdaContext(deps.telemetry.logger))
-    .handler(async (event) => {
-      const touched = await factsOf(deps, event);
+    .handler(async (event, context) => {
+      const own = invocationTrace(deps, context, event.id);
+      const isWorkers = event.source === deps.environment.names.eventSource;
+      const trace = isWorkers ? continuedTrace(own, detailOf(event)) : own;
+      const touched = await factsOf(deps, event, trace.traceId);
       const trigger = `${event.source}: ${event['detail-type']}`;
-      return Promise.all(touched.map((fleet) => reconcileOrReport(deps, fleet, trigger)));
+      return Promise.all(touched.map((fleet) => reconcileOrReport(deps, fleet, trigger, trace)));
     }) as CapacityChangedHandler;
 }
 
 /** Writes down what only this event knows. @returns the fleets it concerns; none when it is somebody else's event. */
-async function factsOf(deps: ControlDeps, event: CapacityEvent): Promise<string[]> {
-  // Events of others' making come over the same bus: a detail that is none says nothing.
-  const detail = typeof event.detail === 'object' && event.detail !== null ? event.detail : {};
+async function factsOf(deps: ControlDeps, event: CapacityEvent, traceId: string): Promise<string[]> {
+  const detail = detailOf(event);
   switch (event.source) {
     case deps.environment.names.eventSource:
       return workerEvent(deps, event['detail-type'], detail);
@@ -44,10 +47,15 @@ async function factsOf(deps: ControlDeps, event: CapacityEvent): Promise<string[
     case 'aws.autoscaling':
       return fleetsWhere(deps, (fleet) => groupOf(deps, fleet) === detail.AutoScalingGroupName);
     case 'aws.ec2':
-      return instanceEvent(deps, { ...event, detail });
+      return instanceEvent(deps, { ...event, detail }, traceId);
     default:
       return [];
   }
+}
+
+/** Events of others' making come over the same bus: a detail that is none says nothing. */
+function detailOf({ detail }: CapacityEvent): CapacityEvent['detail'] {
+  return typeof detail === 'object' && detail !== null ? detail : {};
 }
 
 async function workerEvent(deps: ControlDeps, type: string, detail: CapacityEvent['detail']): Promise<string[]> {
@@ -85,7 +93,11 @@ async function ecsEvent(deps: ControlDeps, type: string, detail: CapacityEvent['
  * replacement is ordered, both in this invocation. A notice names the end: what has found no other place by then is given up
  * just before it, and not now, because a doomed worker sees more than none. A recommendation names none.
  */
-async function instanceEvent(deps: ControlDeps, { time, detail, ...event }: CapacityEvent): Promise<string[]> {
+async function instanceEvent(
+  deps: ControlDeps,
+  { time, detail, ...event }: CapacityEvent,
+  traceId: string,
+): Promise<string[]> {
   const type = event['detail-type'];
   const isNotice = type === 'EC2 Spot Instance Interruption Warning';
   if (!isNotice && type !== 'EC2 Instance Rebalance Recommendation') return [];
@@ -100,7 +112,7 @@ async function instanceEvent(deps: ControlDeps, { time, detail, ...event }: Capa
     for (const worker of await readWorkers(clients, table, fleet)) {
       if (instanceOf(worker, containerInstances) !== text(detail['instance-id'])) continue;
       touched.push(fleet);
-      await mark(clients, table, worker, drain);
+      await mark(clients, table, worker, { ...drain, traceId });
     }
   }
   return [...new Set(touched)];

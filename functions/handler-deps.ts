@@ -14,6 +14,8 @@ export type HandlerDeps = {
   environment: ControlEnvironment;
   /** Default: JSON lines on stdout at the environment's log level. */
   telemetry?: Telemetry;
+  /** X-Ray's header of the invocation under way, where Lambda has one. */
+  traceHeader?: () => string | undefined;
   /** Called with every decision that is stored. */
   onDecision?: (decision: Decision) => void;
 };
@@ -36,5 +38,6 @@ export function lambdaDeps(): HandlerDeps {
     clock: systemClock,
     clients: awsClients({ region, ...(endpoint === undefined ? {} : { endpoint }) }),
     environment,
+    traceHeader: () => process.env._X_AMZN_TRACE_ID,
   };
 }

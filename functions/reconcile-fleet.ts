@@ -16,6 +16,7 @@ import { fleetPolicy } from '../core/control/policy.ts';
 import { type Decision, decisionRecord, problemKinds } from '../core/control/record.ts';
 import { watchGaps } from '../core/control/watch-gaps.ts';
 import type { FleetItem } from '../core/fleet-state.ts';
+import { type Trace, traceFields } from '../core/trace.ts';
 import type { ControlDeps } from './handler-deps.ts';
 import { LockRenewal } from './lock-renewal.ts';
 import { countFailedRun, logDecision, reportMetrics } from './telemetry.ts';
@@ -34,29 +35,41 @@ export type ReconcileReport = {
   handedTo: string[];
 };
 
-export async function reconcileFleet(deps: ControlDeps, fleet: string, trigger: string): Promise<ReconcileReport> {
+export async function reconcileFleet(
+  deps: ControlDeps,
+  fleet: string,
+  trigger: string,
+  cause: Trace | null = null,
+): Promise<ReconcileReport> {
   const { clock, clients, environment } = deps;
   const table = environment.names.tables.fleets;
   const report: ReconcileReport = { fleet, outcome: 'done', runs: 0, decisions: [], failures: [], handedTo: [] };
   const holder = randomUUID();
   const askedAtMs = clock.monotonicMs();
-  let item = await lockFleet(clients, table, fleet, holder, clock.nowMs());
-  if (item === null) return { ...report, outcome: 'queued' };
+  let item = await lockFleet(clients, table, fleet, holder, clock.nowMs(), cause?.traceId);
+  if (item === null) {
+    const fields = { fleet, trigger, ...(cause === null ? {} : traceFields(cause)) };
+    deps.telemetry.logger.info('another run is under way and runs again for this', fields);
+    return { ...report, outcome: 'queued' };
+  }
+  let trace = cause;
   const renewal = new LockRenewal(deps, fleet, holder, askedAtMs);
   let mayRepeat = true;
   try {
     while (item !== null) {
       report.runs += 1;
-      const run = await runOnce(deps, item, report.runs === 1 ? trigger : `${trigger} (again)`, report, () =>
-        renewal.mayAct(),
-      );
+      const by = { trigger: report.runs === 1 ? trigger : `${trigger} (again)`, trace };
+      const run = await runOnce(deps, item, by, report, () => renewal.mayAct());
       const isRepeated: boolean = run.hasFailedSteps && mayRepeat;
       if (isRepeated) mayRepeat = false;
       const again = report.runs >= runsMax ? 'no' : isRepeated ? 'yes' : 'if-asked';
       const sentAtMs = clock.monotonicMs();
       const unlocked = await unlockFleet(clients, table, fleet, holder, clock.nowMs(), run.learnings, again);
       item = typeof unlocked === 'string' ? null : unlocked;
-      if (item !== null) renewal.renewed(sentAtMs);
+      if (item === null) break;
+      renewal.renewed(sentAtMs);
+      const asked = isRepeated ? undefined : item.lock?.rerunTraceId;
+      if (asked !== undefined) trace = { traceId: asked, links: trace === null ? [] : [trace.traceId] };
     }
   } catch (error) {
     await unlockFleet(clients, table, fleet, holder, clock.nowMs(), {}, 'no').catch(() => 'lost');
@@ -65,17 +78,22 @@ export async function reconcileFleet(deps: ControlDeps, fleet: string, trigger: 
     renewal.stop();
   }
   const next = report.handedTo.filter((other) => other !== fleet && environment.fleets.includes(other));
-  await Promise.all(next.map((other) => reconcileOrReport(deps, other, `cameras moved from ${fleet}`)));
+  await Promise.all(next.map((other) => reconcileOrReport(deps, other, `cameras moved from ${fleet}`, trace)));
   return report;
 }
 
 /** Never throws: a tick repeats by itself, an event is followed by one, and a retry by Lambda would only come on top. */
-export async function reconcileOrReport(deps: ControlDeps, fleet: string, trigger: string): Promise<ReconcileReport> {
+export async function reconcileOrReport(
+  deps: ControlDeps,
+  fleet: string,
+  trigger: string,
+  cause: Trace | null = null,
+): Promise<ReconcileReport> {
   try {
-    return await reconcileFleet(deps, fleet, trigger);
+    return await reconcileFleet(deps, fleet, trigger, cause);
   } catch (error) {
     const failure = error instanceof Error ? error.message : String(error);
-    deps.telemetry.logger.error('reconcile failed', { fleet, trigger, failure });
+    deps.telemetry.logger.error('reconcile failed', { fleet, trigger, traceId: cause?.traceId, failure });
     countFailedRun(deps.telemetry.metrics, fleet);
     return { fleet, outcome: 'failed', runs: 0, decisions: [], failures: [failure], handedTo: [] };
   }
@@ -84,7 +102,7 @@ export async function reconcileOrReport(deps: ControlDeps, fleet: string, trigge
 async function runOnce(
   deps: ControlDeps,
   item: FleetItem,
-  trigger: string,
+  { trigger, trace }: { trigger: string; trace: Trace | null },
   report: ReconcileReport,
   mayAct: () => boolean,
 ): Promise<{ learnings: FleetLearnings; hasFailedSteps: boolean }> {
@@ -98,7 +116,7 @@ async function runOnce(
   refuseLostStates(observation, policy.workerDeadAfterMs, nowMs);
   const decision = decide(observation, environment.policy, nowMs);
   const [applied, leadTimes] = await Promise.all([
-    applyDecision(surroundings, observation, decision, mayAct),
+    applyDecision(surroundings, observation, decision, mayAct, trace?.traceId),
     learnLeadTimes(clients, observation).catch((error: unknown) => {
       telemetry.logger.warn('the lead time could not be learned', { fleet: item.fleet, error: String(error) });
       return null;
@@ -107,7 +125,8 @@ async function runOnce(
   const failures = [...observation.missing.map((what) => `could not read ${what}`), ...applied.failures];
   // Capacity and budget have metrics and alarms of their own.
   for (const { kind, words } of decision.problems) if (kind !== 'capacity' && kind !== 'budget') failures.push(words);
-  for (const failure of failures) telemetry.logger.warn('a run was not whole', { fleet: item.fleet, failure });
+  for (const failure of failures)
+    telemetry.logger.warn('a run was not whole', { fleet: item.fleet, traceId: trace?.traceId, failure });
   report.failures.push(...failures);
   report.handedTo.push(...new Set(decision.departures.flatMap((departure) => departure.toFleet ?? [])));
 
@@ -121,7 +140,7 @@ async function runOnce(
     failures.length,
     watchGaps(cameras, decision.changes, observation.streams.activeAtMs, nowMs),
   );
-  const record = decisionRecord(item.fleet, decision, cameras, applied.actions, trigger, item);
+  const record = decisionRecord(item.fleet, decision, cameras, applied.actions, trigger, item, trace);
   const kinds = problemKinds(decision);
   const meter = withAccounts(decision.meter, applied, decision.policy.dayTimeZone);
   const learnings: FleetLearnings = {

@@ -5,6 +5,7 @@
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
+import { invocationTrace } from './cause-trace.ts';
 import { completeDeps, type HandlerDeps, lambdaDeps } from './handler-deps.ts';
 import { type ReconcileReport, reconcileOrReport } from './reconcile-fleet.ts';
 
@@ -14,9 +15,10 @@ export function buildReconcileHandler(given: HandlerDeps): ReconcileHandler {
   const deps = completeDeps(given, 'reconcile');
   return middy()
     .use(injectLambdaContext(deps.telemetry.logger))
-    .handler(() =>
-      Promise.all(deps.environment.fleets.map((fleet) => reconcileOrReport(deps, fleet, 'schedule'))),
-    ) as ReconcileHandler;
+    .handler((_event, context) => {
+      const trace = invocationTrace(deps, context);
+      return Promise.all(deps.environment.fleets.map((fleet) => reconcileOrReport(deps, fleet, 'schedule', trace)));
+    }) as ReconcileHandler;
 }
 
 let built: ReconcileHandler | undefined;

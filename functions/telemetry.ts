@@ -132,6 +132,8 @@ export function logDecision(logger: Logger, record: Decision): void {
     reason: record.reason,
     fleet: record.fleet,
     trigger: record.trigger,
+    ...(record.traceId === undefined ? {} : { traceId: record.traceId }),
+    ...(record.traceLinks === undefined ? {} : { traceLinks: record.traceLinks }),
     desired: record.desired,
     previous: record.previous,
     inputs: record.inputs,

@@ -75,6 +75,26 @@ it('a worker learns the hours of a changed row under the same epoch, and nothing
   expect(after({ ...evening, detect: { fps: 9 } }).gate?.camera).toEqual(always.camera);
 });
 
+it('a list is not another one for its traces alone; what is new in it has the id of the run, what is known keeps its own', () => {
+  const cameras = ['gate', 'yard'].map((id) => state(id, { ownerWorkerId: 'w1', epoch: 2, rowTraceId: `row-${id}` }));
+  const listOf = (assignments: ReturnType<typeof assignmentsOf>, seen: CameraState[], traceId: string | null) =>
+    assignmentsOf({ ...worker('w1'), assignments }, seen, new Set(), undefined, traceId);
+  const first = listOf({}, cameras.slice(0, 1), 'run-1');
+  expect(first.gate).toMatchObject({ traceId: 'run-1', rowTraceId: 'row-gate' });
+  const second = listOf(first, cameras, 'run-2');
+  expect(second).toMatchObject({ gate: { traceId: 'run-1' }, yard: { traceId: 'run-2', rowTraceId: 'row-yard' } });
+  const later = cameras.map((one) => ({ ...one, rowTraceId: 'row-later' }));
+  expect(sameAssignments(second, listOf(second, later, 'run-3'))).toBe(true);
+  // Of an older version: without ids.
+  const old = listOf(
+    {},
+    cameras.map(({ rowTraceId: _, ...one }) => one),
+    null,
+  );
+  expect(JSON.stringify(old)).not.toContain('raceId');
+  expect(sameAssignments(old, listOf(old, cameras, 'run-1'))).toBe(true);
+});
+
 it('a silent camera is listened to by the emptiest worker that is there anyway, and calls for none', () => {
   const streamsOf = (seen: ReturnType<typeof observation>) => ({
     ...seen,

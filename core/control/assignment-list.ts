@@ -21,12 +21,14 @@ export function sameWork(a: Camera, b: Camera): boolean {
  * left unwritten is in it. What the worker already has under the same epoch stays as it is, but for the camera's hours and
  * the version of its model.
  * @param orderOf what a camera is to run instead of what its row names.
+ * @param traceId of the run: what is new in the list has it.
  */
 export function assignmentsOf(
   worker: WorkerItem,
   cameras: readonly CameraState[],
   cleanGives: ReadonlySet<string>,
   orderOf: (state: CameraState) => ModelOrder | null = () => null,
+  traceId: string | null = null,
 ): Record<string, Assignment> {
   const list: Record<string, Assignment> = {};
   for (const state of cameras) {
@@ -42,7 +44,9 @@ export function assignmentsOf(
             camera: state.camera,
             assignedAtMs: state.ownedSinceMs ?? 0,
             ...(cleanGives.has(state.cameraId) ? continuationOf(state) : {}),
+            ...(traceId === null ? {} : { traceId }),
           }),
+      ...(state.rowTraceId === undefined ? {} : { rowTraceId: state.rowTraceId }),
       ...(modelOrder === null ? {} : { modelOrder }),
     };
   }
@@ -81,7 +85,10 @@ function continuationOf({ checkpoint, watch }: CameraState): Pick<Assignment, 'r
   return { resumeAfter: checkpoint, watchedUntilMs: watch.throughMs };
 }
 
-/** Do two lists name the same cameras under the same epochs, within the same hours, with the same versions of models? */
+/**
+ * Do two lists name the same cameras under the same epochs, within the same hours, with the same versions of models? Traces do not
+ * count: a list is not written for them alone.
+ */
 export function sameAssignments(a: Record<string, Assignment>, b: Record<string, Assignment>): boolean {
   const words = ({ epoch, camera: { enabled, schedule, override } }: Assignment) =>
     canonicalJson({ epoch, enabled, schedule, override });

@@ -15,6 +15,22 @@ import { phaseChanged, phaseOf } from './phase.ts';
 import type { Plan } from './plan.ts';
 import type { SettledMemory } from './settled.ts';
 
+/** What reconcile alone writes of a state; everything else of a stored one stays. */
+export const controlAttributes = [
+  'phase',
+  'phaseReason',
+  'phaseSinceMs',
+  'ownerWorkerId',
+  'epoch',
+  'ownedSinceMs',
+  'releaseRequestedAtMs',
+  'successorWorkerId',
+  'successorSinceMs',
+  'silentSinceMs',
+  'accountedThroughMs',
+  'openWindow',
+] as const satisfies readonly (keyof CameraState)[];
+
 export function cameraChanges(
   { cameras, workers }: FleetObservation,
   decided: {

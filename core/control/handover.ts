@@ -89,20 +89,25 @@ export function wasStandingBy({ cameraId, ownerWorkerId }: CameraState, workers:
 
 /** The streams that a worker is to open ahead of time, from the camera states as they are after the changes were written. */
 export function standbysOf(
-  { workerId }: WorkerItem,
+  { workerId, standbys }: WorkerItem,
   cameras: readonly CameraState[],
   orderOf: (state: CameraState) => ModelOrder | null = () => null,
+  traceId: string | null = null,
 ): Record<string, StandbyOrder> {
   const orders: Record<string, StandbyOrder> = {};
   for (const state of cameras) {
     const { cameraId, camera, ownerWorkerId, successorWorkerId, successorSinceMs } = state;
     if (successorWorkerId !== workerId || ownerWorkerId === workerId || camera === null) continue;
     const modelOrder = orderOf(state);
+    const known = standbys?.[cameraId];
+    const orderedBy =
+      known !== undefined && known.sinceMs === successorSinceMs ? known.traceId : (traceId ?? undefined);
     orders[cameraId] = {
       streamName: camera.streamName,
       model: modelOrder?.name ?? camera.detect.model,
       ...(modelOrder === null ? {} : { fallbackModel: modelOrder.fallback }),
       sinceMs: successorSinceMs ?? 0,
+      ...(orderedBy === undefined ? {} : { traceId: orderedBy }),
     };
   }
   return orders;

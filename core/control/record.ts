@@ -3,6 +3,7 @@
  * asked for. Invariant: bounded in size whatever the fleet's (a DynamoDB item holds 400 KB).
  */
 import type { CameraPhase, FleetItem, FleetPolicy } from '../fleet-state.ts';
+import { type Trace, traceFields } from '../trace.ts';
 import type { Consolidation } from './consolidation.ts';
 import type { ControlDecision } from './decide.ts';
 
@@ -13,6 +14,9 @@ export type Decision = {
   at: string;
   schemaVersion: 1;
   trigger: string;
+  /** Of what caused the run; `traceLinks`: what came with it, at most 20. Absent in decisions of older versions. */
+  traceId?: string;
+  traceLinks?: string[];
   /** What was known, in numbers. */
   inputs: Record<string, number>;
   /** The policy that held: defaults, deployment and fleet item together. Absent in decisions of older versions. */
@@ -55,6 +59,7 @@ export function decisionRecord(
   actions: readonly string[],
   trigger: string,
   last: Pick<FleetItem, 'lastDecisionAtMs' | 'problemKinds'>,
+  trace: Trace | null = null,
 ): Decision | null {
   const { nowMs, plan } = decision;
   const problems = decision.problems.map(({ words }) => words);
@@ -71,6 +76,7 @@ export function decisionRecord(
     at: new Date(nowMs).toISOString(),
     schemaVersion: 1,
     trigger,
+    ...(trace === null ? {} : traceFields(trace)),
     inputs: plan.inputs,
     policy: decision.policy,
     desired: plan.desired,

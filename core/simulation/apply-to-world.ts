@@ -4,11 +4,12 @@
  * its cameras go to somebody else, as in the real one.
  */
 import { assignmentsOf, isListUpToDate, sameAssignments } from '../control/assignment-list.ts';
+import { controlAttributes } from '../control/camera-changes.ts';
 import type { CameraChange, ControlDecision } from '../control/decide.ts';
 import { drainOrder, isHandingOver, sameStandbys, standbysOf } from '../control/handover.ts';
 import { type FleetObservation, hasEnded, isDead, isLeaving, statesInOrder } from '../control/observation.ts';
 import type { Crowd } from '../control/settled.ts';
-import { type CameraState, controlAttributes } from '../fleet-state.ts';
+import type { CameraState } from '../fleet-state.ts';
 import type { SeededRandom } from '../seeded-random.ts';
 import type { FleetWorld } from './fleet-world.ts';
 

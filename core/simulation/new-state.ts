@@ -34,6 +34,7 @@ export function inOneForm(state: CameraState): CameraState {
     issues: state.issues,
     rowSequenceNumber: state.rowSequenceNumber,
     rowChangedAtMs: state.rowChangedAtMs,
+    rowTraceId: state.rowTraceId,
     phase: state.phase,
     phaseReason: state.phaseReason,
     phaseSinceMs: state.phaseSinceMs,
@@ -52,6 +53,7 @@ export function inOneForm(state: CameraState): CameraState {
     lastMediaAtMs: state.lastMediaAtMs,
     lastInferenceAtMs: state.lastInferenceAtMs,
     watch: state.watch,
+    watchTraceId: state.watchTraceId,
   };
   return form as CameraState;
 }

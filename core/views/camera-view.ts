@@ -20,6 +20,8 @@ export function cameraView(state: CameraState) {
     epoch,
     lastMediaAt: isoOrNull(state.lastMediaAtMs),
     lastInferenceAt: isoOrNull(state.lastInferenceAtMs),
+    rowTraceId: state.rowTraceId ?? null,
+    watchTraceId: state.watchTraceId ?? null,
     issues,
   };
 }

@@ -6,6 +6,7 @@
 import type { Clock } from '../../core/clock.ts';
 import type { InProcessTask } from '../../local/compute/in-process-runner.ts';
 import { parseWorkerEnvironment } from '../../worker/environment.ts';
+import { jsonLog } from '../../worker/runtime/log.ts';
 import { type RunningWorker, startWorker } from '../../worker/worker.ts';
 import { MortalClock, ProcessNetwork } from './mortal.ts';
 
@@ -14,6 +15,8 @@ type Entry = { worker: RunningWorker; clock: MortalClock; network: ProcessNetwor
 export class WorkerTasks {
   readonly #clock: Clock;
   readonly #running = new Map<string, Entry>();
+  /** What workers log. */
+  readonly lines: Record<string, unknown>[] = [];
   /** Starting and ending take real time on threads, which no clock can step. */
   readonly #underWay = new Set<Promise<unknown>>();
 
@@ -33,7 +36,8 @@ export class WorkerTasks {
     const clock = new MortalClock(this.#clock);
     const network = new ProcessNetwork({ region: environment.region, endpoint: environment.endpoint ?? '' });
     const { clients } = network;
-    const worker = await this.#track(startWorker({ environment, clock, clients, random: () => 0.5 }));
+    const log = jsonLog((line) => this.lines.push(JSON.parse(line)), clock, 'INFO', { workerId: task.taskId });
+    const worker = await this.#track(startWorker({ environment, clock, clients, log, random: () => 0.5 }));
     const entry: Entry = { worker, clock, network, isKilled: false };
     this.#running.set(task.taskId, entry);
     const die = () => {

@@ -154,7 +154,7 @@ function Decisions({ fleet }: { fleet: string }) {
         {(decisions) => (
           // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
           <ol className="timeline" tabIndex={0}>
-            {decisions.map(({ at, reason, desired, previous, actions, exceptions }) => (
+            {decisions.map(({ at, traceId, reason, desired, previous, actions, exceptions }) => (
               <li key={at}>
                 <time dateTime={at} title={dateTime(at)}>
                   {timeOfDay(at)}
@@ -165,6 +165,7 @@ function Decisions({ fleet }: { fleet: string }) {
                     : `${previous.instances} → ${desired.instances}`}
                 </strong>{' '}
                 {reason}
+                {traceId === undefined ? null : <small className="quiet"> trace {traceId}</small>}
                 {actions.length + exceptions.length === 0 ? null : (
                   <details>
                     <summary>

@@ -20,6 +20,7 @@ function rig(given: { submit?: () => Promise<unknown>; results?: () => void }) {
     metrics: quiet as unknown as WorkerMetrics,
     start: { resumeAfter: null, handleFromServerMs: 0 },
     onModelLost: () => {},
+    onFirstInference: () => {},
     onResultsFailed: (error) => failures.push(error),
   });
   const submit = given.submit ?? (async () => ({ candidates: [], buffer: new ArrayBuffer(1) }));

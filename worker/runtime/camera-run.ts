@@ -36,6 +36,7 @@ type RunContext = {
   standby?: RunName | undefined;
   onModelLost: () => void;
   onResultsFailed: (error: unknown) => void;
+  onFirstInference: () => void;
 };
 
 export class CameraRun {
@@ -237,7 +238,10 @@ export class CameraRun {
     if (nowMs - frame.readyAtMs > lateAfterMs) this.#framesLate += 1;
     this.#context.metrics.inference(inferred, nowMs - frame.readyAtMs);
     this.framesInferred += 1;
-    this.firstInferenceAtMs ??= nowMs;
+    if (this.firstInferenceAtMs === undefined) {
+      this.firstInferenceAtMs = nowMs;
+      this.#context.onFirstInference();
+    }
     this.#lastInferredAtMs = nowMs;
     this.watch.inferred(frame.capturedAtMs, frame.stillUntilMs, nowMs);
     this.lagMs = nowMs - frame.capturedAtMs;

@@ -109,21 +109,26 @@ export class CameraSupervisor {
     const { cameraId } = assignment.camera;
     if (this.#cameras.has(cameraId)) throw new Error(`camera ${cameraId} is started twice`);
     const { clock, metrics, log } = this.#dependencies;
+    const startedAtMs = clock.nowMs();
     const standby = this.standbys.take(cameraId, assignment.camera.streamName);
     const link = standby?.link ?? this.#leastBusyLink();
     const name = `${cameraId}#${assignment.epoch}#${this.#runsStarted++}`;
     const onModelLost = () => this.versions.lost(run);
+    const { epoch, camera, traceId, rowTraceId } = assignment;
+    const trace = { traceId, rowTraceId };
     const onResultsFailed = (error: unknown) => log.error('the results of a frame were lost', { cameraId, error });
+    const onFirstInference = () =>
+      log.info('first frame inferred', { cameraId, epoch, afterMs: clock.nowMs() - startedAtMs, ...trace });
     const run: CameraRun = new CameraRun(name, assignment, link, {
-      ...{ clock, metrics, onModelLost, onResultsFailed },
+      ...{ clock, metrics, onModelLost, onResultsFailed, onFirstInference },
       start: this.#handled.startOf(assignment),
       standby: standby?.name,
     });
     this.#cameras.set(cameraId, run);
     this.#runs.set(name, run);
     this.#gates.set(cameraId, assignment.epoch);
-    const { epoch, camera } = assignment;
-    log.info('camera started', { cameraId, epoch, streamName: camera.streamName, isPrepared: standby !== null });
+    const { streamName } = camera;
+    log.info('camera started', { cameraId, epoch, streamName, isPrepared: standby !== null, ...trace });
     void this.versions.begin(run).then(() => standby === null || this.#dependencies.models.release(standby.name));
   }
 
@@ -138,9 +143,10 @@ export class CameraSupervisor {
 
   /**
    * @param mayPublish false: the camera belongs to somebody else now; whatever is buffered is discarded.
+   * @param traceId of the order.
    * @returns what is read and published up to, once everything of this run is settled.
    */
-  async stop(cameraId: string, mayPublish: boolean, reason: string): Promise<Checkpoint | null> {
+  async stop(cameraId: string, mayPublish: boolean, reason: string, traceId?: string): Promise<Checkpoint | null> {
     const run = this.#cameras.get(cameraId);
     if (run === undefined) return null;
     const { publisher, deliveries, log, clock } = this.#dependencies;
@@ -159,7 +165,8 @@ export class CameraSupervisor {
     this.#closeGate(run);
     this.#runs.delete(run.name);
     this.versions.release(run);
-    log.info('camera stopped', { cameraId, epoch: run.assignment.epoch, reason, frames: report?.frames });
+    const { epoch, rowTraceId } = run.assignment;
+    log.info('camera stopped', { cameraId, epoch, reason, frames: report?.frames, traceId, rowTraceId });
     return checkpoint ?? run.assignment.resumeAfter ?? null;
   }
 

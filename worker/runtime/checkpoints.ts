@@ -67,7 +67,7 @@ export class Checkpoints {
 }
 
 export function progressOf(
-  run: Pick<CameraRun, 'report' | 'lastInferenceAtMs' | 'watch'>,
+  run: Pick<CameraRun, 'assignment' | 'report' | 'lastInferenceAtMs' | 'watch'>,
   checkpoint: Checkpoint | null,
 ): Omit<CameraProgress, 'released'> {
   return {
@@ -75,5 +75,6 @@ export function progressOf(
     ...(run.report?.lastMediaAtMs == null ? {} : { lastMediaAtMs: run.report.lastMediaAtMs }),
     ...(run.lastInferenceAtMs === undefined ? {} : { lastInferenceAtMs: run.lastInferenceAtMs }),
     watch: run.watch.report(),
+    ...(run.assignment.traceId === undefined ? {} : { watchTraceId: run.assignment.traceId }),
   };
 }

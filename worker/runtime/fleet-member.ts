@@ -44,6 +44,8 @@ export class FleetMember {
   /** SIGTERM or a lost cause: draining that nobody can call off. */
   #isLeaving = false;
   #cancelHandover = () => {};
+  /** Of the drain, or of the run that wrote the lists. */
+  #orderTraceId: string | undefined;
   readonly #end = Promise.withResolvers<void>();
   readonly drained = this.#end.promise;
 
@@ -92,7 +94,7 @@ export class FleetMember {
     this.beatNow();
   }
 
-  /** Heartbeats without waiting for the interval, unless one is under way. */
+  /** Without waiting for the interval, unless one is under way. */
   beatNow(): void {
     this.#heartbeats.now();
   }
@@ -138,10 +140,8 @@ export class FleetMember {
       if (recovered) log.info('lease held again');
       onHeartbeat('succeeded');
       this.#follow(answer, wasFenced);
-      if (this.#lifecycle === 'ready' && !this.#isReadyTold) {
-        this.#isReadyTold = true;
-        this.#tell('Worker Ready');
-      }
+      if (this.#lifecycle === 'ready' && !this.#isReadyTold) this.#tell('Worker Ready');
+      this.#isReadyTold ||= this.#lifecycle === 'ready';
       if (supervisor.standbys.isNews(fields.standingBy ?? {})) this.#tell('Standby Ready');
       if (supervisor.versions.isNews(fields.models ?? {})) this.#tell('Model Failed');
     } catch (error) {
@@ -166,8 +166,9 @@ export class FleetMember {
   }
 
   /** @param wasFenced control may have given our cameras away: what it took is stopped without another word. */
-  #follow({ assignments, standbys, drain }: HeartbeatAnswer, wasFenced: boolean): void {
+  #follow({ assignments, standbys, drain, listsTraceId }: HeartbeatAnswer, wasFenced: boolean): void {
     const { supervisor, protection } = this.#dependencies;
+    this.#orderTraceId = drain?.traceId ?? listsTraceId;
     if (drain !== undefined) this.#startDraining(drain.reason, drain.handover);
     else if (this.#lifecycle === 'draining' && !this.#isLeaving) this.#stopDraining();
     for (const assignment of Object.values(assignments)) supervisor.update(assignment);
@@ -200,9 +201,8 @@ export class FleetMember {
     });
     if (starting.length > 0) void protection.set(true);
     for (const cameraId of restart) {
-      this.#operations.enqueue(cameraId, async () => {
-        await supervisor.stop(cameraId, false, 'a new epoch');
-      });
+      const stop = () => supervisor.stop(cameraId, false, 'a new epoch', assignments[cameraId]?.traceId);
+      this.#operations.enqueue(cameraId, async () => void (await stop()));
     }
     for (const cameraId of starting) {
       const assignment = assignments[cameraId];
@@ -227,14 +227,14 @@ export class FleetMember {
   /** @param handover absent: every camera is given up now. */
   #startDraining(reason: string, handover: NonNullable<WorkerItem['drain']>['handover']): void {
     const { clock, log, supervisor } = this.#dependencies;
-    if (this.#lifecycle !== 'draining') log.info('draining', { reason, cameras: supervisor.running().size });
+    const cameras = supervisor.running().size;
+    if (this.#lifecycle !== 'draining') log.info('draining', { reason, cameras, traceId: this.#orderTraceId });
     this.#lifecycle = 'draining';
     this.#cancelHandover();
     const untilMs = this.#isLeaving || handover === undefined ? 0 : (handover.untilMs ?? Number.POSITIVE_INFINITY);
     const leftMs = untilMs - clock.nowMs();
-    if (leftMs <= 0) {
-      for (const cameraId of supervisor.running().keys()) this.#release(cameraId, true, reason);
-    } else if (Number.isFinite(leftMs)) {
+    if (leftMs <= 0) for (const cameraId of supervisor.running().keys()) this.#release(cameraId, true, reason);
+    else if (Number.isFinite(leftMs)) {
       this.#cancelHandover = clock.setTimer(leftMs, () => this.#startDraining(reason, handover));
     }
     void this.#finishDrain();
@@ -253,7 +253,7 @@ export class FleetMember {
     if (!this.#isDrainedTold) {
       this.#isDrainedTold = true;
       await this.#dependencies.protection.set(false);
-      this.#dependencies.log.info('drained');
+      this.#dependencies.log.info('drained', { traceId: this.#orderTraceId });
       this.#tell('Worker Drained');
       if (!this.#isLeaving) this.beatNow();
     }
@@ -275,14 +275,14 @@ export class FleetMember {
 
   #release(cameraId: string, isOurs: boolean, reason: string): void {
     const { supervisor } = this.#dependencies;
+    const traceId = this.#orderTraceId;
     const run = [...supervisor.runs()].find((other) => other.cameraId === cameraId);
     if (run === undefined) return;
-    const { assignment } = run;
     this.#operations.enqueue(cameraId, async () => {
       if (!supervisor.running().has(cameraId)) return;
-      const checkpoint = await supervisor.stop(cameraId, isOurs, reason);
-      if (!isOurs) this.#releases.lost(cameraId, assignment);
-      else this.#releases.stopped(cameraId, assignment, progressOf(run, checkpoint));
+      const checkpoint = await supervisor.stop(cameraId, isOurs, reason, traceId);
+      if (!isOurs) this.#releases.lost(cameraId, run.assignment);
+      else this.#releases.stopped(cameraId, run.assignment, progressOf(run, checkpoint));
       await this.#writeRelease(cameraId);
     });
   }
@@ -294,6 +294,7 @@ export class FleetMember {
   #tell(event: WorkerEvent, cameraId?: string): void {
     const { control, log } = this.#dependencies;
     // Events make control fast; its minute makes up for one that was lost.
-    control.putEvent(event, cameraId).catch((error) => log.warn('an event was not put', { event, error }));
+    const traceId = event === 'Worker Ready' || event === 'Model Failed' ? undefined : this.#orderTraceId;
+    control.putEvent(event, cameraId, traceId).catch((error) => log.warn('an event was not put', { event, error }));
   }
 }

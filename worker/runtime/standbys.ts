@@ -72,7 +72,7 @@ export class Standbys {
     const media: StandbyState = { state: 'opening', reason: 'opening the stream' };
     const entry: Entry = { name, link: chooseLink(), order, model: 'loading', media, isTold: false };
     this.#entries.set(cameraId, entry);
-    log.info('stands by for a camera', { cameraId, streamName: order.streamName });
+    log.info('stands by for a camera', { cameraId, streamName: order.streamName, traceId: order.traceId });
     entry.link.send({ type: 'standby', run: name, streamName: order.streamName });
     const { model, fallbackModel } = order;
     const loading = models.use(model, name);
