@@ -1,3 +1,4 @@
+import { deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { packed, unpacked } from './packed-attributes.ts';
@@ -25,6 +26,14 @@ describe('packed attributes', () => {
     expect((bytes as Uint8Array).length).toBeLessThan(0.35 * JSON.stringify(running).length);
     expect(packed({})).toEqual({});
     expect(unpacked(undefined, 'running')).toEqual({});
+  });
+
+  it('are an error when they would inflate beyond 16 MiB: 17 KiB that hold 17 MiB', () => {
+    const bomb = (mebibytes: number) =>
+      new Uint8Array(deflateRawSync(`{"a":"${'x'.repeat(mebibytes * 1024 * 1024)}"}`));
+    expect(bomb(17).length).toBeLessThan(20_000);
+    expect(() => unpacked(bomb(17), 'running')).toThrow(expect.objectContaining({ code: 'ITEM_UNREADABLE' }));
+    expect(Object.keys(unpacked(bomb(15), 'running'))).toEqual(['a']);
   });
 
   it('are an error when they are damaged, never an empty list', () => {

@@ -199,3 +199,28 @@ describe('a camera row', () => {
     expect(parseCameraRow({ ...minimal, deep }).issues[0]?.message).toMatch(/32 levels/);
   });
 });
+
+it('a row is at most 64 KiB: the verdict says how large it is and what to do', () => {
+  const row = (cameras: number) => ({
+    ...{ cameraId: 'gate', streamName: 'gate' },
+    regions: Array.from({ length: cameras }, (_, index) => ({
+      name: `region-${index}`,
+      polygon: [
+        [0, 0],
+        [1, 0],
+        [1, 1],
+      ],
+      classes: Array.from({ length: 200 }, (_, name) => `class-${name}-${'x'.repeat(40)}`),
+    })),
+  });
+  expect(parseCameraRow(row(5)).issues).toEqual([]);
+  const { camera, issues } = parseCameraRow(row(8));
+  expect(camera).toBeNull();
+  expect(issues).toEqual([
+    {
+      severity: 'error',
+      path: '',
+      message: expect.stringMatching(/^expected a row of at most 65536 bytes as JSON, got 8\d{4}; shorten/),
+    },
+  ]);
+});

@@ -18,6 +18,9 @@ const issuesMax = 200;
 /** Longest name of an attribute that a path quotes. */
 const nameLengthMax = 128;
 
+/** As JSON in UTF-8, defaults included. A worker's list has 160 KiB for all of its cameras, compressed: two of these fit whatever is in them. */
+export const cameraBytesMax = 64 * 1024;
+
 type Path = readonly PropertyKey[];
 type SchemaIssue = z.core.$ZodIssue;
 
@@ -100,6 +103,11 @@ function judged(camera: Camera, issues: Issue[]): { camera: Camera | null; issue
       seen.add(value);
     });
   };
+  const bytes = new TextEncoder().encode(JSON.stringify(camera)).length;
+  if (bytes > cameraBytesMax) {
+    const message = `expected a row of at most ${cameraBytesMax} bytes as JSON, got ${bytes}; shorten its lists of classes, its polygons or its schedule`;
+    errors.push({ severity: 'error', path: '', message });
+  }
   repeat(
     camera.regions.map((region) => region.name),
     (index) => `regions[${index}].name`,

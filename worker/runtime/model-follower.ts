@@ -92,7 +92,10 @@ export class ModelFollower {
       this.#failed(this.#entryOf(order), run, error);
       this.#tasks += 1;
       void this.#useInstead(run, order.fallback)
-        .catch(() => this.lost(run))
+        .catch(() => {
+          // Not at once: a file that cannot be used would be read without end.
+          clock.setTimer(modelRestoreMs, () => run.isStopping || this.lost(run));
+        })
         .finally(() => {
           this.#tasks -= 1;
         });
