@@ -11,6 +11,7 @@ import { controlFaults } from './faults/control.ts';
 import { diskFaults } from './faults/disk.ts';
 import { inputFaults } from './faults/input.ts';
 import { mediaFaults } from './faults/media.ts';
+import { modelFaults } from './faults/models.ts';
 import { workerFaults } from './faults/workers.ts';
 
 export const faults: readonly ChaosFault[] = [
@@ -22,6 +23,7 @@ export const faults: readonly ChaosFault[] = [
   ...capacityFaults,
   ...inputFaults,
   ...diskFaults,
+  ...modelFaults,
 ];
 
 /** Names of the faults that may lose no frame when they come alone. */

@@ -11,7 +11,9 @@ import { createStream } from '../../aws/streams.ts';
 import { systemClock } from '../../core/clock.ts';
 import type { Decision } from '../../core/control/record.ts';
 import { fleetResourceNames } from '../../core/names.ts';
+import { alarmPrefix } from '../../core/views/alarm-view.ts';
 import { startLocalCloud } from '../../local/cloud.ts';
+import type { AlarmChange } from '../../local/cloudwatch/alarm-watch.ts';
 import { type Producer, startProducer } from '../../local/kinesisvideo/producer.ts';
 import { startLocalStage } from '../../local/stage.ts';
 import { blockModel, encodeModel } from '../../worker/detect/block-model.test-factory.ts';
@@ -39,6 +41,7 @@ export async function startChaosWorld(options: { cameras: number; onDecision: (d
   const cacheFolder = path.join(folder, 'cache');
   const workers = new WorkerProcesses(folder);
   const warnings: string[] = [];
+  const alarmChanges: AlarmChange[] = [];
   const skew = { controlAheadMs: 0 };
   const cloud = await startLocalCloud({
     ...{ port: 0, portSearch: false, dataFolder: null, clock: systemClock, region, accountId },
@@ -61,6 +64,7 @@ export async function startChaosWorld(options: { cameras: number; onDecision: (d
     {
       ...{ stage: 'chaos', clients: control.clients, tick: 'rate(5 seconds)', activityPeriodSeconds: 5 },
       ...{ logLevel: 'SILENT', policy: chaosPolicy, onDecision: options.onDecision },
+      onAlarm: (change) => alarmChanges.push(change),
       fleet: {
         taskEnvironment: {
           ...{ KVS_INFER_ACCOUNT_ID: accountId, LOG_LEVEL: 'WARN', PUBLISH_FRAMES: 'all' },
@@ -75,7 +79,10 @@ export async function startChaosWorld(options: { cameras: number; onDecision: (d
   const producers = new Map<string, Producer>();
   const liveTasks = () => cloud.compute.listTasks().filter(({ lastStatus }) => lastStatus === 'RUNNING');
   const world = {
-    ...{ cloud, clients, control, workers, names, fleet, cacheFolder, warnings, skew, producers, liveTasks },
+    ...{ cloud, clients, control, workers, names, fleet, cacheFolder, warnings, alarmChanges, skew, producers },
+    liveTasks,
+    modelsFolder: folder,
+    alarmPrefix: alarmPrefix('chaos'),
     group: fleetResourceNames('chaos', fleet).autoScalingGroup,
     service: fleetResourceNames('chaos', fleet).service,
     cameraIds: [] as string[],

@@ -72,7 +72,7 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
       if (leftMs() <= 0 || steps >= (options.stepsMax ?? Number.POSITIVE_INFINITY)) break;
       steps += 1;
       const before = watch.violations.length;
-      const met = await Promise.all(step.map((fault) => runFault(scene, fault)));
+      const met = await Promise.all(step.map((fault) => runFault(scene, fault, step.length === 1)));
       (step.length === 1 ? runs : pairedRuns).push(...met);
       const broken = watch.violations.slice(before).map(({ rule, what }) => `  BROKEN ${rule}: ${what}`);
       const came = met.map(

@@ -11,6 +11,9 @@ import type { Watch } from './watch.ts';
 /** Far more than the slowest way back: a lock that must expire (60 s), then a machine that must boot. */
 export const recoveryMaxMs = 150_000;
 
+/** One period and what is judged late, twice. */
+const alarmMaxMs = 300_000;
+
 export type Room =
   | 'workers'
   | 'control'
@@ -21,7 +24,8 @@ export type Room =
   | 'clocks'
   | 'host'
   | 'capacity'
-  | 'input';
+  | 'input'
+  | 'models';
 
 export type Scene = { world: ChaosWorld; watch: Watch; random: SeededRandom };
 
@@ -31,6 +35,8 @@ export type Injected = {
   /** Workers whose frames do not count as watching: they were killed, or are to lose their cameras. */
   victims?: readonly string[];
   heal?: () => void | Promise<void>;
+  /** What an operator does once the alarms have rung, where they do not cease by themselves. */
+  mend?: () => void;
   /** What else must be so before the fault counts as recovered from. */
   isOver?: () => boolean;
 };
@@ -46,6 +52,8 @@ export type ChaosFault = {
   bendsTime?: boolean;
   /** Alone, it makes results late and loses none. */
   losesNothing?: boolean;
+  /** Alarms that must ring for it when it comes alone, and cease once it is over; without the prefix of the stage. */
+  rings?: readonly string[];
   inject(scene: Scene): Injected | Promise<Injected>;
 };
 
@@ -59,9 +67,14 @@ export type FaultRun = {
    * broken until then. Null: not within the limit.
    */
   recoveryMs: number | null;
+  /** From the blow until each alarm rang, and from the end of the fault until it was over; null: not within the limit. */
+  alarms: AlarmRun[];
 };
 
-export async function runFault(scene: Scene, fault: ChaosFault): Promise<FaultRun> {
+export type AlarmRun = { alarm: string; rangAfterMs: number | null; overAfterMs: number | null };
+
+/** @param isAlone its alarms are waited for. */
+export async function runFault(scene: Scene, fault: ChaosFault, isAlone: boolean): Promise<FaultRun> {
   const { watch } = scene;
   const { name, room, holdMs } = fault;
   const fromMs = systemClock.nowMs();
@@ -92,7 +105,36 @@ export async function runFault(scene: Scene, fault: ChaosFault): Promise<FaultRu
     watch.violated('not-recovered', `${name}: ${watch.unrest()}`);
   watch.during.delete(name);
   if (watch.during.size === 0) watch.areTimesWrong = false;
-  return { name, room, fromMs, toMs: systemClock.nowMs(), recoveryMs };
+  const toMs = systemClock.nowMs();
+  const alarms = isAlone ? await alarmsOf(scene, fault, injected, fromMs) : [];
+  return { name, room, fromMs, toMs, recoveryMs, alarms };
+}
+
+/** What rings is judged once a minute, so this takes minutes; nothing is wrong meanwhile, and all rules hold. */
+async function alarmsOf(
+  { world, watch }: Scene,
+  { name, rings = [], holdMs }: ChaosFault,
+  { mend }: Injected,
+  fromMs: number,
+): Promise<AlarmRun[]> {
+  const changeOf = (alarm: string, to: 'ALARM' | 'OK', afterMs: number) =>
+    world.alarmChanges.find(
+      (change) => change.alarm === `${world.alarmPrefix}${alarm}` && change.to === to && change.atMs > afterMs,
+    );
+  await watch.until(() => rings.every((alarm) => changeOf(alarm, 'ALARM', fromMs) !== undefined), alarmMaxMs);
+  mend?.();
+  const over = (alarm: string) => changeOf(alarm, 'OK', changeOf(alarm, 'ALARM', fromMs)?.atMs ?? Infinity);
+  await watch.until(() => rings.every((alarm) => over(alarm) !== undefined), alarmMaxMs);
+  return rings.map((alarm) => {
+    const [rang, ceased] = [changeOf(alarm, 'ALARM', fromMs), over(alarm)];
+    if (rang === undefined) watch.violated('alarm', `${alarm} did not ring for ${name}`);
+    else if (ceased === undefined) watch.violated('alarm', `${alarm} rings on after ${name}`);
+    return {
+      alarm,
+      rangAfterMs: rang === undefined ? null : rang.atMs - fromMs,
+      overAfterMs: ceased === undefined ? null : ceased.atMs - fromMs - holdMs,
+    };
+  });
 }
 
 /** @returns a worker that watches at least one camera, drawn by the seed. */

@@ -22,6 +22,7 @@ export function describeReport(report: ChaosReport): string {
         : [`| ${name} | ${what} | ${met.length} | ${recovery(met)} | ${balance.framesLost[name] ?? 0} |`];
     }),
     ...(pairedRuns.length === 0 ? [] : [pairLine(report)]),
+    ...alarmLines(runs),
     '',
     `frames: ${balance.framesSent} sent, ${balance.framesPublished} published, ${lost} lost (${percent(lost, balance.framesSent)}), ${balance.framesLost.nothing ?? 0} of them while nothing was wrong`,
     ...balance.lost.slice(0, lostToldMax).map((frame) => `  lost: ${inWords(frame)}`),
@@ -39,6 +40,18 @@ export function describeReport(report: ChaosReport): string {
     ),
   ];
   return lines.join('\n');
+}
+
+function alarmLines(runs: readonly FaultRun[]): string[] {
+  const seconds = (ms: number | null) => (ms === null ? 'never' : `${(ms / 1_000).toFixed(0)} s`);
+  const rows = runs.flatMap(({ name, alarms }) =>
+    alarms.map(
+      ({ alarm, rangAfterMs, overAfterMs }) =>
+        `| ${name} | ${alarm} | ${seconds(rangAfterMs)} | ${seconds(overAfterMs)} |`,
+    ),
+  );
+  if (rows.length === 0) return [];
+  return ['', '| fault | alarm | rings after | over after |', '|---|---|---|---|', ...rows];
 }
 
 function pairLine({ pairedRuns, balance }: ChaosReport): string {

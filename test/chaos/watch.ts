@@ -25,6 +25,7 @@ export const rules = {
   ledger: 'scheduled = inferred + blind, to the second, and no second is left out',
   orphan: 'no process and no instance is left over',
   'memory-grows': 'over half an hour no worker needs more and more memory',
+  alarm: 'the alarms of a fault ring, and cease once it is over',
   'frame-lost': 'no frame is lost while nothing is wrong, nor by a fault that need not lose any',
 } as const;
 export type Rule = keyof typeof rules;

@@ -1,5 +1,6 @@
 /** What happens to the control loop: it dies between two writes, it is not there at all, its events go astray. */
 import { systemClock } from '../../../core/clock.ts';
+import { feeds } from '../../../local/stage-alarms.ts';
 import type { Courier } from '../control-process.ts';
 import { type ChaosFault, camerasOf, type Scene, someOwner } from '../fault.ts';
 
@@ -28,8 +29,11 @@ export const controlFaults: readonly ChaosFault[] = [
   {
     ...{ name: 'control-gone', room: 'control', holdMs: 30_000 },
     what: 'no invocation of any function survives its first call for 30 s',
+    rings: ['errors-reconcile', 'queue-event-failures'],
     inject({ world }) {
-      return { cameras: world.cameraIds, heal: world.control.goAway() };
+      // Ticks that reached nobody lie in the queue until somebody purges it.
+      const mend = () => world.cloud.lambda.deadLettersOf(feeds('event-failures')).purge();
+      return { cameras: world.cameraIds, heal: world.control.goAway(), mend };
     },
   },
   {
