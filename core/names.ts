@@ -23,6 +23,8 @@ export type ResourceNames = {
   resultBucket: string;
   /** EventBridge `source` of the events that workers put. */
   eventSource: string;
+  /** And of those that the control loop puts, for whoever wants to hear. */
+  controlEventSource: string;
   /** CloudWatch namespace of our own metrics. */
   metricNamespace: string;
 };
@@ -58,6 +60,7 @@ export function resourceNames(stage: string, accountId: string, chosen: ChosenNa
     resultStream: `${prefix}-results`,
     resultBucket: `${prefix}-results-${accountId}`,
     eventSource: 'kvs-infer.worker',
+    controlEventSource: 'kvs-infer.control',
     metricNamespace: 'KvsInfer',
     ...chosen,
   };

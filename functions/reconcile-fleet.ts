@@ -6,11 +6,12 @@
  */
 import { randomUUID } from 'node:crypto';
 import { applyDecision } from '../aws/apply.ts';
+import { putModelReverted } from '../aws/control-events.ts';
 import { saveDecision } from '../aws/decisions.ts';
 import { type FleetLearnings, lockFleet, unlockFleet } from '../aws/fleets.ts';
 import { learnLeadTimes, observeFleet } from '../aws/observe.ts';
 import { refuseLostStates } from '../core/control/believable.ts';
-import { decide } from '../core/control/decide.ts';
+import { type ControlDecision, decide } from '../core/control/decide.ts';
 import { withAccounts } from '../core/control/meter.ts';
 import { fleetPolicy } from '../core/control/policy.ts';
 import { type Decision, decisionRecord, problemKinds } from '../core/control/record.ts';
@@ -140,6 +141,7 @@ async function runOnce(
     failures.length,
     watchGaps(cameras, decision.changes, observation.streams.activeAtMs, nowMs),
   );
+  await tellReverted(deps, item.fleet, decision, trace);
   const record = decisionRecord(item.fleet, decision, cameras, applied.actions, trigger, item, trace);
   const kinds = problemKinds(decision);
   const meter = withAccounts(decision.meter, applied, decision.policy.dayTimeZone);
@@ -168,4 +170,19 @@ async function runOnce(
   deps.onDecision?.(stored);
   report.decisions.push(stored);
   return { learnings: { ...learnings, lastDecisionAtMs: nowMs }, hasFailedSteps };
+}
+
+/** A model that was taken back by itself; by a person it is no news. Told again when this run's learnings are lost. */
+async function tellReverted(
+  { clients, environment, telemetry }: ControlDeps,
+  fleet: string,
+  { modelRollout: { state, isNew } }: ControlDecision,
+  trace: Trace | null,
+): Promise<void> {
+  if (!isNew || state?.fault === undefined) return;
+  const { stage, names } = environment;
+  const where = { stage, fleet, traceId: trace?.traceId };
+  await putModelReverted(clients, names, where, state).catch((error: unknown) =>
+    telemetry.logger.warn('the event of a reverted model was not put', { ...where, failure: String(error) }),
+  );
 }

@@ -33,6 +33,12 @@ export function loopPermissions(
     { sid: 'Decisions', actions: ['dynamodb:PutItem'], resources: [table(names.tables.decisions)] },
     { sid: 'Ledger', actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem'], resources: [table(names.tables.ledger)] },
     {
+      sid: 'TellOfReverts',
+      actions: ['events:PutEvents'],
+      resources: [arn('events', 'event-bus/default')],
+      conditions: [{ test: 'StringEquals', variable: 'events:source', values: [names.controlEventSource] }],
+    },
+    {
       sid: 'SizeTheService',
       actions: ['ecs:DescribeServices', 'ecs:UpdateService'],
       resources: fleetNames.map(({ service }) => arn('ecs', `service/${names.cluster}/${service}`)),

@@ -175,8 +175,26 @@ describe('alarms', () => {
       ...{ maxErrorRate: 0.01, maxSlowdown: 2, orderedAtMs: test.clock.nowMs(), orderedBy: 'ann', reason: '' },
       until: '2026-11-24T08:05:00Z',
     };
+    const told: unknown[] = [];
+    const arn = test.cloud.lambda.arnOf(`${prefix}-heard`);
+    test.cloud.lambda.register({
+      name: `${prefix}-heard`,
+      timeoutMs: 1_000,
+      handler: async (event) => void told.push(event),
+    });
+    await test.cloud.events.putRule('operators', { source: ['kvs-infer.control'] }, arn);
     await setOfFleet(test, 'modelRollout', order);
     await ringsAndCeases(test, namesSeenBy('a version gets no verdict'), 12, () => {});
+    // Operators hear of it once, with the trace of the run that took it back.
+    const decisions = await test.decisions();
+    const reverted = decisions.find(({ actions }) =>
+      actions.some((one) => /default@2.*(revert|taken back|back)/.test(one)),
+    );
+    expect(told).toHaveLength(1);
+    expect(told[0]).toMatchObject({
+      'detail-type': 'Model Reverted',
+      detail: { stage: 'test', fleet: 'default', version: 'default@2', fault: 'expired', traceId: reverted?.traceId },
+    });
   });
 
   it('a camera is silent', async () => {
