@@ -25,7 +25,10 @@ type Level = {
   get(key: string, callback: Callback<unknown>): void;
   batch(operations: StoreOperation[]): Promise<void>;
   iterator(range: { gte: string; lt: string }): AsyncIterable<[string, unknown]>;
+  keys(range: object): LevelIterator;
+  values(range: object): LevelIterator;
 };
+type LevelIterator = { close(): Promise<void>; return?: () => Promise<void> };
 /** The part of dynalite's store that its actions use; a stage replaces `getItemDb` and `getIndexDb`. */
 export type Store = {
   options: { maxItemSize: number };
@@ -97,6 +100,7 @@ export class DynaliteEngine {
       deleteTableMs: 0,
       updateTableMs: 0,
     });
+    closeIterators(store.db);
     store.tableDb.awsRegion = region;
     store.tableDb.awsAccountId = accountId;
     await store.db.open();
@@ -221,6 +225,17 @@ export class DynaliteEngine {
       answer(error, table);
     });
   }
+}
+
+/**
+ * Dynalite ends an iterator by `return`, which those of abstract-level 3 do not have. Each query left one open, and with it
+ * all that the store held at that moment: every version of every item since the start.
+ */
+function closeIterators(db: Level): void {
+  const { keys, values } = db;
+  const closedByReturn = (iterator: LevelIterator) => Object.assign(iterator, { return: () => iterator.close() });
+  db.keys = (range) => closedByReturn(keys.call(db, range));
+  db.values = (range) => closedByReturn(values.call(db, range));
 }
 
 function toAwsError(thrown: unknown): unknown {
