@@ -66,6 +66,32 @@ describe('a stage', () => {
     expect(fleets[0]?.service).toBe('kvs-infer-dev-default-service');
   });
 
+  it('tells what each of its stores keeps', async () => {
+    const { dynamo, createStageResources, context, held } = await start({ dataFolder: null });
+    const { names } = await createStageResources({ stage: 'dev', fleets: [fleet] });
+    const Item = { cameraId: { S: 'dock-1' }, note: { S: 'x'.repeat(5_000) } };
+    const before = Object.fromEntries((await held()).map(({ store, ...kept }) => [store, kept]));
+    await dynamo.call('PutItem', { TableName: names.tables.cameras, Item });
+    context.putMetric('AWS/Lambda', 'Errors', { FunctionName: 'f' }, 1);
+    const grown = (await held()).flatMap(({ store, items, bytes }) => {
+      const { items: itemsBefore = 0, bytes: bytesBefore = 0 } = before[store] ?? {};
+      return items > itemsBefore && bytes > bytesBefore ? [store] : [];
+    });
+    expect(grown.sort()).toEqual(['cloudwatch: datapoints', 'tables: items', 'tables: stream records']);
+    expect(Object.keys(before).sort()).toEqual([
+      'cloudwatch: datapoints',
+      'compute: tasks, instances, activities',
+      'kinesis: records',
+      'lambda: dead letters',
+      'lambda: events under way or waiting',
+      's3: names of objects',
+      'tables: items',
+      'tables: stream records',
+      'tables: transaction tokens',
+      'video: fragments',
+    ]);
+  });
+
   it('is completed where an earlier start was cut short', async () => {
     const { dynamo, createStageResources } = await start({ dataFolder: null });
     await dynamo.call('CreateTable', {

@@ -6,7 +6,7 @@
  */
 import type { Clock } from '../core/clock.ts';
 import { KvsInferError } from '../core/errors.ts';
-import { type CloudWatchService, createCloudWatchService } from './cloudwatch/service.ts';
+import { type CloudWatchOptions, type CloudWatchService, createCloudWatchService } from './cloudwatch/service.ts';
 import type { ComputeOptions } from './compute/compute-world.ts';
 import { type ComputeService, createComputeService } from './compute/service.ts';
 import { claimDataFolder } from './data-folder.ts';
@@ -24,7 +24,7 @@ import {
 } from './kinesisvideo/service.ts';
 import { LambdaHost } from './lambda/host.ts';
 import { createS3Service, type S3Service } from './s3/service.ts';
-import { type CloudContext, Faults } from './service.ts';
+import { type CloudContext, Faults, type HeldStore, type LocalService } from './service.ts';
 import { createStageResources, type StageDefinition, type StageResources } from './stage-resources.ts';
 
 export type LocalCloudOptions = {
@@ -41,7 +41,8 @@ export type LocalCloudOptions = {
   accountId: string;
   compute: ComputeOptions;
   kinesisVideo?: KinesisVideoOptions;
-  cloudWatch?: { serviceMetricLagMs?: number };
+  kinesis?: { streamBytesMax?: number };
+  cloudWatch?: CloudWatchOptions;
   /** Enforces AWS's default limits per second, and counts against them. */
   limits?: DefaultLimits;
   /** One line per failure that no client is told of; stderr when left out. */
@@ -62,6 +63,8 @@ export type LocalCloud = {
   readonly cloudWatch: CloudWatchService;
   readonly lambda: LambdaHost;
   createStageResources(definition: StageDefinition): Promise<StageResources>;
+  /** What its stores keep; reads every item of every table. */
+  held(): Promise<HeldStore[]>;
   close(): Promise<void>;
 };
 
@@ -108,7 +111,7 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
     };
     const dynamo = await start(createDynamoService(context), (service) => service.close());
     const s3 = await start(createS3Service(context), (service) => service.close());
-    const kinesis = await start(createKinesisService(context), (service) => service.close());
+    const kinesis = await start(createKinesisService(context, options.kinesis), (service) => service.close());
     const front = await start(
       startHttpFront({
         ...{ port, portSearch, faults, log, nowMs: () => options.clock.nowMs() },
@@ -130,9 +133,8 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
     parts.events = events;
     const compute = await start(createComputeService(context, options.compute), (service) => service.close());
     const identity = createCallerIdentityService(context);
-    for (const service of [dynamo, s3, kinesis, cloudWatch, kinesisVideo, events, compute, identity]) {
-      front.register(service);
-    }
+    const services: LocalService[] = [dynamo, s3, kinesis, cloudWatch, kinesisVideo, events, compute, identity];
+    for (const service of services) front.register(service);
     return {
       port: front.port,
       endpoint: parts.endpoint,
@@ -140,6 +142,7 @@ export async function startLocalCloud(options: LocalCloudOptions): Promise<Local
       ...{ dynamo, s3, kinesis, kinesisVideo, compute, events, cloudWatch, lambda },
       createStageResources: (definition) =>
         createStageResources({ dynamo, s3, kinesis, compute }, options.accountId, definition),
+      held: async () => (await Promise.all([...services, lambda].map((part) => part.held?.() ?? []))).flat(),
       close() {
         closing ??= closeStarted();
         return closing;

@@ -34,10 +34,22 @@ export type LocalRequest = {
   body(limitBytes?: number): Promise<Buffer>;
 };
 
+/** What a service keeps of what it was sent, so that whoever sees memory grow can tell which store it is. */
+export type HeldStore = {
+  store: string;
+  items: number;
+  /** An estimate of what it takes, the objects around the content included. */
+  bytes: number;
+  /** What ends its growth, in words. */
+  bound: string;
+};
+
 export type LocalService = {
   /** Signing names that this service answers to. */
   readonly scopes: readonly string[];
   handle(request: LocalRequest, response: ServerResponse): Promise<void>;
+  /** Left out by services that keep only what they were told to make. */
+  held?(): HeldStore[] | Promise<HeldStore[]>;
   close(): Promise<void>;
 };
 

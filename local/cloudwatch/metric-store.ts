@@ -3,12 +3,20 @@
  * own metrics become visible late (KVS: 2 to 3 minutes), which the control loop has to live with, so it is modelled.
  * Invariant: memory is bounded: buckets older than the retention go, and new series beyond the limit are refused.
  */
-/** CloudWatch keeps minutes for these metrics; finer, so that a local run may ask for shorter periods. */
+import type { HeldStore } from '../service.ts';
+
+/** CloudWatch keeps minutes for these metrics; the newest are finer, so that a local run may ask for shorter periods. */
 const BUCKET_MS = 5_000;
+const MINUTE_MS = 60_000;
+/** Older buckets are one a minute. */
+const FINE_FOR_MS = 60 * MINUTE_MS;
 /** CloudWatch keeps minutes for 15 days; a local run needs a few hours. */
 const RETENTION_MS = 6 * 3_600_000;
 const SERIES_MAX = 20_000;
 const DELAYED_MAX = 200_000;
+/** What V8 takes for a bucket, or a datapoint that is not visible yet, and for a series beside its name. */
+const POINT_BYTES = 130;
+const SERIES_BYTES = 600;
 
 export type MetricStatistic = 'Sum' | 'Average' | 'Minimum' | 'Maximum' | 'SampleCount';
 type Bucket = { startMs: number; sum: number; count: number; minimum: number; maximum: number };
@@ -17,18 +25,38 @@ export type MetricName = { namespace: string; metricName: string; dimensions: Re
 
 export class MetricStore {
   pointsLost = 0;
-  readonly #series = new Map<string, { name: MetricName; buckets: Bucket[] }>();
+  readonly #series = new Map<string, { name: MetricName; buckets: Bucket[]; lastPutMs: number }>();
   readonly #delayed: Delayed[] = [];
+  readonly #retentionMs: number;
+  #tidiedAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(retentionMs = RETENTION_MS) {
+    this.#retentionMs = retentionMs;
+  }
+
+  held(nowMs: number): HeldStore {
+    this.#reveal(nowMs);
+    let items = this.#delayed.length;
+    let bytes = 0;
+    for (const [key, { buckets }] of this.#series) {
+      items += buckets.length;
+      bytes += 2 * key.length + SERIES_BYTES;
+    }
+    const bound = `${this.#retentionMs / 3_600_000} h, ${SERIES_MAX} series`;
+    return { store: 'cloudwatch: datapoints', items, bytes: bytes + items * POINT_BYTES, bound };
+  }
 
   /** @param visibleAtMs from when queries see the value. */
   put(name: MetricName, value: number, atMs: number, visibleAtMs: number): void {
     const key = keyOf(name);
-    if (!this.#series.has(key)) {
+    const series = this.#series.get(key);
+    if (series !== undefined) series.lastPutMs = visibleAtMs;
+    else {
       if (this.#series.size >= SERIES_MAX) {
         this.pointsLost += 1;
         return;
       }
-      this.#series.set(key, { name, buckets: [] });
+      this.#series.set(key, { name, buckets: [], lastPutMs: visibleAtMs });
     }
     this.#delayed.push({ visibleAtMs, key, atMs, value });
     if (this.#delayed.length > DELAYED_MAX) {
@@ -77,17 +105,36 @@ export class MetricStore {
     return whole === null ? null : statisticOf(whole, statistic);
   }
 
-  /** Moves what has become visible into its buckets and forgets what is older than the retention. */
+  /** Moves what has become visible into its buckets. */
   #reveal(nowMs: number): void {
     let kept = 0;
     for (const point of this.#delayed) {
       if (point.visibleAtMs > nowMs) this.#delayed[kept++] = point;
-      else this.#record(point, nowMs);
+      else this.#record(point);
     }
     this.#delayed.length = kept;
+    if (nowMs - this.#tidiedAtMs >= MINUTE_MS) this.#tidy(nowMs);
   }
 
-  #record({ key, atMs, value }: Delayed, nowMs: number): void {
+  /** Old buckets become one a minute, then go; so does a series of which nothing is left. */
+  #tidy(nowMs: number): void {
+    this.#tidiedAtMs = nowMs;
+    for (const [key, series] of this.#series) {
+      const kept: Bucket[] = [];
+      for (const bucket of series.buckets) {
+        if (bucket.startMs < nowMs - this.#retentionMs) continue;
+        const isFine = bucket.startMs >= Math.floor((nowMs - FINE_FOR_MS) / MINUTE_MS) * MINUTE_MS;
+        const startMs = isFine ? bucket.startMs : Math.floor(bucket.startMs / MINUTE_MS) * MINUTE_MS;
+        const last = kept.at(-1);
+        if (last?.startMs === startMs) add(last, bucket);
+        else kept.push({ ...bucket, startMs });
+      }
+      series.buckets = kept;
+      if (kept.length === 0 && series.lastPutMs < nowMs - this.#retentionMs) this.#series.delete(key);
+    }
+  }
+
+  #record({ key, atMs, value }: Delayed): void {
     const buckets = this.#series.get(key)?.buckets;
     if (buckets === undefined) return;
     const startMs = Math.floor(atMs / BUCKET_MS) * BUCKET_MS;
@@ -95,7 +142,6 @@ export class MetricStore {
     const point = { startMs, sum: value, count: 1, minimum: value, maximum: value };
     if (bucket === undefined) buckets.push(point);
     else add(bucket, point);
-    while (buckets.length > 0 && (buckets[0] as Bucket).startMs < nowMs - RETENTION_MS) buckets.shift();
   }
 }
 

@@ -32,12 +32,18 @@ export type CloudWatchService = LocalService & {
   watchAlarms(options: AlarmWatchOptions): AlarmWatch;
 };
 
-/** @param options.serviceMetricLagMs how late AWS services' own metrics are seen; KVS takes 2 to 3 minutes. */
+export type CloudWatchOptions = {
+  /** How late AWS services' own metrics are seen; KVS takes 2 to 3 minutes. */
+  serviceMetricLagMs?: number;
+  /** How long datapoints are kept. */
+  retentionMs?: number;
+};
+
 export async function createCloudWatchService(
   context: Pick<CloudContext, 'clock' | 'region' | 'accountId'>,
-  options: { serviceMetricLagMs?: number } = {},
+  options: CloudWatchOptions = {},
 ): Promise<CloudWatchService> {
-  const store = new MetricStore();
+  const store = new MetricStore(options.retentionMs);
   const watches: AlarmWatch[] = [];
   const lagMs = options.serviceMetricLagMs ?? 150_000;
   const operations: Record<string, (input: Members) => Members> = {
@@ -79,6 +85,7 @@ export async function createCloudWatchService(
       }
       answer(request, response, operation(await inputOf(request)));
     },
+    held: () => [store.held(context.clock.nowMs())],
     async close() {
       for (const watch of watches) watch.close();
     },

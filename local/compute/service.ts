@@ -99,6 +99,19 @@ export async function createComputeService(context: CloudContext, options: Compu
       else if (request.scope === 'ecs') await answerJson(ecs, request, response);
       else await answerQuery(request.scope === 'ec2' ? ec2 : autoScaling, request, response);
     },
+    held: () => {
+      const { tasks, instances, activities } = state;
+      const items = tasks.size + instances.size + activities.length;
+      const bytes = JSON.stringify([[...tasks.values()], [...instances.values()], activities]).length;
+      return [
+        {
+          store: 'compute: tasks, instances, activities',
+          items,
+          bytes,
+          bound: 'an hour after their end; 1,000 of each',
+        },
+      ];
+    },
     close: () => world.close(),
     killTask: (taskId, signal) => supervisor.signal(taskId, signal),
     listTasks: () => [...state.tasks.values()].map((task) => summaryOf(world, task)),

@@ -5,13 +5,16 @@
  * the change that it tells of; unchanged items make no record.
  */
 import { randomUUID } from 'node:crypto';
-import type { CloudContext } from '../service.ts';
+import type { CloudContext, HeldStore } from '../service.ts';
 import type { DynaliteEngine, Item, KeySchema, StoreOperation } from './dynalite-engine.ts';
 import { sameItem } from './same-item.ts';
 import type { Change } from './staged-writes.ts';
 
-/** DynamoDB Streams keeps 24 hours; here the count is bounded as well, because the newest records live in memory. */
+/** DynamoDB Streams keeps 24 hours; here count and size are bounded as well, because the newest records live in memory. */
 export const STREAM_RECORDS_MAX = 10_000;
+const STREAM_BYTES_MAX = 16 * 1024 * 1024;
+/** What V8 takes for a record beside its images. */
+const RECORD_OBJECT_BYTES = 1_024;
 export const STREAM_RETENTION_MS = 24 * 3600 * 1000;
 
 export type StreamViewType = 'NEW_AND_OLD_IMAGES' | 'NEW_IMAGE' | 'OLD_IMAGE' | 'KEYS_ONLY';
@@ -50,6 +53,7 @@ export class ChangeStreams {
   readonly #engine: DynaliteEngine;
   readonly #context: CloudContext;
   readonly #records = new Map<string, StreamRecord[]>();
+  readonly #bytes = new Map<string, number>();
   readonly #listeners = new Map<string, Set<StreamListener>>();
   #counter = 0n;
 
@@ -62,8 +66,7 @@ export class ChangeStreams {
   async restore(): Promise<void> {
     for await (const [, value] of this.#engine.range(COUNTER_KEY)) this.#counter = BigInt(String(value));
     for await (const [, value] of this.#engine.range('kvs-infer-stream~')) {
-      const record = value as StreamRecord;
-      this.#of(record.eventSourceARN).push(record);
+      this.#add(value as StreamRecord);
     }
   }
 
@@ -94,7 +97,7 @@ export class ChangeStreams {
   /** Called after the commit, still under the table's lock. */
   publish(records: readonly { tableName: string; record: StreamRecord }[]): void {
     for (const { tableName, record } of records) {
-      this.#of(record.eventSourceARN).push(record);
+      this.#add(record);
       for (const listener of this.#listeners.get(tableName) ?? []) {
         try {
           listener(record);
@@ -118,9 +121,17 @@ export class ChangeStreams {
     return this.#records.get(streamArn) ?? [];
   }
 
+  held(): HeldStore {
+    const items = [...this.#records.values()].reduce((sum, { length }) => sum + length, 0);
+    const bytes = [...this.#bytes.values()].reduce((sum, each) => sum + each, 0);
+    const bound = `24 h, ${STREAM_RECORDS_MAX} and ${STREAM_BYTES_MAX} bytes a table`;
+    return { store: 'tables: stream records', items, bytes, bound };
+  }
+
   async drop(streamArn: string): Promise<void> {
     const operations = this.records(streamArn).map((record) => deletion(streamArn, record));
     this.#records.delete(streamArn);
+    this.#bytes.delete(streamArn);
     await this.#engine.commit(operations);
   }
 
@@ -130,15 +141,25 @@ export class ChangeStreams {
     return records;
   }
 
+  #add(record: StreamRecord): void {
+    const streamArn = record.eventSourceARN;
+    this.#of(streamArn).push(record);
+    this.#bytes.set(streamArn, (this.#bytes.get(streamArn) ?? 0) + bytesOf(record));
+  }
+
+  /** Makes room for one more. */
   #trim(streamArn: string): StoreOperation[] {
     const records = this.#of(streamArn);
     const oldestKeptSeconds = (this.#context.clock.nowMs() - STREAM_RETENTION_MS) / 1000;
-    let expired = Math.max(0, records.length + 1 - STREAM_RECORDS_MAX);
-    while (expired < records.length) {
-      const record = records[expired];
-      if (record === undefined || record.dynamodb.ApproximateCreationDateTime >= oldestKeptSeconds) break;
-      expired++;
+    let bytes = this.#bytes.get(streamArn) ?? 0;
+    let expired = 0;
+    for (const record of records) {
+      const isTooMuch = records.length - expired >= STREAM_RECORDS_MAX || bytes > STREAM_BYTES_MAX;
+      if (!isTooMuch && record.dynamodb.ApproximateCreationDateTime >= oldestKeptSeconds) break;
+      bytes -= bytesOf(record);
+      expired += 1;
     }
+    this.#bytes.set(streamArn, bytes);
     return records.splice(0, expired).map((record) => deletion(streamArn, record));
   }
 
@@ -172,6 +193,10 @@ export class ChangeStreams {
       ...(byTimeToLive ? { userIdentity: { type: 'Service', principalId: 'dynamodb.amazonaws.com' } as const } : {}),
     };
   }
+}
+
+function bytesOf({ dynamodb }: StreamRecord): number {
+  return dynamodb.SizeBytes + RECORD_OBJECT_BYTES;
 }
 
 function deletion(streamArn: string, record: StreamRecord): StoreOperation {

@@ -6,6 +6,7 @@
  */
 import { createRequire } from 'node:module';
 import { AwsError } from '../http/aws-error.ts';
+import type { HeldStore } from '../service.ts';
 import { type ConditionalInput, withDocumentsCompared } from './document-conditions.ts';
 
 export type AttributeValue = Record<string, unknown>;
@@ -202,6 +203,15 @@ export class DynaliteEngine {
 
   range(prefix: string): AsyncIterable<[string, unknown]> {
     return this.store.db.iterator({ gte: prefix, lt: `${prefix}\uffff` });
+  }
+
+  async held(): Promise<HeldStore> {
+    const held = { store: 'tables: items', items: 0, bytes: 0, bound: "each item's time to live; all without one" };
+    for await (const [key, item] of this.range('item-')) {
+      held.items += 1;
+      held.bytes += key.length + JSON.stringify(item).length;
+    }
+    return held;
   }
 
   /** The store as a stage sees it: cached descriptions, the stage's own items and indexes. */

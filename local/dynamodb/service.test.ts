@@ -210,6 +210,24 @@ describe('limits and state', () => {
     });
   });
 
+  it('keeps 24 hours and 16 MiB of changes of a table, and ten minutes of transaction tokens', async () => {
+    const kept = async () => Object.fromEntries(((await dynamo.held?.()) ?? []).map((held) => [held.store, held]));
+    for (let version = 0; version < 40; version += 1) await put('big', { blob: { S: `${version}`.repeat(150_000) } });
+    const { 'tables: stream records': records } = await kept();
+    // One more record than fits: room is made before it comes.
+    expect(records?.bytes).toBeLessThanOrEqual(17 * 1024 * 1024);
+    expect(records?.items).toBeGreaterThan(20);
+    for (const [index, minutes] of [0, 2, 8, 24 * 60 + 1].entries()) {
+      await clock.step(minutes * 60_000, async () => {});
+      const Put = { TableName: 'things', Item: { id: { S: `small-${index}` } } };
+      await dynamo.call('TransactWriteItems', { TransactItems: [{ Put }], ClientRequestToken: `token-${index}` });
+    }
+    expect(await kept()).toMatchObject({
+      'tables: stream records': { items: 1 },
+      'tables: transaction tokens': { items: 1 },
+    });
+  });
+
   it('keeps items, settings and stream records over a restart', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'kvs-infer-dynamodb-'));
     const first = await createDynamoService(context(folder));

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { AwsError } from '../http/aws-error.ts';
 import { refusingDiskFull } from '../http/disk-full.ts';
 import { sendJson } from '../http/respond.ts';
-import type { CloudContext, LocalRequest, LocalService } from '../service.ts';
+import type { CloudContext, HeldStore, LocalRequest, LocalService } from '../service.ts';
 import { ChangeStreams, type StreamListener } from './change-stream.ts';
 import { DynaliteEngine, type Input, type Item, type Output } from './dynalite-engine.ts';
 import { settingsCall } from './settings-api.ts';
@@ -131,6 +131,10 @@ class Dynamo implements DynamoService {
       default:
         return this.#engine.run(operation, input);
     }
+  }
+
+  async held(): Promise<HeldStore[]> {
+    return [await this.#engine.held(), this.#streams.held(), this.#tokens.held()];
   }
 
   async close(): Promise<void> {

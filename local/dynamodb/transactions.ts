@@ -6,6 +6,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../core/clock.ts';
 import { AwsError } from '../http/aws-error.ts';
+import type { HeldStore } from '../service.ts';
 import type { Input, Item, Output } from './dynalite-engine.ts';
 import type { StagedWrites } from './staged-writes.ts';
 
@@ -107,11 +108,19 @@ export class RequestTokens {
     return true;
   }
 
+  held(): HeldStore {
+    const bytes = [...this.#seen.values()].reduce((sum, { parts }) => sum + JSON.stringify(parts).length, 0);
+    return { store: 'tables: transaction tokens', items: this.#seen.size, bytes, bound: `10 min, ${TOKENS_MAX}` };
+  }
+
   remember(token: unknown, parts: TransactionParts): void {
     if (typeof token !== 'string') return;
-    this.#seen.set(token, { parts: structuredClone(parts), atMs: this.#clock.nowMs() });
-    const oldest = this.#seen.keys().next().value;
-    if (this.#seen.size > TOKENS_MAX && oldest !== undefined) this.#seen.delete(oldest);
+    const nowMs = this.#clock.nowMs();
+    this.#seen.set(token, { parts: structuredClone(parts), atMs: nowMs });
+    for (const [oldest, { atMs }] of this.#seen) {
+      if (this.#seen.size <= TOKENS_MAX && nowMs - atMs <= TOKEN_LIFETIME_MS) break;
+      this.#seen.delete(oldest);
+    }
   }
 }
 

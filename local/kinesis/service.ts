@@ -12,7 +12,7 @@ import { sendJson } from '../http/respond.ts';
 import type { CloudContext, LocalService } from '../service.ts';
 import { describeStream, describeSummary, listShards, listStreams } from './descriptions.ts';
 import { sequenceNumber } from './shard-log.ts';
-import { decodeIterator, KinesisStream, type NewRecord, putResult } from './stream.ts';
+import { decodeIterator, KinesisStream, type NewRecord, putResult, STREAM_BYTES_MAX } from './stream.ts';
 import { StreamFile } from './stream-file.ts';
 
 /** Kinesis API reference: PutRecords takes up to 500 records and 5 MB; a record's data and key up to 1 MB. */
@@ -37,9 +37,13 @@ export type KinesisService = LocalService & {
   statistics(name: string): { recordsPut: number; bytesKept: number; recordsEvicted: number } | null;
 };
 
-export async function createKinesisService(context: CloudContext): Promise<KinesisService> {
+/** @param options.streamBytesMax records kept per stream, whatever its retention. */
+export async function createKinesisService(
+  context: CloudContext,
+  { streamBytesMax = STREAM_BYTES_MAX }: { streamBytesMax?: number } = {},
+): Promise<KinesisService> {
   const folder = context.dataFolder === null ? null : join(context.dataFolder, 'kinesis');
-  const streams = await restore(folder, context);
+  const streams = await restore(folder, context, streamBytesMax);
 
   async function create(name: string, shardCount: number, mode: 'PROVISIONED' | 'ON_DEMAND'): Promise<void> {
     if (!streamNamePattern.test(name)) throw validation(`StreamName ${name} must match ${streamNamePattern.source}.`);
@@ -56,7 +60,9 @@ export async function createKinesisService(context: CloudContext): Promise<Kines
     const arn = `arn:aws:kinesis:${context.region}:${context.accountId}:stream/${name}`;
     const createdAtMs = context.clock.nowMs();
     const definition = { name, arn, shardCount, mode, retentionHours: RETENTION_HOURS.min, createdAtMs };
-    const stream = new KinesisStream(definition, new StreamFile(pathOf(folder, name)), context.clock);
+    const stream = new KinesisStream(definition, new StreamFile(pathOf(folder, name)), context.clock, {
+      bytesMax: streamBytesMax,
+    });
     streams.set(name, stream);
     await stream.change({});
   }
@@ -188,6 +194,14 @@ export async function createKinesisService(context: CloudContext): Promise<Kines
     async createStream(name, shardCount) {
       if (!streams.has(name)) await create(name, shardCount, 'PROVISIONED');
     },
+    held() {
+      const logs = [...streams.values()].map(({ log }) => log);
+      const items = logs.reduce((sum, { size }) => sum + size, 0);
+      const bytes = logs.reduce((sum, log) => sum + log.bytes, 0);
+      return [
+        { store: 'kinesis: records', items, bytes, bound: `${streamBytesMax} bytes a stream, and its retention` },
+      ];
+    },
     statistics(name) {
       const stream = streams.get(name);
       if (stream === undefined) return null;
@@ -199,7 +213,11 @@ export async function createKinesisService(context: CloudContext): Promise<Kines
   };
 }
 
-async function restore(folder: string | null, context: CloudContext): Promise<Map<string, KinesisStream>> {
+async function restore(
+  folder: string | null,
+  context: CloudContext,
+  bytesMax: number,
+): Promise<Map<string, KinesisStream>> {
   const streams = new Map<string, KinesisStream>();
   if (folder === null) return streams;
   await mkdir(folder, { recursive: true });
@@ -207,7 +225,10 @@ async function restore(folder: string | null, context: CloudContext): Promise<Ma
     const saved = await StreamFile.read(join(folder, file));
     if (saved === null) continue;
     const { definition, records } = saved;
-    const stream = new KinesisStream(definition, new StreamFile(join(folder, file)), context.clock, records);
+    const stream = new KinesisStream(definition, new StreamFile(join(folder, file)), context.clock, {
+      kept: records,
+      bytesMax,
+    });
     // Rewritten at once: a line that a crash cut short must not swallow the next record.
     await stream.change({});
     streams.set(definition.name, stream);

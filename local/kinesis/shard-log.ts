@@ -42,6 +42,10 @@ export class ShardLog {
     this.#records = this.shards.map(() => []);
   }
 
+  get size(): number {
+    return this.#records.reduce((sum, records) => sum + records.length, 0);
+  }
+
   get lastPosition(): number {
     return this.#lastPosition;
   }

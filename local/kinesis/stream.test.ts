@@ -39,7 +39,9 @@ describe('KinesisStream', () => {
     await Promise.all([put(before, 'YQ=='), put(before, 'Yg==', 'Yw==')]);
     await appendFile(path, '{"shard":0,"posit');
     const saved = await StreamFile.read(path);
-    const after = new KinesisStream(saved?.definition ?? definition, new StreamFile(path), clock, saved?.records);
+    const after = new KinesisStream(saved?.definition ?? definition, new StreamFile(path), clock, {
+      kept: saved?.records ?? [],
+    });
     expect(after.definition.retentionHours).toBe(48);
     expect(fromStart(after)).toEqual(['YQ==', 'Yg==', 'Yw==']);
     const [next] = await put(after, 'ZA==');

@@ -26,9 +26,14 @@ export class KinesisStream {
   readonly #clock: CloudContext['clock'];
   #tail: Promise<unknown> = Promise.resolve();
 
-  constructor(definition: StreamDefinition, file: StreamFile, clock: CloudContext['clock'], kept: StoredRecord[] = []) {
+  constructor(
+    definition: StreamDefinition,
+    file: StreamFile,
+    clock: CloudContext['clock'],
+    { kept = [], bytesMax = STREAM_BYTES_MAX }: { kept?: StoredRecord[]; bytesMax?: number } = {},
+  ) {
     this.definition = definition;
-    this.log = new ShardLog(definition.shardCount, STREAM_BYTES_MAX);
+    this.log = new ShardLog(definition.shardCount, bytesMax);
     this.#file = file;
     this.#clock = clock;
     for (const record of kept) this.log.add(record);

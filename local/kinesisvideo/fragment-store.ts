@@ -56,6 +56,10 @@ export class FragmentStore {
     return this.#bytes + (this.#arriving === null ? 0 : heldBytesOf(this.#arriving));
   }
 
+  get size(): number {
+    return this.#fragments.length + (this.#arriving === null ? 0 : 1);
+  }
+
   /** Fragments that age or size pushed out. */
   get evicted(): number {
     return this.#evicted;

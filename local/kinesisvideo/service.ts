@@ -6,7 +6,7 @@
 import type { ServerResponse } from 'node:http';
 import { AwsError } from '../http/aws-error.ts';
 import { sendJson } from '../http/respond.ts';
-import type { CloudContext, LocalRequest, LocalService } from '../service.ts';
+import type { CloudContext, HeldStore, LocalRequest, LocalService } from '../service.ts';
 import { listFragments } from './list-fragments.ts';
 import { MediaFaults } from './media-faults.ts';
 import { MediaSession } from './media-session.ts';
@@ -55,7 +55,8 @@ export async function createKinesisVideoService(
   options: KinesisVideoOptions = {},
 ): Promise<KinesisVideoService> {
   const limits: KinesisVideoLimits = { ...kinesisVideoLimits, ...options.limits };
-  const registry = await StreamRegistry.open(context, options.streamBytesMax ?? STREAM_BYTES_MAX);
+  const streamBytesMax = options.streamBytesMax ?? STREAM_BYTES_MAX;
+  const registry = await StreamRegistry.open(context, streamBytesMax);
   const rates = new RateLimiter(context.clock);
   const producers = new Map<string, PutMediaConnection>();
   const sessions = new Map<string, Set<MediaSession>>();
@@ -72,6 +73,13 @@ export async function createKinesisVideoService(
       mediaFaults.endSessions(streamName);
     },
   };
+
+  function held(): HeldStore[] {
+    const media = registry.all().map((stream) => stream.media);
+    const sum = (of: (store: (typeof media)[number]) => number) => media.reduce((total, store) => total + of(store), 0);
+    const bound = `${streamBytesMax} bytes a stream, and its retention`;
+    return [{ store: 'video: fragments', items: sum(({ size }) => size), bytes: sum(({ bytes }) => bytes), bound }];
+  }
 
   async function handle(request: LocalRequest, response: ServerResponse): Promise<void> {
     const path = request.path.toLowerCase();
@@ -158,6 +166,7 @@ export async function createKinesisVideoService(
     scopes: ['kinesisvideo'],
     handle,
     mediaFaults,
+    held,
     states: () =>
       registry.all().map(({ definition: { streamName }, media }) => ({
         streamName,

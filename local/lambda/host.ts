@@ -7,7 +7,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Context } from 'aws-lambda';
 import type { Clock } from '../../core/clock.ts';
-import type { CloudContext } from '../service.ts';
+import type { CloudContext, HeldStore } from '../service.ts';
 
 /** Lambda's asynchronous invocation: two retries, one and then two minutes later. */
 const ASYNC_RETRY_DELAYS_MS = [60_000, 120_000];
@@ -125,6 +125,20 @@ export class LambdaHost {
   /** A metric that Lambda reports of a function. */
   count(functionName: string, metric: string, value: number): void {
     this.#options.context.putMetric('AWS/Lambda', metric, { FunctionName: functionName }, value);
+  }
+
+  held(): HeldStore[] {
+    const bytes = this.deadLetters.reduce((sum, letter) => sum + JSON.stringify(letter).length, 0);
+    const bound = `the newest ${DEAD_LETTERS_MAX}`;
+    return [
+      { store: 'lambda: dead letters', items: this.deadLetters.length, bytes, bound },
+      {
+        store: 'lambda: events under way or waiting',
+        items: this.#active + this.#timers.size,
+        bytes: 0,
+        bound: 'retries end',
+      },
+    ];
   }
 
   /** Resolves when nothing runs and nothing is queued but what waits for the clock. */

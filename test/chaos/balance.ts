@@ -10,6 +10,7 @@ import { ledgerToleranceSeconds, secondsInNoSlice } from './ledger-gap.ts';
 import { inWords, type LostFrame, lostFrames, nothing } from './lost-frames.ts';
 import type { MemoryUse } from './memory-log.ts';
 import { isGrowing } from './memory-slope.ts';
+import type { StoreUses } from './store-log.ts';
 import type { Watch } from './watch.ts';
 
 export type Balance = {
@@ -34,8 +35,13 @@ export async function balance(world: ChaosWorld, watch: Watch, runs: readonly Fa
   return { ...frames, ...ledger, rows: world.rows.size, deadLetters: world.cloud.lambda.deadLetters.length };
 }
 
-/** The local cloud keeps what it is sent in memory, so it is reported and not judged. */
-export function judgeMemory(watch: Watch, uses: readonly MemoryUse[]): void {
+/** A worker by its resident memory, control and local cloud by what is live. */
+export function judgeMemory(watch: Watch, uses: readonly MemoryUse[], stores: StoreUses | null): void {
+  if (stores !== null && isGrowing(stores.livedSeconds, stores.live.slope)) {
+    const { megabytesPerHour = 0, plusMinus = 0 } = stores.live.slope ?? {};
+    const slope = `${megabytesPerHour.toFixed(0)} ± ${plusMinus.toFixed(0)} MB/h`;
+    watch.violated('memory-grows', `control and local cloud, live: ${slope}`);
+  }
   for (const { process, livedSeconds, slope } of uses) {
     if (!process.startsWith('worker') || !isGrowing(livedSeconds, slope)) continue;
     watch.violated(
@@ -103,8 +109,9 @@ function framesOf(world: ChaosWorld, watch: Watch, runs: readonly FaultRun[]) {
   for (const cameraId of world.cameraIds) {
     const seen = watch.frames.get(cameraId) ?? [];
     framesPublished += seen.length;
+    const droppedBy = (lease: string) => (watch.dropped.get(lease) ?? {}) as Record<string, number>;
     const producer = world.producers.get(cameraId);
-    lost.push(...lostFrames(cameraId, seen, (atMs) => producer?.clipTimeMs(atMs) !== null, runs));
+    lost.push(...lostFrames(cameraId, seen, (atMs) => producer?.clipTimeMs(atMs) !== null, runs, droppedBy));
   }
   const framesLost: Record<string, number> = {};
   for (const { during } of lost) framesLost[during] = (framesLost[during] ?? 0) + 1;

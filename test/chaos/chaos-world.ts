@@ -27,6 +27,7 @@ export const workersUsual = 3;
 export const workersMax = 5;
 /** One frame a second each; of eight, three quarters are used: six cameras a worker. */
 const inferencesPerSecond = 8;
+const serviceMetricLagMs = 3_000;
 
 export const chaosPolicy = {
   ...{ minWorkers: workersUsual, maxWorkers: workersMax, leadTimeDefaultMs: 5_000, scaleInDelayMs: 10_000 },
@@ -35,7 +36,23 @@ export const chaosPolicy = {
 
 export type ChaosWorld = Awaited<ReturnType<typeof startChaosWorld>>;
 
-export async function startChaosWorld(options: { cameras: number; onDecision: (decision: Decision) => void }) {
+/** Stores this small are full within minutes, so that what still grows after them is held by mistake. */
+const smallStores = {
+  kinesis: { streamBytesMax: 1024 * 1024 },
+  cloudWatch: { serviceMetricLagMs, retentionMs: 3 * 60_000 },
+  kinesisVideo: { streamBytesMax: 64 * 1024 },
+};
+const usualStores = {
+  cloudWatch: { serviceMetricLagMs },
+  kinesisVideo: { streamBytesMax: 4 * 1024 * 1024 },
+};
+
+/** @param options.hasSmallStores the local cloud keeps minutes instead of hours. */
+export async function startChaosWorld(options: {
+  cameras: number;
+  hasSmallStores?: boolean;
+  onDecision: (decision: Decision) => void;
+}) {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'kvs-infer-chaos-'));
   await writeFile(path.join(folder, 'default.onnx'), encodeModel(blockModel({ width: 80, height: 48 })));
   const cacheFolder = path.join(folder, 'cache');
@@ -51,8 +68,7 @@ export async function startChaosWorld(options: { cameras: number; onDecision: (d
       ...{ launchRetryMs: 5_000, spotNoticeMs: 30_000 },
       onWarning: (line) => warnings.push(line),
     },
-    cloudWatch: { serviceMetricLagMs: 3_000 },
-    kinesisVideo: { streamBytesMax: 4 * 1024 * 1024 },
+    ...(options.hasSmallStores === true ? smallStores : usualStores),
     log: (line) => warnings.push(line),
   });
   const control = new ControlProcess(region, cloud.endpoint);

@@ -10,6 +10,7 @@ import { pause, startChaosWorld } from './chaos-world.ts';
 import { type FaultRun, runFault } from './fault.ts';
 import { diskFaultsMissing } from './faults/disk.ts';
 import { MemoryLog, type MemoryUse } from './memory-log.ts';
+import { StoreLog, type StoreUses } from './store-log.ts';
 import { type Violation, Watch } from './watch.ts';
 
 const camerasUsual = 8;
@@ -37,6 +38,8 @@ export type ChaosReport = {
   pairedRuns: FaultRun[];
   balance: Balance;
   memory: MemoryUse[];
+  /** Of a soak. */
+  stores: StoreUses | null;
   violations: Violation[];
 };
 
@@ -47,9 +50,11 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
   const leftMs = () => options.minutes * 60_000 - (systemClock.monotonicMs() - startMs);
   onLine(`chaos with seed ${seed}: ${cameras} cameras, ${options.minutes} min`);
   if (diskFaultsMissing !== null) onLine(diskFaultsMissing);
-  const world = await startChaosWorld({ cameras, onDecision: () => {} });
+  const isSoak = options.isSoak === true;
+  const world = await startChaosWorld({ cameras, hasSmallStores: isSoak, onDecision: () => {} });
   const watch = new Watch(world);
   const memory = new MemoryLog(world);
+  const stores = isSoak ? new StoreLog(world, watch) : null;
   const runs: FaultRun[] = [];
   const pairedRuns: FaultRun[] = [];
   const scene = { world, watch, random };
@@ -62,10 +67,11 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
     }
     watch.during.delete('start');
     onLine(`all ${cameras} cameras are watched after ${seconds(systemClock.monotonicMs() - startMs)}`);
-    while (options.isSoak === true && leftMs() > 0) {
+    while (isSoak && leftMs() > 0) {
       await pause(Math.min(60_000, leftMs()));
       const now = memory.uses().map(({ process, rssMegabytes: { last } }) => `${process} ${last.toFixed(0)} MB`);
-      onLine(`${seconds(systemClock.monotonicMs() - startMs).padStart(8)}  ${now.join(', ')}`);
+      const live = `${stores?.uses().live.megabytes.last.toFixed(0)} MB of it live`;
+      onLine(`${seconds(systemClock.monotonicMs() - startMs).padStart(8)}  ${[...now, live].join(', ')}`);
     }
     let steps = 0;
     for (const step of agenda(random, options.only)) {
@@ -86,11 +92,12 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
     account = await balance(world, watch, [...runs, ...pairedRuns]);
   } finally {
     memory.stop();
+    stores?.stop();
     await watch.stop();
     await world.close();
   }
   judgeOrphans(world, watch);
-  judgeMemory(watch, memory.uses());
+  judgeMemory(watch, memory.uses(), stores?.uses() ?? null);
   const { violations } = watch;
   const report = {
     seed,
@@ -99,7 +106,7 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
     balance: account,
     violations,
   };
-  return { ...report, runs, pairedRuns, memory: memory.uses() };
+  return { ...report, runs, pairedRuns, memory: memory.uses(), stores: stores?.uses() ?? null };
 }
 
 function seconds(ms: number): string {

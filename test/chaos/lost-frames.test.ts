@@ -12,11 +12,17 @@ const drain = { name: 'handover', fromMs: startMs + 1_000, toMs: startMs + 20_00
 
 test('a hole between two owners is told with both', () => {
   const seen = [frame(0), frame(1), frame(2), frame(4, 4, 'bbbbbb22'), frame(5, 4, 'bbbbbb22')];
-  const [lost, ...more] = lostFrames('camera-1', seen, () => true, [drain]);
+  const [lost, ...more] = lostFrames(
+    'camera-1',
+    seen,
+    () => true,
+    [drain],
+    (lease) => (lease === 'camera-1#4' ? { overload: 1 } : {}),
+  );
   expect(more).toEqual([]);
   expect(lost).toMatchObject({ during: 'handover', sinceBlowMs: 2_000, before: { epoch: 3 }, after: { epoch: 4 } });
   expect(lost && inWords(lost)).toBe(
-    'camera-1: the frame of 10:00:03.250, 2.0 s after handover began; before it aaaaaa in epoch 3, 10:00:02.250, seen 0.7 s later; after it bbbbbb in epoch 4, 10:00:04.250, seen 0.7 s later',
+    'camera-1: the frame of 10:00:03.250, 2.0 s after handover began; before it aaaaaa in epoch 3, 10:00:02.250, seen 0.7 s later; after it bbbbbb in epoch 4, 10:00:04.250, seen 0.7 s later, who left out 1 overload',
   );
 });
 

@@ -23,6 +23,8 @@ export type LostFrame = {
   /** The published frames next to it. */
   before: SeenFrame;
   after: SeenFrame;
+  /** What the owner of the next frame says it left out under that epoch, by reason. */
+  dropped: Readonly<Record<string, number>>;
 };
 
 export function lostFrames(
@@ -30,6 +32,7 @@ export function lostFrames(
   seen: readonly SeenFrame[],
   wasSent: (capturedAtMs: number) => boolean,
   runs: readonly Pick<FaultRun, 'name' | 'fromMs' | 'toMs'>[],
+  droppedBy: (lease: string) => Readonly<Record<string, number>> = () => ({}),
 ): LostFrame[] {
   const frames = [...seen].sort((a, b) => a.capturedAtMs - b.capturedAtMs);
   return frames.slice(1).flatMap((after, index) => {
@@ -40,17 +43,20 @@ export function lostFrames(
       const on = runs.filter(({ fromMs, toMs }) => atMs >= fromMs - onItsWayMs && atMs <= toMs);
       const during = on.map(({ name }) => name).join(' + ') || nothing;
       const sinceBlowMs = on.length === 0 ? null : atMs - Math.min(...on.map(({ fromMs }) => fromMs));
-      lost.push({ cameraId, capturedAtMs: atMs, during, sinceBlowMs, before, after });
+      const dropped = droppedBy(`${cameraId}#${after.epoch}`);
+      lost.push({ cameraId, capturedAtMs: atMs, during, sinceBlowMs, before, after, dropped });
     }
     return lost;
   });
 }
 
-export function inWords({ cameraId, capturedAtMs, during, sinceBlowMs, before, after }: LostFrame): string {
+export function inWords({ cameraId, capturedAtMs, during, sinceBlowMs, before, after, dropped }: LostFrame): string {
   const when = sinceBlowMs === null ? 'while nothing was wrong' : `${seconds(sinceBlowMs)} after ${during} began`;
   const of = ({ capturedAtMs: atMs, seenAtMs, epoch, workerId }: SeenFrame) =>
     `${workerId.slice(0, 6)} in epoch ${epoch}, ${timeOf(atMs)}, seen ${seconds(seenAtMs - atMs)} later`;
-  return `${cameraId}: the frame of ${timeOf(capturedAtMs)}, ${when}; before it ${of(before)}; after it ${of(after)}`;
+  const left = Object.entries(dropped).map(([reason, count]) => `${count} ${reason}`);
+  const said = left.length === 0 ? '' : `, who left out ${left.join(', ')}`;
+  return `${cameraId}: the frame of ${timeOf(capturedAtMs)}, ${when}; before it ${of(before)}; after it ${of(after)}${said}`;
 }
 
 function timeOf(ms: number): string {

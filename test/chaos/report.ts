@@ -3,6 +3,7 @@ import { faults } from './agenda.ts';
 import type { ChaosReport } from './chaos.ts';
 import type { FaultRun } from './fault.ts';
 import { inWords } from './lost-frames.ts';
+import type { StoreUse, StoreUses } from './store-log.ts';
 import { rules } from './watch.ts';
 
 const lostToldMax = 40;
@@ -30,6 +31,7 @@ export function describeReport(report: ChaosReport): string {
     `ledger: ${balance.scheduledSeconds.toFixed(0)} s scheduled = ${balance.inferredSeconds.toFixed(0)} s inferred + ${blind(balance.blindSeconds)}`,
     `rows: ${balance.rows} put, each with its verdict unless said below; dead letters: ${balance.deadLetters}`,
     ...report.memory.filter(({ slope }) => slope !== null).map(memoryLine),
+    ...(report.stores === null ? [] : storeLines(report.stores)),
     '',
     violations.length === 0
       ? `all ${Object.keys(rules).length} rules held`
@@ -86,6 +88,18 @@ function memoryLine({
 }: ChaosReport['memory'][number]): string {
   const minutes = (livedSeconds / 60).toFixed(0);
   return `${process}: ${minutes} min, RSS ${rssMegabytes.first.toFixed(0)} to ${rssMegabytes.last.toFixed(0)} MB (max ${rssMegabytes.max.toFixed(0)}), ${slope?.megabytesPerHour.toFixed(0)} ± ${slope?.plusMinus.toFixed(0)} MB/h; threads ${threads.min} to ${threads.max}, handles ${handles.min} to ${handles.max}`;
+}
+
+function storeLines({ live, stores }: StoreUses): string[] {
+  const size = ({ megabytes, slope }: Pick<StoreUse, 'megabytes' | 'slope'>) =>
+    `${megabytes.first.toFixed(1)} to ${megabytes.last.toFixed(1)} | ${slope === null ? '–' : `${slope.megabytesPerHour.toFixed(1)} ± ${slope.plusMinus.toFixed(1)}`}`;
+  return [
+    '',
+    '| in control and local cloud | items | MB | MB/h after the first sixth | bounded by |',
+    '|---|---|---|---|---|',
+    `| all that is live after a collection | | ${size(live)} | |`,
+    ...stores.map((use) => `| ${use.store} | ${use.items.first} to ${use.items.last} | ${size(use)} | ${use.bound} |`),
+  ];
 }
 
 function percent(part: number, whole: number): string {

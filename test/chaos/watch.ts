@@ -7,10 +7,16 @@ import { readCameraStates } from '../../aws/camera-states.ts';
 import { ResultStreamReader } from '../../aws/result-reader.ts';
 import { readWorkers } from '../../aws/workers.ts';
 import { systemClock } from '../../core/clock.ts';
-import { type CameraState, heartbeatIntervalMs, type WorkerItem } from '../../core/fleet-state.ts';
+import { type CameraState, heartbeatIntervalMs, type RunningCamera, type WorkerItem } from '../../core/fleet-state.ts';
+import type { HeldStore } from '../../local/service.ts';
 import { type ChaosWorld, chaosPolicy, pause, workersMax, workersUsual } from './chaos-world.ts';
 
 const lookEveryMs = 250;
+/** A repeat comes with a handover, minutes later at most; eight cameras and their tracks send so many in 40 minutes. */
+const idsMax = 20_000;
+/** What V8 takes for a frame that was seen, and for an id with who published it. */
+const frameObjectBytes = 88;
+const idBytes = 400;
 /** A tick, a heartbeat, and a second for the run itself. */
 const ownedWithinMs = chaosPolicy.reconcileIntervalMs + heartbeatIntervalMs + 1_000;
 
@@ -24,7 +30,7 @@ export const rules = {
   'row-lost': 'every row has its verdict',
   ledger: 'scheduled = inferred + blind, to the second, and no second is left out',
   orphan: 'no process and no instance is left over',
-  'memory-grows': 'over half an hour no worker needs more and more memory',
+  'memory-grows': 'over half an hour no process needs more and more memory',
   alarm: 'the alarms of a fault ring, and cease once it is over',
   'frame-lost': 'no frame is lost while nothing is wrong, nor by a fault that need not lose any',
 } as const;
@@ -48,6 +54,8 @@ export class Watch {
   records = 0;
   states: CameraState[] = [];
   workers: WorkerItem[] = [];
+  /** By camera and epoch (`camera-1#3`): frames that its owner says it left out, by reason. */
+  readonly dropped = new Map<string, RunningCamera['dropped']>();
   /** How the first version of each row that was seen is dated. */
   readonly rowDatedAtMs = new Map<string, number>();
   /** Names of the faults that are on, or not yet recovered from. */
@@ -83,6 +91,21 @@ export class Watch {
     this.#isOver = true;
     await this.#looking;
     await this.look();
+  }
+
+  /** What this watch itself remembers, in the process that it watches. */
+  held(): HeldStore[] {
+    const frames = [...this.frames.values()].reduce((sum, { length }) => sum + length, 0);
+    const bound = 'the run';
+    return [
+      { store: 'this watch: frames seen', items: frames, bytes: frames * frameObjectBytes, bound },
+      {
+        store: 'this watch: ids seen',
+        items: this.#ids.size,
+        bytes: this.#ids.size * idBytes,
+        bound: `the newest ${idsMax}`,
+      },
+    ];
   }
 
   violated(rule: Rule, what: string): void {
@@ -146,6 +169,10 @@ export class Watch {
         this.#results.read(),
       ]);
       Object.assign(this, { states, workers });
+      for (const { running = {} } of workers) {
+        for (const [cameraId, { epoch, dropped }] of Object.entries(running))
+          this.dropped.set(`${cameraId}#${epoch}`, dropped);
+      }
       for (const { cameraId, rowChangedAtMs } of states)
         if (!this.rowDatedAtMs.has(cameraId)) this.rowDatedAtMs.set(cameraId, rowChangedAtMs);
       for (const record of records) this.#seen(record as Published);
@@ -171,6 +198,8 @@ export class Watch {
     const first = this.#ids.get(id);
     if (first !== undefined) this.violated('id-twice', `${id}: by ${first}, and by ${by}`);
     this.#ids.set(id, by);
+    const oldest = this.#ids.keys().next().value;
+    if (this.#ids.size > idsMax && oldest !== undefined) this.#ids.delete(oldest);
     const publisher = this.#publisher.get(lease) ?? workerId;
     this.#publisher.set(lease, publisher);
     if (publisher !== workerId)

@@ -189,6 +189,11 @@ export class CameraIntake {
     return this.#slot.isFull;
   }
 
+  /** Frames wait for those before them, however long these take. */
+  set isPatient(isPatient: boolean) {
+    this.#slot.isPatient = isPatient;
+  }
+
   /** Resolves when the waiting frame has gone to the detector, or the camera has stopped. */
   room(): Promise<void> {
     return this.#slot.room();

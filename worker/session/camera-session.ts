@@ -262,6 +262,7 @@ export class CameraSession {
       if (this.#edge.acceptedMs > acceptedMaxMs) this.#skipToNow();
     }
     if (event.type === 'error' && streamEndings.has(event.error.code)) this.#endedBy = event.error;
+    this.intake.isPatient = this.#catchesUp;
     this.intake.event(event, lateness);
     if (event.type === 'fragment-start') {
       this.#edge.fragmentStarted(event.fragment.producerTimestampMs, event.fragment.serverTimestampMs);
@@ -272,7 +273,8 @@ export class CameraSession {
   #checkDistance(millisBehindNow: number | null): void {
     this.#edge.fragmentEnded(millisBehindNow);
     this.#health.behind(this.#edge.behindMs);
-    if (this.#edge.behindMs <= patienceBehindMaxMs) this.#catchesUpUntilMs = 0;
+    // What a standby held says how far behind it was when it was received; its delay says how far it is now.
+    if (Math.max(this.#edge.behindMs, this.#edge.delayMs) <= patienceBehindMaxMs) this.#catchesUpUntilMs = 0;
     if (this.#catchesUp) return;
     if (this.#edge.behindMs > behindMaxMs) this.#skipToNow();
   }

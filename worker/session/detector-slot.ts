@@ -40,6 +40,8 @@ export class DetectorSlot {
   #out = 0;
   #lastSentAtMs = 0;
   #isStopped = false;
+  /** No frame takes over the turn of one that is out. */
+  isPatient = false;
   /** Producer time of the newest frame that the motion gate left out after the last one that it passed. */
   #stillUntilMs: number | null = null;
   /** Wall-clock time at which it last did so. */
@@ -91,7 +93,8 @@ export class DetectorSlot {
     // Before anything is decided: a picture that cannot be converted leaves all as it was.
     const kept = this.#settings.keepPictures ? picture.toI420() : null;
     const waiting = this.#waiting;
-    const takesOver = this.#out > 0 && this.#out < outMax && this.#ports.nowMs() - this.#lastSentAtMs >= staleAfterMs;
+    const isStale = this.#ports.nowMs() - this.#lastSentAtMs >= staleAfterMs;
+    const takesOver = !this.isPatient && this.#out > 0 && this.#out < outMax && isStale;
     // Seen from the frame that the detector had last: before a frame that gave way, not after it.
     const stillUntilMs = waiting !== null ? waiting.frame.stillUntilMs : takesOver ? null : this.#stillUntilMs;
     this.#stillUntilMs = null;

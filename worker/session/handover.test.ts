@@ -15,10 +15,11 @@ const clips = { plain: clipOf(0), reordered: clipOf(2) };
 
 function owner(clip: (typeof clips)['plain'], settings: Partial<CameraIntakeSettings>) {
   const sent: { frame: IntakeFrame; buffer: ArrayBuffer }[] = [];
+  const clock = { nowMs: 0 };
   const intake: CameraIntake = new CameraIntake(
     { ...clipIntake, fps: 25, ...settings },
     {
-      nowMs: () => 0,
+      nowMs: () => clock.nowMs,
       monotonicMs: () => 0,
       sendFrame: (frame, buffer) => sent.push({ frame, buffer }),
       mediaFault: () => {},
@@ -46,8 +47,27 @@ function owner(clip: (typeof clips)['plain'], settings: Partial<CameraIntakeSett
     while (answered < sent.length) intake.settled('inferred', sent[answered++]?.buffer ?? null);
   };
   const times = () => sent.map(({ frame }) => frame.capturedAtMs);
-  return { intake, arrive, answerAll, times };
+  return { clock, intake, arrive, answerAll, times };
 }
+
+test('while it catches up, a frame that is long at the detector keeps its turn, and the next one waits', () => {
+  const second = owner(clips.plain, { resumeAfter: { fragmentNumber: '99', producerTimestampMs: -1 } });
+  second.intake.isPatient = true;
+  second.arrive(0);
+  second.clock.nowMs += 2_000;
+  second.arrive(1);
+  expect(second.times()).toEqual([0]);
+  expect(second.intake.isFull).toBe(true);
+  second.answerAll();
+  expect(second.times()).toEqual([0, FRAME_MS]);
+  second.answerAll();
+  // At the live edge the newest frame wins again: it is sent to take the turn over.
+  second.intake.isPatient = false;
+  second.arrive(2);
+  second.clock.nowMs += 2_000;
+  second.arrive(3);
+  expect(second.times()).toEqual([0, FRAME_MS, 2 * FRAME_MS, 3 * FRAME_MS]);
+});
 
 test('whatever is decoded, waits or is at the detector when the first stops, no frame is lost and none comes twice', () => {
   const all = Array.from({ length: framesPerFragment * fragments }, (_, index) => index * FRAME_MS);

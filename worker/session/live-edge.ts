@@ -73,6 +73,11 @@ export class LiveEdge {
     return this.#acceptedMs;
   }
 
+  /** Since when the newest frame has been in KVS, by the clock of this machine. */
+  get delayMs(): number {
+    return this.#delayMs;
+  }
+
   /** Milliseconds by which the newest frame came later than it could have. */
   get lateMs(): number {
     if (!Number.isFinite(this.#leastStartDelayMs)) return 0;

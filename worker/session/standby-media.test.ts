@@ -159,3 +159,29 @@ test('a session that takes over goes on with the very next frame, without openin
   expect(media.opens).toBe(2);
   expect(session.intake.ledger.counts().dropped).toMatchObject({ repeated: FRAMES_PER_FRAGMENT + 2 });
 });
+
+test('a session that takes over waits for a slow detector, however fresh the media was when it was received', async () => {
+  const { clock, subject, send } = await standingBy();
+  for (let index = 0; index < 6; index += 1) {
+    await send(fragmentBytes(index));
+    await clock.step(500, settle);
+  }
+  // The owner before has tried all the while to publish what it had.
+  await clock.step(8_000, settle);
+  const frames: IntakeFrame[] = [];
+  const resumeAfter = { fragmentNumber: '1002', producerTimestampMs: fragmentTimeMs(3) - 1 };
+  const session: CameraSession = new CameraSession(
+    { ...clipIntake, resumeAfter, handleFromServerMs: fragmentTimeMs(20) },
+    { media: subject, clock, random: () => 0.5, turns: new Turns(), busyShare: () => 0 },
+    (frame, buffer) => {
+      frames.push(frame);
+      // Longer than a frame that is at the live edge would wait.
+      clock.setTimer(700, () => session.intake.settled('inferred', buffer));
+    },
+  );
+  ended.unshift(() => session.stop());
+  for (let passed = 0; passed < 14_000; passed += 100) await clock.step(100, settle);
+  const names = frames.map(({ fragmentNumber, frameIndex }) => `${fragmentNumber}/${frameIndex}`);
+  expect(names).toEqual(['1003', '1004', '1005'].flatMap((number) => [0, 1, 2, 3, 4].map((i) => `${number}/${i}`)));
+  expect(session.intake.ledger.counts().dropped).toEqual({ repeated: FRAMES_PER_FRAGMENT });
+});

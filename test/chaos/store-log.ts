@@ -1,0 +1,77 @@
+/**
+ * What the process of control and local cloud holds, part by part, once a minute: each store of the local cloud, what the
+ * watch of this run remembers, and the live memory after a full collection. Resident memory tells too late and too little:
+ * it hides a leak behind what the collector has not taken yet, and keeps what a store has long let go.
+ * Invariant: what is told of a store is what the store itself counts; the rest is live memory that no store answers for.
+ */
+import v8 from 'node:v8';
+import vm from 'node:vm';
+import { systemClock } from '../../core/clock.ts';
+import type { HeldStore } from '../../local/service.ts';
+import type { ChaosWorld } from './chaos-world.ts';
+import { type MemorySlope, memorySlope } from './memory-slope.ts';
+import type { Watch } from './watch.ts';
+
+const sampleEveryMs = 30_000;
+const megabyte = 1024 * 1024;
+
+type Sample = { atMs: number; liveBytes: number; stores: HeldStore[] };
+export type StoreUse = Omit<HeldStore, 'items' | 'bytes'> & {
+  items: { first: number; last: number };
+  megabytes: { first: number; last: number };
+  slope: MemorySlope | null;
+};
+export type StoreUses = {
+  /** After a full collection: JavaScript objects and buffers. */
+  live: Omit<StoreUse, 'items' | 'bound' | 'store'>;
+  stores: StoreUse[];
+  livedSeconds: number;
+};
+
+export class StoreLog {
+  readonly #samples: Sample[] = [];
+  readonly #collect: () => void;
+  #isStopped = false;
+  #cancel = () => {};
+
+  constructor(world: ChaosWorld, watch: Watch) {
+    v8.setFlagsFromString('--expose-gc');
+    this.#collect = vm.runInNewContext('gc') as () => void;
+    const look = async () => {
+      const stores = [...(await world.cloud.held()), ...watch.held()];
+      this.#collect();
+      const { heapUsed, external } = process.memoryUsage();
+      this.#samples.push({ atMs: systemClock.monotonicMs(), liveBytes: heapUsed + external, stores });
+      if (!this.#isStopped) this.#cancel = systemClock.setTimer(sampleEveryMs, () => void look());
+    };
+    void look();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#cancel();
+  }
+
+  uses(): StoreUses {
+    const names = [...new Set(this.#samples.flatMap(({ stores }) => stores.map(({ store }) => store)))];
+    return {
+      live: useOf(this.#samples.map(({ atMs, liveBytes }) => ({ atMs, bytes: liveBytes }))),
+      stores: names.map((name) => {
+        const held = this.#samples.flatMap(({ atMs, stores }) =>
+          stores.filter(({ store }) => store === name).map((store) => ({ atMs, ...store })),
+        );
+        const { items: first = 0, bound = '' } = held[0] ?? {};
+        return { store: name, bound, items: { first, last: held.at(-1)?.items ?? 0 }, ...useOf(held) };
+      }),
+      livedSeconds: ((this.#samples.at(-1)?.atMs ?? 0) - (this.#samples[0]?.atMs ?? 0)) / 1_000,
+    };
+  }
+}
+
+function useOf(samples: readonly { atMs: number; bytes: number }[]) {
+  const sizes = samples.map(({ atMs, bytes }) => ({ atMs, megabytes: bytes / megabyte }));
+  return {
+    megabytes: { first: sizes[0]?.megabytes ?? 0, last: sizes.at(-1)?.megabytes ?? 0 },
+    slope: memorySlope(sizes),
+  };
+}
