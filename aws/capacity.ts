@@ -25,6 +25,7 @@ import type {
   ServiceObservation,
 } from '../core/control/observation.ts';
 import { KvsInferError } from '../core/errors.ts';
+import { fleetAttribute } from '../core/names.ts';
 import type { AwsClients } from './clients.ts';
 import { awsCall } from './error-codes.ts';
 
@@ -81,12 +82,14 @@ export async function readService(clients: AwsClients, cluster: string, name: st
   };
 }
 
-/** All container instances of the cluster, whatever their fleet. */
+/** The fleet's container instances, and those that were launched before instances told their fleet. */
 export async function readContainerInstances(
   clients: AwsClients,
   cluster: string,
+  fleet: string,
 ): Promise<ContainerInstanceObservation[]> {
-  const what = `list the container instances of cluster ${cluster}`;
+  const what = `list the container instances of fleet ${fleet}`;
+  const filter = `attribute:${fleetAttribute} == ${fleet} or attribute:${fleetAttribute} !exists`;
   const arns: string[] = [];
   let nextToken: string | undefined;
   for (let page = 0; page < pagesMax; page += 1) {
@@ -94,6 +97,7 @@ export async function readContainerInstances(
       clients.ecs.send(
         new ListContainerInstancesCommand({
           cluster,
+          filter,
           maxResults: containerInstancesPerCall,
           ...(nextToken === undefined ? {} : { nextToken }),
         }),

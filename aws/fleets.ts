@@ -95,45 +95,79 @@ export async function lockFleet(
   traceId: string | null = null,
 ): Promise<FleetItem | null> {
   for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
-    const item = await orNullOnCondition(`lock fleet ${fleet}`, () =>
-      clients.documents.send(
-        new UpdateCommand({
-          TableName: table,
-          Key: { fleet },
-          UpdateExpression: 'SET #lock = :lock, schemaVersion = if_not_exists(schemaVersion, :one)',
-          ConditionExpression: `(attribute_not_exists(#lock) OR #lock.expiresAtMs <= :now) AND ${isVersionKnown}`,
-          ExpressionAttributeNames: { '#lock': 'lock' },
-          ExpressionAttributeValues: {
-            ':lock': { holder, expiresAtMs: nowMs + lockMs, rerunRequested: false },
-            ':now': nowMs,
-            ':one': 1,
-            ...knownVersionValue,
-          },
-          ReturnValues: 'ALL_NEW',
-        }),
-      ),
-    );
+    const item = await lockIfFree(clients, table, fleet, holder, nowMs);
     if (item !== null) return item;
-    const requested = await orNullOnCondition(`ask for another run of fleet ${fleet}`, () =>
-      clients.documents.send(
-        new UpdateCommand({
-          TableName: table,
-          Key: { fleet },
-          UpdateExpression: `SET #lock.rerunRequested = :true${traceId === null ? '' : ', #lock.rerunTraceId = :trace'}`,
-          ConditionExpression: 'attribute_exists(#lock) AND #lock.expiresAtMs > :now',
-          ExpressionAttributeNames: { '#lock': 'lock' },
-          ExpressionAttributeValues: {
-            ...{ ':true': true, ':now': nowMs },
-            ...(traceId === null ? {} : { ':trace': traceId }),
-          },
-          ReturnValues: 'ALL_NEW',
-        }),
-      ),
-    );
-    if (requested !== null) return null;
+    if (await askToRunAgain(clients, table, fleet, nowMs, { traceId })) return null;
     await readFleet(clients, table, fleet);
   }
   return null;
+}
+
+/**
+ * A run that begins takes the claim of a run that was due: it sees what that one would have seen.
+ * @param spacedThroughMs of a run that had to wait for its turn (`core/control/run-spacing.ts`).
+ */
+export function lockIfFree(
+  clients: AwsClients,
+  table: string,
+  fleet: string,
+  holder: string,
+  nowMs: number,
+  spacedThroughMs?: number,
+): Promise<FleetItem | null> {
+  const spaced = spacedThroughMs === undefined ? '' : ', spacedThroughMs = :spaced';
+  return orNullOnCondition(`lock fleet ${fleet}`, () =>
+    clients.documents.send(
+      new UpdateCommand({
+        TableName: table,
+        Key: { fleet },
+        UpdateExpression: `SET #lock = :lock, schemaVersion = if_not_exists(schemaVersion, :one)${spaced} REMOVE dueRun`,
+        ConditionExpression: `(attribute_not_exists(#lock) OR #lock.expiresAtMs <= :now) AND ${isVersionKnown}`,
+        ExpressionAttributeNames: { '#lock': 'lock' },
+        ExpressionAttributeValues: {
+          ':lock': { holder, expiresAtMs: nowMs + lockMs, rerunRequested: false },
+          ':now': nowMs,
+          ':one': 1,
+          ...knownVersionValue,
+          ...(spacedThroughMs === undefined ? {} : { ':spaced': spacedThroughMs }),
+        },
+        ReturnValues: 'ALL_NEW',
+      }),
+    ),
+  );
+}
+
+/**
+ * @param by what asks: its trace id, under which the holder goes on; `spacedThroughMs` where its turn had come.
+ * @returns false when nobody holds the lock.
+ */
+export async function askToRunAgain(
+  clients: AwsClients,
+  table: string,
+  fleet: string,
+  nowMs: number,
+  { traceId = null, spacedThroughMs }: { traceId?: string | null | undefined; spacedThroughMs?: number },
+): Promise<boolean> {
+  const trace = traceId === null ? '' : ', #lock.rerunTraceId = :trace';
+  const spaced = spacedThroughMs === undefined ? '' : ', spacedThroughMs = :spaced REMOVE dueRun';
+  const asked = await orNullOnCondition(`ask for another run of fleet ${fleet}`, () =>
+    clients.documents.send(
+      new UpdateCommand({
+        TableName: table,
+        Key: { fleet },
+        UpdateExpression: `SET #lock.rerunRequested = :true${trace}${spaced}`,
+        ConditionExpression: 'attribute_exists(#lock) AND #lock.expiresAtMs > :now',
+        ExpressionAttributeNames: { '#lock': 'lock' },
+        ExpressionAttributeValues: {
+          ...{ ':true': true, ':now': nowMs },
+          ...(traceId === null ? {} : { ':trace': traceId }),
+          ...(spacedThroughMs === undefined ? {} : { ':spaced': spacedThroughMs }),
+        },
+        ReturnValues: 'ALL_NEW',
+      }),
+    ),
+  );
+  return asked !== null;
 }
 
 /** The holder is still at work. @returns false when the lock is somebody else's. */
@@ -204,9 +238,7 @@ export async function unlockFleet(
       new UpdateCommand({
         TableName: table,
         Key: { fleet },
-        UpdateExpression: `SET ${['#lock.rerunRequested = :false', '#lock.expiresAtMs = :expiresAt', ...sets].join(', ')}${
-          removes.length > 0 ? ` REMOVE ${removes.join(', ')}` : ''
-        }`,
+        UpdateExpression: `SET ${['#lock.rerunRequested = :false', '#lock.expiresAtMs = :expiresAt', ...sets].join(', ')} REMOVE ${['dueRun', ...removes].join(', ')}`,
         ConditionExpression: '#lock.holder = :holder',
         ExpressionAttributeNames: { '#lock': 'lock' },
         ExpressionAttributeValues: { ':holder': holder, ':false': false, ':expiresAt': nowMs + lockMs, ...values },
@@ -249,7 +281,7 @@ function learningExpressions(learnings: FleetLearnings): {
   return { sets, removes, values };
 }
 
-async function orNullOnCondition(
+export async function orNullOnCondition(
   what: string,
   call: () => Promise<{ Attributes?: Record<string, unknown> | undefined }>,
 ): Promise<FleetItem | null> {

@@ -3,13 +3,12 @@
  * Invariant: the heartbeat is ONE UpdateItem that sets worker-written attributes only and reads the control-written ones
  * from the same answer; a write to a camera's state carries the condition `ownerWorkerId = me AND epoch = mine`.
  */
-import { PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
-import { KvsInferError } from '../core/errors.ts';
 import type { Assignment, Checkpoint, StandbyOrder, WatchReport, WorkerItem } from '../core/fleet-state.ts';
 import { traceIdIn } from '../core/trace.ts';
 import type { AwsClients } from './clients.ts';
 import { awsCall, conditionHeld } from './error-codes.ts';
+import { putOwnEvent } from './own-events.ts';
 import { listsOf, packed } from './packed-attributes.ts';
 import { heartbeatThatFits } from './worker-item-size.ts';
 
@@ -112,35 +111,11 @@ export function controlLink(clients: AwsClients, options: ControlLinkOptions): C
       );
     },
 
-    async putEvent(event, cameraId, traceId) {
-      const answer = await awsCall(`put the event "${event}"`, () =>
-        clients.eventBridge.send(
-          new PutEventsCommand({
-            Entries: [
-              {
-                Source: options.eventSource,
-                DetailType: event,
-                // The table names the stage: stages of one account share the bus.
-                Resources: [options.workersTable],
-                // What is undefined is not in it.
-                Detail: JSON.stringify({ fleet, workerId, cameraId, traceId }),
-              },
-            ],
-          }),
-        ),
-      );
-      if ((answer.FailedEntryCount ?? 0) > 0) {
-        const entry = answer.Entries?.[0];
-        throw new KvsInferError(
-          'AWS_FAILED',
-          `the event "${event}" was refused: ${entry?.ErrorMessage ?? 'no reason'}`,
-          {
-            hint: 'the minute tick of the control loop makes up for it',
-            retryable: true,
-          },
-        );
-      }
-    },
+    putEvent: (event, cameraId, traceId) =>
+      // What is undefined is not in it.
+      putOwnEvent(clients, { source: options.eventSource, stageTable: options.workersTable }, event, {
+        ...{ fleet, workerId, cameraId, traceId },
+      }),
   };
 }
 

@@ -84,7 +84,7 @@ export async function observeFleet(
   const [grouped, serviceSeen, containerInstances, statusByName, activeAtMs, placeOfTask] = await Promise.all([
     orMissing('the Auto Scaling group', readGroup(clients, autoScalingGroup).then(lookAtLaunches)),
     orMissing('the ECS service', readService(clients, names.cluster, service)),
-    orMissing('the container instances', readContainerInstances(clients, names.cluster)),
+    orMissing('the container instances', readContainerInstances(clients, names.cluster, item.fleet)),
     orMissing('the video streams', readStreamStatuses(clients)),
     orMissing('the activity of video streams', activity),
     orMissing('the tasks of the workers', places),

@@ -262,6 +262,10 @@ export type FleetItem = {
   modelVersions?: ModelVersions;
   /** `rerunTraceId`: of the newest event that asked for another run. */
   lock?: { holder: string; expiresAtMs: number; rerunRequested: boolean; rerunTraceId?: string };
+  /** A run that is to begin then, for all that happened since the last; gone with the next run. Control. */
+  dueRun?: { holder: string; atMs: number };
+  /** How far runs that can wait have used up the time that lies between them. Control. */
+  spacedThroughMs?: number;
 };
 
 export type FleetPolicy = {

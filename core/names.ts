@@ -69,6 +69,9 @@ export function resourceNames(stage: string, accountId: string, chosen: ChosenNa
 /** Dimension `service` of the control loop's metrics: one series per fleet, whichever function saw it. */
 export const controlMetricService = 'kvs-infer-control';
 
+/** Of a container instance: the fleet whose it is. */
+export const fleetAttribute = 'kvs-infer.fleet';
+
 /** One fleet is one Auto Scaling group and one ECS service. */
 export function fleetResourceNames(stage: string, fleet: string): { service: string; autoScalingGroup: string } {
   return {

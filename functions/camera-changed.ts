@@ -11,6 +11,7 @@ import type { Context, DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEven
 import { fromAttributeMap } from '../aws/attribute-values.ts';
 import { markLeaving, readCameraState, saveVerdict } from '../aws/camera-states.ts';
 import { isRetryable } from '../aws/error-codes.ts';
+import { putOwnEvent } from '../aws/own-events.ts';
 import { createStream } from '../aws/streams.ts';
 import type { Camera, Issue } from '../core/camera.ts';
 import { KvsInferError } from '../core/errors.ts';
@@ -18,7 +19,8 @@ import { firstFleet, fleetOfRow, verdictOn } from '../core/row-verdict.ts';
 import type { Trace } from '../core/trace.ts';
 import { rowTraceId } from './cause-trace.ts';
 import { type ControlDeps, completeDeps, type HandlerDeps, lambdaDeps } from './handler-deps.ts';
-import { reconcileOrReport } from './reconcile-fleet.ts';
+import { reconcileSoon } from './reconcile-fleet.ts';
+import { rowsChanged } from './triggers.ts';
 
 export type CameraChangedHandler = (event: DynamoDBStreamEvent, context: Context) => Promise<DynamoDBBatchResponse>;
 
@@ -37,7 +39,11 @@ export function buildCameraChangedHandler(given: HandlerDeps): CameraChangedHand
         { context, processInParallel: false, throwOnFullBatchFailure: false },
       );
       const fleets = [...touched].sort(([one], [other]) => (one < other ? -1 : 1));
-      await Promise.all(fleets.map(([fleet, trace]) => reconcileOrReport(deps, fleet, 'camera changed', trace)));
+      await Promise.all(
+        fleets.map(([fleet, trace]) =>
+          reconcileSoon(deps, fleet, 'camera changed', trace, () => tellLoop(deps, fleet, trace)),
+        ),
+      );
       return answer;
     }) as CameraChangedHandler;
 }
@@ -50,6 +56,12 @@ function touch(deps: ControlDeps, touched: Touched, fleet: string, record: Dynam
   const first = touched.get(fleet);
   touched.set(fleet, first === undefined ? { traceId } : { ...first, links: [...(first.links ?? []), traceId] });
   deps.telemetry.logger.info('camera row changed', { cameraId: cameraIdOf(record), fleet, traceId });
+}
+
+/** The rows behind these do not wait until the fleet's next run may begin. */
+function tellLoop({ clients, environment: { names } }: ControlDeps, fleet: string, { traceId }: Trace): Promise<void> {
+  const sender = { source: names.eventSource, stageTable: names.tables.workers };
+  return putOwnEvent(clients, sender, rowsChanged, { fleet, traceId });
 }
 
 /** Throws only what is worth another try; everything else becomes the camera's verdict. */

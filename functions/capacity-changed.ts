@@ -12,10 +12,11 @@ import { isReadable } from '../aws/schema-versions.ts';
 import { markDoomed, markDrained, markDraining, markReady, markStopped, readWorkers } from '../aws/workers.ts';
 import { spotDrain } from '../core/control/handover.ts';
 import { instanceOf } from '../core/control/observation.ts';
-import { fleetResourceNames } from '../core/names.ts';
+import { fleetAttribute, fleetResourceNames } from '../core/names.ts';
 import { continuedTrace, invocationTrace } from './cause-trace.ts';
 import { type ControlDeps, completeDeps, type HandlerDeps, lambdaDeps } from './handler-deps.ts';
-import { type ReconcileReport, reconcileOrReport } from './reconcile-fleet.ts';
+import { type ReconcileReport, reconcileOrReport, reconcileSoon } from './reconcile-fleet.ts';
+import { capacityEventTypes, urgentEventTypes } from './triggers.ts';
 
 const workerIdLengthMax = 256;
 
@@ -32,8 +33,15 @@ export function buildCapacityChangedHandler(given: HandlerDeps): CapacityChanged
       const trace = isWorkers ? continuedTrace(own, detailOf(event)) : own;
       const touched = await factsOf(deps, event, trace.traceId);
       const trigger = `${event.source}: ${event['detail-type']}`;
-      return Promise.all(touched.map((fleet) => reconcileOrReport(deps, fleet, trigger, trace)));
+      const reconcile = isUrgent(event) ? reconcileOrReport : reconcileSoon;
+      return Promise.all(touched.map((fleet) => reconcile(deps, fleet, trigger, trace)));
     }) as CapacityChangedHandler;
+}
+
+function isUrgent({ 'detail-type': type, detail }: CapacityEvent): boolean {
+  return (
+    urgentEventTypes.includes(type) && (!capacityEventTypes.task.includes(type) || detail?.lastStatus === 'STOPPED')
+  );
 }
 
 /** Writes down what only this event knows. @returns the fleets it concerns; none when it is somebody else's event. */
@@ -72,8 +80,7 @@ async function workerEvent(deps: ControlDeps, type: string, detail: CapacityEven
 
 async function ecsEvent(deps: ControlDeps, type: string, detail: CapacityEvent['detail']): Promise<string[]> {
   if (!text(detail.clusterArn).endsWith(`/${deps.environment.names.cluster}`)) return [];
-  // Container instances belong to a group, not to a service: every fleet looks whether it is theirs.
-  if (type === 'ECS Container Instance State Change') return deps.environment.fleets;
+  if (type === 'ECS Container Instance State Change') return fleetsOfInstance(deps, detail.attributes);
   // Service actions and deployments only tell what our own calls did.
   if (type !== 'ECS Task State Change') return [];
   const fleets = fleetsWhere(deps, (fleet) => text(detail.group) === `service:${serviceOf(deps, fleet)}`);
@@ -106,16 +113,27 @@ async function instanceEvent(
   const saidAtMs = Date.parse(time);
   const drain = spotDrain(isNotice ? (Number.isNaN(saidAtMs) ? clock.nowMs() : saidAtMs) : null, clock.nowMs());
   const mark = isNotice ? markDoomed : markDraining;
-  const containerInstances = await readContainerInstances(clients, environment.names.cluster);
-  const touched: string[] = [];
-  for (const fleet of environment.fleets) {
-    for (const worker of await readWorkers(clients, table, fleet)) {
-      if (instanceOf(worker, containerInstances) !== text(detail['instance-id'])) continue;
-      touched.push(fleet);
-      await mark(clients, table, worker, { ...drain, traceId });
-    }
-  }
-  return [...new Set(touched)];
+  const touched = new Set<string>();
+  await Promise.all(
+    environment.fleets.map(async (fleet) => {
+      const workers = await readWorkers(clients, table, fleet);
+      // A wave of notices asks ECS only where a worker does not know where it runs.
+      const isUnplaced = workers.some((worker) => worker.instanceId === undefined);
+      const hosts = isUnplaced ? await readContainerInstances(clients, environment.names.cluster, fleet) : [];
+      for (const worker of workers) {
+        if (instanceOf(worker, hosts) !== text(detail['instance-id'])) continue;
+        touched.add(fleet);
+        await mark(clients, table, worker, { ...drain, traceId });
+      }
+    }),
+  );
+  return [...touched].sort();
+}
+
+/** An instance that was launched before it told its fleet may be of any. */
+function fleetsOfInstance(deps: ControlDeps, attributes: unknown): string[] {
+  const told = (Array.isArray(attributes) ? attributes : []).find((one) => one?.name === fleetAttribute);
+  return told === undefined ? deps.environment.fleets : fleetsWhere(deps, (fleet) => fleet === told.value);
 }
 
 function fleetsWhere(deps: ControlDeps, matches: (fleet: string) => boolean): string[] {

@@ -18,15 +18,18 @@ export type HandlerDeps = {
   traceHeader?: () => string | undefined;
   /** Called with every decision that is stored. */
   onDecision?: (decision: Decision) => void;
+  /** Waits within an invocation. Default: on the clock. */
+  wait?: (ms: number) => Promise<void>;
 };
 
-export type ControlDeps = HandlerDeps & { telemetry: Telemetry };
+export type ControlDeps = HandlerDeps & { telemetry: Telemetry; wait: (ms: number) => Promise<void> };
 
 export function completeDeps(deps: HandlerDeps, functionName: string): ControlDeps {
   const { names, logLevel, stage } = deps.environment;
   const serviceName = `kvs-infer-${functionName}`;
   return {
     ...deps,
+    wait: deps.wait ?? ((ms) => new Promise((resolve) => deps.clock.setTimer(ms, resolve))),
     telemetry: deps.telemetry ?? telemetry({ serviceName, namespace: names.metricNamespace, logLevel, stage }),
   };
 }

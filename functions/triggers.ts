@@ -17,6 +17,9 @@ export const rowStreamMapping = {
 /** Ticks and events: the next minute does the same and knows more. */
 export const eventInvocation = { maximumRetryAttempts: 0, maximumEventAgeInSeconds: 300 };
 
+/** From camera-changed, where the run that its rows ask for is to take its turn. */
+export const rowsChanged = 'Cameras Changed';
+
 /** `detail-type` of the events that capacity-changed wants to hear of, by who says them. */
 export const capacityEventTypes = {
   task: ['ECS Task State Change'],
@@ -30,4 +33,16 @@ export const capacityEventTypes = {
     'EC2 Instance Terminate Unsuccessful',
   ],
   worker: ['Worker Ready', 'Standby Ready', 'Camera Released', 'Worker Drained', 'Model Failed'],
+  rows: [rowsChanged],
 };
+
+/**
+ * After these cameras are blind, or will be at a time that nobody can put off: they are answered at once, and all others in
+ * their turn. A task only when it has stopped.
+ */
+export const urgentEventTypes: readonly string[] = [
+  ...capacityEventTypes.spotInterruption,
+  ...capacityEventTypes.rebalance,
+  ...capacityEventTypes.task,
+  ...['Standby Ready', 'Camera Released'],
+];

@@ -87,6 +87,7 @@ export async function startLocalStage(cloud: LocalCloud, options: LocalStageOpti
       quiet: options.logLevel === 'SILENT',
       onMetrics: (line) => cloud.cloudWatch.putEmbedded(line),
     }),
+    wait: (ms) => cloud.lambda.waitForClock(ms),
     ...(options.onDecision === undefined ? {} : { onDecision: options.onDecision }),
   };
   const functionName = (name: string) => `kvs-infer-${stage}-${name}`;

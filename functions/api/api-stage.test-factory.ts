@@ -39,7 +39,8 @@ export async function startApiStage({ fleets = 'default' } = {}) {
   });
   await cloud.createStageResources({ stage: 'test', fleets: [] });
   const clients = awsClients({ region, endpoint: cloud.endpoint });
-  const deps: HandlerDeps = { clock, clients, environment };
+  // Nobody steps the clock: whatever waits for its turn has it.
+  const deps: HandlerDeps = { clock, clients, environment, wait: async () => {} };
   const handler = buildHttpApiHandler(deps);
   await saveVerdict(
     clients,

@@ -3,14 +3,19 @@
  * In AWS the user data of the launch template names the cluster; capacity providers say the same without a machine.
  * Invariant: an instance registers at most once, and only while it runs.
  */
+import { fleetAttribute } from '../../core/names.ts';
 import { emitContainerInstanceStateChange } from './compute-events.ts';
 import type { CapacityProvider, Cluster, ContainerInstance, Instance } from './compute-state.ts';
 import { type ComputeWorld, newHexId } from './compute-world.ts';
+
+/** Of a group: what the user data of its launch template says as an attribute. */
+export const fleetTag = 'kvs-infer:fleet';
 
 export function registerContainerInstance(world: ComputeWorld, instance: Instance): void {
   if (instance.ec2State !== 'running' || containerInstanceOf(world, instance.id) !== undefined) return;
   const found = clusterFor(world, instance.groupName);
   if (found === null) return;
+  const fleet = world.state.groups.get(instance.groupName)?.tags.find(({ Key }) => Key === fleetTag)?.Value;
   const record: ContainerInstance = {
     arn: world.arns.containerInstance(found.cluster.name, newHexId()),
     clusterName: found.cluster.name,
@@ -24,6 +29,7 @@ export function registerContainerInstance(world: ComputeWorld, instance: Instanc
       'ecs.os-type': 'linux',
       'ecs.cpu-architecture': 'x86_64',
       'ecs.ami-id': 'ami-0local',
+      ...(fleet === undefined ? {} : { [fleetAttribute]: fleet }),
     },
     registered: { ...world.instanceResources },
     registeredAtMs: world.nowMs(),

@@ -16,6 +16,7 @@ import {
   epochSeconds,
   taskDefinitionView,
 } from './ecs-views.ts';
+import { satisfies } from './placement.ts';
 import { type Fields, type Operations, pageOf } from './request-fields.ts';
 
 /** DescribeClusters, DescribeContainerInstances: up to 100 a call; UpdateContainerInstancesState: up to 10. */
@@ -159,8 +160,13 @@ export function ecsClusterOperations(world: ComputeWorld): Operations {
       const fields = ecsFields(input);
       const cluster = clusterOf(world, fields);
       const status = fields.optionalText('status');
+      const filter = fields.optionalText('filter');
+      const constraint = filter === undefined ? {} : { type: 'memberOf', expression: filter };
       const hosts = [...containerInstances.values()].filter(
-        (host) => host.clusterName === cluster.name && (status === undefined || host.status === status),
+        (host) =>
+          host.clusterName === cluster.name &&
+          (status === undefined || host.status === status) &&
+          satisfies(host, constraint),
       );
       const { page, next } = pageOf(hosts, fields.optionalText('nextToken'), pageSizeOf(fields), badToken);
       return { containerInstanceArns: page.map((host) => host.arn), nextToken: next };

@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { fleetResourceNames, resourceNames } from '../../core/names.ts';
 import { serviceKey } from './compute-state.ts';
 import type { ComputeWorld } from './compute-world.ts';
+import { fleetTag } from './container-registration.ts';
 import type { Operations } from './request-fields.ts';
 
 export type FleetDefinition = {
@@ -77,7 +78,8 @@ export function createFleet(world: ComputeWorld, operations: Operations, fleet: 
   if (state.groups.has(autoScalingGroup)) call('UpdateAutoScalingGroup', bounds);
   else {
     const zones = ['a', 'b'].map((suffix) => `${world.context.region}${suffix}`);
-    call('CreateAutoScalingGroup', { ...bounds, DesiredCapacity: fleet.min, AvailabilityZones: zones });
+    const tags = [{ Key: fleetTag, Value: fleet.fleet }];
+    call('CreateAutoScalingGroup', { ...bounds, DesiredCapacity: fleet.min, AvailabilityZones: zones, Tags: tags });
   }
   if (!state.capacityProviders.has(capacityProvider)) {
     call('CreateCapacityProvider', {

@@ -70,16 +70,17 @@ function lackingResource(left: { cpu: number; memory: number; gpu: number }, { r
   return null;
 }
 
-/** The cluster query language as far as it is used here: `attribute:name (=~|==|!=) value`, joined by `and` or `or`. */
+/** The cluster query language as far as it is used here: `attribute:name (=~|==|!=) value` and `(!)exists`, joined by `and` or `or`. */
 export function satisfies(host: ContainerInstance, constraint: { type?: string; expression?: string }): boolean {
   if (constraint.type !== 'memberOf' || constraint.expression === undefined) return true;
   return constraint.expression.split(/\s+or\s+/).some((alternative) =>
     alternative.split(/\s+and\s+/).every((term) => {
-      const match = /^\(?\s*attribute:([\w.-]+)\s*(=~|==|!=|exists)\s*(.*?)\s*\)?$/.exec(term.trim());
+      const match = /^\(?\s*attribute:([\w.-]+)\s*(=~|==|!=|!?exists)\s*(.*?)\s*\)?$/.exec(term.trim());
       if (match === null) return false;
       const [, name = '', operator, wanted = ''] = match;
       const value = host.attributes[name];
       if (operator === 'exists') return value !== undefined;
+      if (operator === '!exists') return value === undefined;
       if (operator === '!=') return value !== wanted;
       if (value === undefined) return false;
       return operator === '==' ? value === wanted : matches(value, wanted);

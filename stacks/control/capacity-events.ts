@@ -44,7 +44,7 @@ function eventRules(
       pattern: {
         source: [names.eventSource],
         resources: [names.tables.workers],
-        'detail-type': types.worker,
+        'detail-type': [...types.worker, ...types.rows],
         detail: { fleet: fleets },
       },
     },

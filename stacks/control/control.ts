@@ -63,6 +63,12 @@ export function control(settings: Settings, { accountId, names, tables }: Contro
       actions: ['dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator'],
       resources: [tables.cameras.nodes.table.streamArn],
     },
+    {
+      sid: 'TellTheLoop',
+      actions: ['events:PutEvents'],
+      resources: [`arn:aws:events:${region}:${accountId}:event-bus/default`],
+      conditions: [{ test: 'StringEquals', variable: 'events:source', values: [names.eventSource] }],
+    },
     { sid: 'ListTheStreams', actions: ['dynamodb:ListStreams'], resources: ['*'] },
     { sid: 'ReportFailures', actions: ['sqs:SendMessage'], resources: [rowsQueue.arn] },
     {

@@ -3,7 +3,7 @@
  * how many there are and which one goes.
  * Invariant: a redeploy never changes the number of instances, and nothing but the control loop (or EC2 itself) ends one.
  */
-import { capacityProviderName, fleetResourceNames, type ResourceNames } from '../../core/names.ts';
+import { capacityProviderName, fleetAttribute, fleetResourceNames, type ResourceNames } from '../../core/names.ts';
 import { ecsGpuImageParameter } from '../instance-types.ts';
 import type { Settings } from '../settings.ts';
 import { gpuMetricsScript } from './gpu-metrics.ts';
@@ -34,6 +34,7 @@ function launchTemplate(settings: Settings, fleet: string, given: InstanceSettin
         region: settings.region,
         modelsBucket,
         models: given.models.map(({ name: model, sha256 }) => ({ name: model, sha256 })),
+        attributes: { [fleetAttribute]: fleet },
       }) +
       gpuMetricsScript({
         namespace: given.names.metricNamespace,

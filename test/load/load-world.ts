@@ -4,9 +4,7 @@
  * Invariant: a seed gives the same rows.
  */
 import { BatchWriteCommand } from '@aws-sdk/lib-dynamodb';
-import { comparableSequence } from '../../aws/camera-states.ts';
 import { createStream } from '../../aws/streams.ts';
-import { parseCameraRow } from '../../core/parse-camera-row.ts';
 import type { SeededRandom } from '../../core/seeded-random.ts';
 import { type ControlStage, startControlStage } from '../../functions/control-loop-stage.test-factory.ts';
 import type { LambdaHandler } from '../../local/lambda/host.ts';
@@ -15,11 +13,18 @@ import type { LoadOptions } from './load.ts';
 const startMs = Date.parse('2026-11-24T12:00:00Z');
 /** Kinesis Video Streams takes 50. */
 const streamsPerSecond = 40;
+const mediaSeconds = 180;
+/** Of an import: the stream's function takes a few milliseconds for each. */
+const rowsPerSecond = 100;
+const importStepSeconds = 5;
 const itemsPerBatch = 25;
+/** From the last row on: two ticks, a boot of 65 s and the workers' start lie in it. */
+export const warmUpSeconds = 300;
 const framesPerSecond = 5;
 const targetUtilization = 0.75;
 
-export type Invocation = { name: string; wallMs: number; cpuMs: number };
+/** `waitedMs`: for its turn, by the clock that is stepped. */
+export type Invocation = { name: string; wallMs: number; cpuMs: number; waitedMs: number };
 export type LoadWorld = {
   stage: ControlStage;
   rows: Map<string, Record<string, unknown>>;
@@ -42,11 +47,11 @@ export async function startLoadWorld(options: LoadOptions, random: SeededRandom)
       ...{ maxWorkers: workersPerFleet + 2, targetUtilization, leadTimeDefaultMs: 120_000 },
       defaultInferencesPerSecond: workerCapacity,
     },
-    onCloud: ({ lambda }) => {
+    onCloud: ({ lambda, context: { clock } }) => {
       const register = lambda.register.bind(lambda);
       lambda.register = (definition) => {
         const measured: LambdaHandler = async (event, context) => {
-          const [wall, cpu] = [performance.now(), process.cpuUsage()];
+          const [wall, cpu, clockMs] = [performance.now(), process.cpuUsage(), clock.nowMs()];
           try {
             const answer = await definition.handler(event, context);
             for (const report of Array.isArray(answer) ? answer : [])
@@ -55,7 +60,8 @@ export async function startLoadWorld(options: LoadOptions, random: SeededRandom)
           } finally {
             const used = process.cpuUsage(cpu);
             const cpuMs = (used.user + used.system) / 1_000;
-            invocations.push({ name: definition.name, wallMs: performance.now() - wall, cpuMs });
+            const waitedMs = clock.nowMs() - clockMs;
+            invocations.push({ name: definition.name, wallMs: performance.now() - wall, cpuMs, waitedMs });
           }
         };
         register({ ...definition, handler: measured });
@@ -69,20 +75,20 @@ export async function startLoadWorld(options: LoadOptions, random: SeededRandom)
       const fleet = fleetNames[index % fleets];
       rows.set(cameraId, {
         ...{ cameraId, streamName: cameraId, fleet, priority: random.integer(0, 100) },
-        ...{ detect: { fps: framesPerSecond }, schedule: scheduleOf(random, minutes) },
+        ...{ detect: { fps: framesPerSecond }, schedule: scheduleOf(random, minutes, cameras) },
       });
     }
     let made = 0;
     for (const cameraId of rows.keys()) {
       if (made % streamsPerSecond === 0) await stage.advance(1);
       await createStream(stage.clients, cameraId, 24);
-      stage.flowing.add(cameraId);
       made += 1;
       if (made % 1_000 === 0) onLine(`${made} of ${cameras} streams made`);
     }
+    for (const cameraId of rows.keys()) stage.flowing.add(cameraId);
     // Their media is seen before the cameras are registered.
-    await stage.advance(180);
-    await register(stage, [...rows.values()]);
+    await stage.advance(mediaSeconds);
+    await register(stage, [...rows.values()], onLine);
     return { stage, rows, invocations, failures };
   } catch (error) {
     await stage.close();
@@ -90,29 +96,25 @@ export async function startLoadWorld(options: LoadOptions, random: SeededRandom)
   }
 }
 
-/** As their verdicts leave them; the row stream is met by the edits later. */
-async function register({ clients, names, clock }: ControlStage, rows: readonly Record<string, unknown>[]) {
-  const items = rows.map((row) => {
-    const { camera, issues } = parseCameraRow(row);
-    if (camera === null) throw new Error(`a row of the load is wrong: ${JSON.stringify(issues)}`);
-    const since = { rowChangedAtMs: clock.nowMs(), phaseSinceMs: clock.nowMs(), epoch: 0 };
-    return {
-      ...{ fleet: row.fleet, cameraId: row.cameraId, schemaVersion: 1, camera, issues, ...since },
-      rowSequenceNumber: comparableSequence('0'),
-      ...{ phase: 'off-schedule', phaseReason: 'new: the next run decides' },
-    };
-  });
-  for (let from = 0; from < items.length; from += itemsPerBatch) {
-    const puts = items.slice(from, from + itemsPerBatch).map((Item) => ({ PutRequest: { Item } }));
-    await clients.documents.send(new BatchWriteCommand({ RequestItems: { [names.tables.cameraStates]: puts } }));
+/** As somebody's import puts them: the stream of the registry brings them to camera-changed. */
+async function register({ clients, names, advance }: ControlStage, rows: unknown[], onLine: (line: string) => void) {
+  for (let from = 0; from < rows.length; from += rowsPerSecond * importStepSeconds) {
+    const until = Math.min(rows.length, from + rowsPerSecond * importStepSeconds);
+    for (let at = from; at < until; at += itemsPerBatch) {
+      const puts = rows.slice(at, Math.min(until, at + itemsPerBatch)).map((Item) => ({ PutRequest: { Item } }));
+      await clients.documents.send(new BatchWriteCommand({ RequestItems: { [names.tables.cameras]: puts as never } }));
+    }
+    await advance(importStepSeconds);
+    onLine(`${until} of ${rows.length} rows put`);
   }
 }
 
-/** A tenth begins and a tenth ends within the minutes of the run; the warm-up takes about eight before them. */
-function scheduleOf(random: SeededRandom, minutes: number): unknown {
+/** A tenth begins and a tenth ends within the minutes of the run. */
+function scheduleOf(random: SeededRandom, minutes: number, cameras: number): unknown {
   const kind = random.integer(0, 9);
   if (kind > 1) return 'always';
-  const at = new Date(startMs + (8 + random.between(0, minutes)) * 60_000).toISOString().slice(11, 16);
+  const before = cameras / streamsPerSecond + mediaSeconds + cameras / rowsPerSecond + warmUpSeconds;
+  const at = new Date(startMs + before * 1_000 + random.between(0, minutes) * 60_000).toISOString().slice(11, 16);
   const window = kind === 0 ? { start: at, end: '23:00' } : { start: '01:00', end: at };
   return { timeZone: 'UTC', windows: [window] };
 }

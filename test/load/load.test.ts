@@ -4,9 +4,11 @@ import { SteppedClock } from '../../local/clock.ts';
 import { DefaultLimits } from '../../local/default-limits.ts';
 import { load } from './load.ts';
 
-test('200 cameras on 10 workers live through a minute within the limits', { timeout: 300_000 }, async () => {
+test('200 cameras on 40 workers in two fleets boot at one instant and live through a minute within the limits', {
+  timeout: 300_000,
+}, async () => {
   const lines: string[] = [];
-  const sizes = { minutes: 1, cameras: 200, workers: 10, fleets: 1, seed: 'ci' };
+  const sizes = { minutes: 1, cameras: 200, workers: 40, fleets: 2, seed: 'ci' };
   const report = await load({ ...sizes, onLine: (line) => lines.push(line) });
   expect(report.violations, lines.join('\n')).toEqual([]);
   expect(report.camerasRunning).toBeGreaterThan(150);

@@ -9,11 +9,10 @@ import { countedLines } from '../../core/cost/control-plane.ts';
 import { priceTable } from '../../core/cost/prices.ts';
 import { SeededRandom } from '../../core/seeded-random.ts';
 import type { DefaultLimits, Units } from '../../local/default-limits.ts';
-import { type LoadWorld, startLoadWorld } from './load-world.ts';
+import { type LoadWorld, startLoadWorld, warmUpSeconds } from './load-world.ts';
 
 const stepSeconds = 5;
 const lookEverySteps = 6;
-const warmUpSeconds = 300;
 /** A death is known after 25 s; then a tick, a boot of 65 s and a tick, and the onlooker's own half minute. */
 const unwatchedMaxMs = 240_000;
 const tickMs = 60_000;
@@ -172,7 +171,10 @@ function costs({ invocations }: LoadWorld, { units }: DefaultLimits, spanHours: 
     writeUnits += write;
   }
   // Functions have 1,024 MB.
-  const gbSeconds = invocations.reduce((sum, { wallMs }) => sum + wallMs / 1_000, 0);
+  const gbSeconds = invocations.reduce(
+    (sum, { wallMs, waitedMs }) => sum + (waitedMs === 0 ? wallMs : waitedMs) / 1_000,
+    0,
+  );
   const counts = { spanHours, fleets, runs: invocations.length, gbSeconds, readUnits, writeUnits };
   return billOf(Object.values(countedLines(counts)), priceTable, priceRegion).totalUsd / spanHours;
 }
