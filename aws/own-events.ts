@@ -1,16 +1,19 @@
 /**
- * Events that the parts of a stage send to its control loop over the default bus. Invariant: an event only makes the loop
- * quick; what is lost here the minute finds.
+ * Events that the parts of a stage put on the account's default bus: workers and functions to the control loop, and the loop
+ * to operators. Invariant: an event only makes somebody quick; what is lost here, the minute or an alarm makes up for.
  */
 import { PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import { KvsInferError } from '../core/errors.ts';
 import type { AwsClients } from './clients.ts';
 import { awsCall } from './error-codes.ts';
 
-/** @param stageTable names the stage: stages of one account share the bus. */
+/**
+ * @param sender `stageTable` names the stage: stages of one account share the bus; `ifLost`: what tells of it all the same.
+ * @throws KvsInferError AWS_*
+ */
 export async function putOwnEvent(
   clients: AwsClients,
-  { source, stageTable }: { source: string; stageTable: string },
+  { source, stageTable, ifLost }: { source: string; stageTable: string; ifLost?: string },
   type: string,
   detail: Record<string, unknown>,
 ): Promise<void> {
@@ -24,7 +27,7 @@ export async function putOwnEvent(
   if ((answer.FailedEntryCount ?? 0) === 0) return;
   const refusal = answer.Entries?.[0]?.ErrorMessage ?? 'no reason';
   throw new KvsInferError('AWS_FAILED', `the event "${type}" was refused: ${refusal}`, {
-    hint: 'the minute tick of the control loop makes up for it',
+    hint: ifLost ?? 'the minute tick of the control loop makes up for it',
     retryable: true,
   });
 }

@@ -38,11 +38,10 @@ export const capacityEventTypes = {
 
 /**
  * After these cameras are blind, or will be at a time that nobody can put off: they are answered at once, and all others in
- * their turn. A task only when it has stopped.
+ * their turn. A task only when it has stopped. A camera that was released loses no frame: its next owner begins where it ended.
  */
 export const urgentEventTypes: readonly string[] = [
   ...capacityEventTypes.spotInterruption,
   ...capacityEventTypes.rebalance,
   ...capacityEventTypes.task,
-  ...['Standby Ready', 'Camera Released'],
 ];

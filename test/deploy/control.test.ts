@@ -98,6 +98,7 @@ describe.skipIf(!isSynthesised)('functions', () => {
     const types = patterns.flatMap((pattern) => pattern['detail-type']).sort();
     expect(types).toEqual([
       'Camera Released',
+      'Cameras Changed',
       'EC2 Instance Launch Successful',
       'EC2 Instance Launch Unsuccessful',
       'EC2 Instance Rebalance Recommendation',
