@@ -12,8 +12,8 @@ import type { HeldStore } from '../../local/service.ts';
 import { type ChaosWorld, chaosPolicy, pause, workersMax, workersUsual } from './chaos-world.ts';
 
 const lookEveryMs = 250;
-/** A repeat comes with a handover, minutes later at most; eight cameras and their tracks send so many in 40 minutes. */
-const idsMax = 20_000;
+/** A repeat comes with a handover, minutes later at most; eight cameras and their tracks send so many in eight minutes. */
+const idsMax = 4_000;
 /** What V8 takes for a frame that was seen, and for an id with who published it. */
 const frameObjectBytes = 88;
 const idBytes = 400;
