@@ -18,7 +18,7 @@ import { KvsInferError } from '../core/errors.ts';
 import { firstFleet, fleetOfRow, verdictOn } from '../core/row-verdict.ts';
 import type { Trace } from '../core/trace.ts';
 import { rowTraceId } from './cause-trace.ts';
-import { type ControlDeps, completeDeps, type HandlerDeps, lambdaDeps } from './handler-deps.ts';
+import { type ControlDeps, completeDeps, endedByLambda, type HandlerDeps, lambdaDeps } from './handler-deps.ts';
 import { reconcileSoon } from './reconcile-fleet.ts';
 import { rowsChanged } from './triggers.ts';
 
@@ -26,7 +26,7 @@ export type CameraChangedHandler = (event: DynamoDBStreamEvent, context: Context
 
 export function buildCameraChangedHandler(given: HandlerDeps): CameraChangedHandler {
   const deps = completeDeps(given, 'camera-changed');
-  return middy<DynamoDBStreamEvent, DynamoDBBatchResponse>()
+  return middy<DynamoDBStreamEvent, DynamoDBBatchResponse>(endedByLambda)
     .use(injectLambdaContext(deps.telemetry.logger))
     .handler(async (event, context) => {
       const touched: Touched = new Map();

@@ -14,7 +14,7 @@ import { spotDrain } from '../core/control/handover.ts';
 import { instanceOf } from '../core/control/observation.ts';
 import { fleetAttribute, fleetResourceNames } from '../core/names.ts';
 import { continuedTrace, invocationTrace } from './cause-trace.ts';
-import { type ControlDeps, completeDeps, type HandlerDeps, lambdaDeps } from './handler-deps.ts';
+import { type ControlDeps, completeDeps, endedByLambda, type HandlerDeps, lambdaDeps } from './handler-deps.ts';
 import { type ReconcileReport, reconcileOrReport, reconcileSoon } from './reconcile-fleet.ts';
 import { capacityEventTypes, urgentEventTypes } from './triggers.ts';
 
@@ -25,7 +25,7 @@ export type CapacityChangedHandler = (event: CapacityEvent, context: Context) =>
 
 export function buildCapacityChangedHandler(given: HandlerDeps): CapacityChangedHandler {
   const deps = completeDeps(given, 'capacity-changed');
-  return middy<CapacityEvent, ReconcileReport[]>()
+  return middy<CapacityEvent, ReconcileReport[]>(endedByLambda)
     .use(injectLambdaContext(deps.telemetry.logger))
     .handler(async (event, context) => {
       const own = invocationTrace(deps, context, event.id);

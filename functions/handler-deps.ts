@@ -22,6 +22,12 @@ export type HandlerDeps = {
   wait?: (ms: number) => Promise<void>;
 };
 
+/**
+ * Lambda ends what takes too long, and says so. Middy would answer 5 ms before, by the machine's clock instead of the given one,
+ * and leave the run alive: thawed with the next invocation, it would go on beside it.
+ */
+export const endedByLambda = { timeoutEarlyInMillis: 0 };
+
 export type ControlDeps = HandlerDeps & { telemetry: Telemetry; wait: (ms: number) => Promise<void> };
 
 export function completeDeps(deps: HandlerDeps, functionName: string): ControlDeps {

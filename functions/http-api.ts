@@ -8,7 +8,7 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context
 import { handle } from 'hono/aws-lambda';
 import { buildApi } from './api/app.ts';
 import { type Claims, identifyByClaims } from './api/principal.ts';
-import { completeDeps, type HandlerDeps, lambdaDeps } from './handler-deps.ts';
+import { completeDeps, endedByLambda, type HandlerDeps, lambdaDeps } from './handler-deps.ts';
 
 /** What the gateway passes on (stacks/api.ts). */
 export const gatewayRoutes = ['ANY /api/{proxy+}'] as const;
@@ -21,7 +21,7 @@ export type HttpApiHandler = (
 export function buildHttpApiHandler(given: HandlerDeps): HttpApiHandler {
   const deps = completeDeps(given, 'http-api');
   const serve = handle(buildApi(deps, { identify: identifyByClaims, claimsOf: claimsOfEvent }));
-  return middy<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2>()
+  return middy<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2>(endedByLambda)
     .use(injectLambdaContext(deps.telemetry.logger))
     .handler(
       (event, context) => serve(event as never, context) as Promise<APIGatewayProxyStructuredResultV2>,

@@ -6,14 +6,14 @@ import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
 import { invocationTrace } from './cause-trace.ts';
-import { completeDeps, type HandlerDeps, lambdaDeps } from './handler-deps.ts';
+import { completeDeps, endedByLambda, type HandlerDeps, lambdaDeps } from './handler-deps.ts';
 import { type ReconcileReport, reconcileOrReport } from './reconcile-fleet.ts';
 
 export type ReconcileHandler = (event: unknown, context: Context) => Promise<ReconcileReport[]>;
 
 export function buildReconcileHandler(given: HandlerDeps): ReconcileHandler {
   const deps = completeDeps(given, 'reconcile');
-  return middy()
+  return middy(endedByLambda)
     .use(injectLambdaContext(deps.telemetry.logger))
     .handler((_event, context) => {
       const trace = invocationTrace(deps, context);

@@ -1,9 +1,13 @@
 /** Storms of events: a bounded number of runs and calls answers them, nothing is missed, and what is urgent waits for nothing. */
-import { afterEach, expect, it } from 'vitest';
+import type { Context } from 'aws-lambda';
+import { afterEach, expect, it, vi } from 'vitest';
 import { readRunState } from '../aws/run-turns.ts';
 import { runSpacingMs } from '../core/control/run-spacing.ts';
+import { buildCameraChangedHandler } from './camera-changed.ts';
+import { buildCapacityChangedHandler } from './capacity-changed.ts';
 import { type ControlStage, startControlStage } from './control-loop-stage.test-factory.ts';
 import { completeDeps } from './handler-deps.ts';
+import { buildReconcileHandler } from './reconcile.ts';
 import { reconcileSoon } from './reconcile-fleet.ts';
 
 const startMs = Date.parse('2026-11-24T00:00:05Z');
@@ -109,4 +113,16 @@ it('a wait that was killed costs its turn, not the news: the next event or the m
   await stage.clock.step(2 * runSpacingMs + 1, stage.settle);
   expect(await reconcileSoon(deps, 'default', 'late')).toMatchObject({ outcome: 'done', runs: 1 });
   expect((await readRunState(stage.clients, table, 'default')).dueRun).toBeUndefined();
+});
+
+it('an invocation that waits for its turn is ended by Lambda alone: no timer of the machine lets go of its run', async () => {
+  stage = await startControlStage({ startMs, policy });
+  // A timer would be set by it.
+  const getRemainingTimeInMillis = vi.fn(() => 60_000);
+  const context = { functionName: 'test', awsRequestId: 'r', getRemainingTimeInMillis } as unknown as Context;
+  const event = { source: stage.names.eventSource, 'detail-type': 'Worker Drained', detail: { fleet: 'default' } };
+  const handlers = [buildCapacityChangedHandler, buildReconcileHandler].map((build) => build(stage.deps));
+  for (const handler of handlers) expect(await handler(event as never, context)).toMatchObject([{ runs: 1 }]);
+  await buildCameraChangedHandler(stage.deps)({ Records: [] }, context);
+  expect(getRemainingTimeInMillis).not.toHaveBeenCalled();
 });
