@@ -47,6 +47,7 @@ const SETTLING_TURNS_MAX = 1_000;
 type Validation = { types: unknown; custom?: unknown };
 
 const require = createRequire(import.meta.url);
+ownMemory();
 const database = require('dynalite/db') as {
   create(options: Record<string, unknown>): Store;
   itemSize(item: Item): number;
@@ -79,6 +80,22 @@ const implementations = new Map<string, { action: Action; validation: Validation
     ];
   }),
 );
+
+/**
+ * The store in memory keeps keys and values as small buffers, which Node cuts from slabs: each that is kept holds its whole slab,
+ * up to 64 KiB for some bytes. Its other encoding gives each memory of its own. Dynalite passes no option on.
+ */
+function ownMemory(): void {
+  const ofDynalite = createRequire(require.resolve('dynalite/db'))('memory-level') as {
+    MemoryLevel: new (options?: object) => object;
+  };
+  const Kept = ofDynalite.MemoryLevel;
+  ofDynalite.MemoryLevel = class extends Kept {
+    constructor(options: object = {}) {
+      super({ ...options, storeEncoding: 'view' });
+    }
+  };
+}
 
 export class DynaliteEngine {
   readonly store: Store;
