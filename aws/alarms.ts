@@ -10,9 +10,7 @@ import { awsCall } from './error-codes.ts';
 
 /** As many as AWS tells in one answer. */
 const recordsMax = 100;
-/** A fleet has 16 alarms: some sixty fleets a stage, and other stages whose names begin alike. */
-const pagesMax = 20;
-/** All pages together. */
+/** All pages together, however many there are: it bounds them. */
 const answerMaxMs = 3_000;
 
 /** @returns what rings first. @throws KvsInferError */
@@ -26,7 +24,7 @@ export async function readAlarms(
   const found: MetricAlarm[] = [];
   let token: string | undefined;
   try {
-    for (let page = 0; page < pagesMax; page += 1) {
+    do {
       const asked = {
         ...{ AlarmNamePrefix: alarmPrefix(stage), MaxRecords: recordsMax },
         ...(token === undefined ? {} : { NextToken: token }),
@@ -36,8 +34,7 @@ export async function readAlarms(
       );
       found.push(...(answer.MetricAlarms ?? []));
       token = answer.NextToken;
-      if (token === undefined) break;
-    }
+    } while (token !== undefined);
   } catch (error) {
     if (!abortSignal.aborted) throw error;
     throw new KvsInferError('AWS_UNAVAILABLE', `CloudWatch did not tell the alarms within ${waitMaxMs / 1_000} s`, {

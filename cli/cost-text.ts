@@ -2,7 +2,9 @@
  * The cost report as people read it: two tables and the notes on prices that no source confirmed.
  * Invariant: nothing is shown that the JSON document does not hold; amounts are US dollars, rounded here and only here.
  */
+
 import Table from 'cli-table3';
+import { plural } from '../core/control/plan-reason.ts';
 import type { Bill, Charge } from '../core/cost/bill.ts';
 import type { CamerasCost, OriginalCost } from './cost.ts';
 
@@ -33,9 +35,9 @@ export function forecastText(cost: CamerasCost | null): string {
   table.push(['total', '', dollars(onDemand.totalUsd), ...(spot === null ? [] : [dollars(spot.totalUsd)])]);
   const shown = (value: number) => Math.round(value * 10) / 10;
   return [
-    `${counted(cost.cameras, 'camera')}, ${cost.from} to ${cost.to} (${shown(hours.spanHours)} h), ${onDemand.region}, network ${cost.network}`,
+    `${plural(cost.cameras, 'camera')}, ${cost.from} to ${cost.to} (${shown(hours.spanHours)} h), ${onDemand.region}, network ${cost.network}`,
     `${shown(hours.cameraHours)} camera hours need ${shown(hours.instanceHours)} h of ${cost.instanceType}, ${hours.peakInstances} at most at once;`,
-    `always on, ${counted(hours.peakInstances, 'instance')} would cost ${dollars(cost.alwaysOnGpuUsd)} for the GPUs alone.`,
+    `always on, ${plural(hours.peakInstances, 'instance')} would cost ${dollars(cost.alwaysOnGpuUsd)} for the GPUs alone.`,
     ...(hours.missingInstanceHours > 0
       ? [
           `--max-workers keeps back ${shown(hours.missingInstanceHours)} instance hours: cameras of low priority are shed.`,
@@ -53,10 +55,6 @@ function shareWords({ controlPlaneUsd, cameras, onDemand }: CamerasCost): string
   const gpuUsd = onDemand.lines.find(({ name }) => name === 'GPU instances')?.usd ?? 0;
   const each = `${(controlPlaneUsd / Math.max(1, cameras)).toFixed(3)} a camera`;
   return gpuUsd === 0 ? each : `${each} and ${((controlPlaneUsd / gpuUsd) * 100).toFixed(1)} % of the GPUs on demand`;
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 /** Prices without a confirming source, named once each under what stands in for it. */

@@ -3,6 +3,7 @@
  * document and in words. Invariant: nothing is computed here that the control loop has not stored; orders that have ended are
  * not shown.
  */
+import { plural } from '../core/control/plan-reason.ts';
 import { activeOrders } from '../core/control/policy.ts';
 import { type FleetView, fleetView, isKnownFleet, modelWords } from '../core/views/fleet-view.ts';
 import { fleetNotFound, type Stage } from './stage.ts';
@@ -74,10 +75,6 @@ function sizeAndOrders(view: FleetView, nowMs: number): string[] {
         ]),
     ...(Object.keys(view.policy).length === 0 ? [] : [`policy of the item: ${JSON.stringify(view.policy)}`]),
   ];
-}
-
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 function seconds(ms: number): string {

@@ -1,7 +1,8 @@
 /**
  * `kvs-infer status`: a stage at one glance: is everything watched, how large are the fleets and why, what did today cost,
  * and what should somebody look at (alarms that ring, cameras that do not get what they ask for). Contract: exit code 0 when
- * the stage could be read, whatever it says, also that its alarms cannot be read; `--json` prints one document; `--watch` looks again every few seconds until Ctrl-C.
+ * the stage could be read, whatever it says, also that its alarms cannot be read; `--json` prints one document; `--watch`
+ * looks again every few seconds until Ctrl-C.
  */
 import { styleText } from 'node:util';
 import type { Command } from 'commander';
