@@ -13,20 +13,23 @@ const FINE_FOR_MS = 60 * MINUTE_MS;
 /** CloudWatch keeps minutes for 15 days; a local run needs a few hours. */
 const RETENTION_MS = 6 * 3_600_000;
 const SERIES_MAX = 20_000;
-const DELAYED_MAX = 200_000;
+/** 10,000 streams with a fragment every 3 s, each seen 150 s later. */
+const PENDING_MAX = 500_000;
 /** What V8 takes for a bucket, or a datapoint that is not visible yet, and for a series beside its name. */
 const POINT_BYTES = 130;
 const SERIES_BYTES = 600;
 
 export type MetricStatistic = 'Sum' | 'Average' | 'Minimum' | 'Maximum' | 'SampleCount';
 type Bucket = { startMs: number; sum: number; count: number; minimum: number; maximum: number };
-type Delayed = { visibleAtMs: number; key: string; atMs: number; value: number };
+type Pending = { visibleAtMs: number; atMs: number; value: number };
+/** What is not visible yet lies with its own series: a query of one must not walk through all. */
+type Series = { name: MetricName; buckets: Bucket[]; pending: Pending[]; lastPutMs: number };
 export type MetricName = { namespace: string; metricName: string; dimensions: Record<string, string> };
 
 export class MetricStore {
   pointsLost = 0;
-  readonly #series = new Map<string, { name: MetricName; buckets: Bucket[]; lastPutMs: number }>();
-  readonly #delayed: Delayed[] = [];
+  readonly #series = new Map<string, Series>();
+  #pendingCount = 0;
   readonly #retentionMs: number;
   #tidiedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -35,8 +38,8 @@ export class MetricStore {
   }
 
   held(nowMs: number): HeldStore {
-    this.#reveal(nowMs);
-    let items = this.#delayed.length;
+    this.#tidy(nowMs);
+    let items = this.#pendingCount;
     let bytes = 0;
     for (const [key, { buckets }] of this.#series) {
       items += buckets.length;
@@ -49,24 +52,20 @@ export class MetricStore {
   /** @param visibleAtMs from when queries see the value. */
   put(name: MetricName, value: number, atMs: number, visibleAtMs: number): void {
     const key = keyOf(name);
-    const series = this.#series.get(key);
-    if (series !== undefined) series.lastPutMs = visibleAtMs;
-    else {
-      if (this.#series.size >= SERIES_MAX) {
-        this.pointsLost += 1;
-        return;
-      }
-      this.#series.set(key, { name, buckets: [], lastPutMs: visibleAtMs });
-    }
-    this.#delayed.push({ visibleAtMs, key, atMs, value });
-    if (this.#delayed.length > DELAYED_MAX) {
-      this.#delayed.shift();
+    const series = this.#series.get(key) ?? { name, buckets: [], pending: [], lastPutMs: visibleAtMs };
+    const isNew = !this.#series.has(key);
+    if (this.#pendingCount >= PENDING_MAX || (isNew && this.#series.size >= SERIES_MAX)) {
       this.pointsLost += 1;
+      return;
     }
+    if (isNew) this.#series.set(key, series);
+    series.lastPutMs = visibleAtMs;
+    series.pending.push({ visibleAtMs, atMs, value });
+    this.#pendingCount += 1;
   }
 
   names(nowMs: number): MetricName[] {
-    this.#reveal(nowMs);
+    this.#tidy(nowMs);
     return [...this.#series.values()].filter(({ buckets }) => buckets.length > 0).map(({ name }) => name);
   }
 
@@ -79,9 +78,8 @@ export class MetricStore {
     periodMs: number,
     nowMs: number,
   ): { atMs: number; value: number }[] {
-    this.#reveal(nowMs);
     const periods = new Map<number, Bucket>();
-    for (const bucket of this.#series.get(keyOf(name))?.buckets ?? []) {
+    for (const bucket of this.#bucketsOf(name, nowMs)) {
       const startMs = Math.floor(bucket.startMs / periodMs) * periodMs;
       if (startMs < Math.floor(fromMs / periodMs) * periodMs || startMs >= toMs) continue;
       const period = periods.get(startMs);
@@ -95,9 +93,8 @@ export class MetricStore {
 
   /** One statistic over `[fromMs, toMs)`, whatever its bounds; null without data. */
   aggregate(name: MetricName, statistic: MetricStatistic, fromMs: number, toMs: number, nowMs: number): number | null {
-    this.#reveal(nowMs);
     let whole: Bucket | null = null;
-    for (const bucket of this.#series.get(keyOf(name))?.buckets ?? []) {
+    for (const bucket of this.#bucketsOf(name, nowMs)) {
       if (bucket.startMs < fromMs || bucket.startMs >= toMs) continue;
       if (whole === null) whole = { ...bucket };
       else add(whole, bucket);
@@ -105,44 +102,53 @@ export class MetricStore {
     return whole === null ? null : statisticOf(whole, statistic);
   }
 
-  /** Moves what has become visible into its buckets. */
-  #reveal(nowMs: number): void {
-    let kept = 0;
-    for (const point of this.#delayed) {
-      if (point.visibleAtMs > nowMs) this.#delayed[kept++] = point;
-      else this.#record(point);
-    }
-    this.#delayed.length = kept;
+  #bucketsOf(name: MetricName, nowMs: number): readonly Bucket[] {
     if (nowMs - this.#tidiedAtMs >= MINUTE_MS) this.#tidy(nowMs);
+    const series = this.#series.get(keyOf(name));
+    if (series === undefined) return [];
+    this.#reveal(series, nowMs);
+    return series.buckets;
+  }
+
+  /** Moves what has become visible into its buckets. */
+  #reveal(series: Series, nowMs: number): void {
+    const { buckets, pending } = series;
+    let kept = 0;
+    for (const point of pending) {
+      if (point.visibleAtMs > nowMs) pending[kept++] = point;
+      else record(buckets, point);
+    }
+    this.#pendingCount -= pending.length - kept;
+    pending.length = kept;
   }
 
   /** Old buckets become one a minute, then go; so does a series of which nothing is left. */
   #tidy(nowMs: number): void {
     this.#tidiedAtMs = nowMs;
+    const fineFromMs = Math.floor((nowMs - FINE_FOR_MS) / MINUTE_MS) * MINUTE_MS;
     for (const [key, series] of this.#series) {
+      this.#reveal(series, nowMs);
       const kept: Bucket[] = [];
       for (const bucket of series.buckets) {
         if (bucket.startMs < nowMs - this.#retentionMs) continue;
-        const isFine = bucket.startMs >= Math.floor((nowMs - FINE_FOR_MS) / MINUTE_MS) * MINUTE_MS;
-        const startMs = isFine ? bucket.startMs : Math.floor(bucket.startMs / MINUTE_MS) * MINUTE_MS;
+        if (bucket.startMs < fineFromMs) bucket.startMs = Math.floor(bucket.startMs / MINUTE_MS) * MINUTE_MS;
         const last = kept.at(-1);
-        if (last?.startMs === startMs) add(last, bucket);
-        else kept.push({ ...bucket, startMs });
+        if (last?.startMs === bucket.startMs) add(last, bucket);
+        else kept.push(bucket);
       }
       series.buckets = kept;
-      if (kept.length === 0 && series.lastPutMs < nowMs - this.#retentionMs) this.#series.delete(key);
+      const isOver = series.lastPutMs < nowMs - this.#retentionMs;
+      if (kept.length === 0 && series.pending.length === 0 && isOver) this.#series.delete(key);
     }
   }
+}
 
-  #record({ key, atMs, value }: Delayed): void {
-    const buckets = this.#series.get(key)?.buckets;
-    if (buckets === undefined) return;
-    const startMs = Math.floor(atMs / BUCKET_MS) * BUCKET_MS;
-    const bucket = buckets.findLast((candidate) => candidate.startMs === startMs);
-    const point = { startMs, sum: value, count: 1, minimum: value, maximum: value };
-    if (bucket === undefined) buckets.push(point);
-    else add(bucket, point);
-  }
+function record(buckets: Bucket[], { atMs, value }: Pending): void {
+  const startMs = Math.floor(atMs / BUCKET_MS) * BUCKET_MS;
+  const bucket = buckets.findLast((candidate) => candidate.startMs === startMs);
+  const point = { startMs, sum: value, count: 1, minimum: value, maximum: value };
+  if (bucket === undefined) buckets.push(point);
+  else add(bucket, point);
 }
 
 function add(into: Bucket, more: Bucket): void {
