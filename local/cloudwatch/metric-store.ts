@@ -79,9 +79,11 @@ export class MetricStore {
     nowMs: number,
   ): { atMs: number; value: number }[] {
     const periods = new Map<number, Bucket>();
+    const firstPeriodMs = Math.floor(fromMs / periodMs) * periodMs;
     for (const bucket of this.#bucketsOf(name, nowMs)) {
+      if (bucket.startMs < firstPeriodMs) continue;
       const startMs = Math.floor(bucket.startMs / periodMs) * periodMs;
-      if (startMs < Math.floor(fromMs / periodMs) * periodMs || startMs >= toMs) continue;
+      if (startMs >= toMs) continue;
       const period = periods.get(startMs);
       if (period === undefined) periods.set(startMs, { ...bucket, startMs });
       else add(period, bucket);

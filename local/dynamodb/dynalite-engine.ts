@@ -8,6 +8,7 @@ import { createRequire } from 'node:module';
 import { AwsError } from '../http/aws-error.ts';
 import type { HeldStore } from '../service.ts';
 import { type ConditionalInput, withDocumentsCompared } from './document-conditions.ts';
+import { type Parser, remembering } from './parsed-expressions.ts';
 
 export type AttributeValue = Record<string, unknown>;
 export type Item = Record<string, AttributeValue>;
@@ -58,6 +59,10 @@ const { checkConditional } = database;
 // Its actions call it by way of the module.
 database.checkConditional = (input, item) =>
   checkConditional(withDocumentsCompared(input, item, database.mapPath), item);
+for (const kind of ['condition', 'update', 'projection']) {
+  const parser = require(`dynalite/db/${kind}Parser`) as Parser;
+  parser.parse = remembering(parser).parse;
+}
 const validations = require('dynalite/validations') as {
   checkTypes(input: Input, types: unknown): Input;
   checkValidations(input: Input, types: unknown, custom: unknown, store: Store): void;

@@ -3,7 +3,8 @@
  * its tables, and the stage is committed only when every part succeeded.
  * Invariant: all or nothing, also against a crash, because the stage reaches the store as one batch.
  */
-import { isDeepStrictEqual } from 'node:util';
+import { hash } from 'node:crypto';
+import { canonicalJson } from '../../core/canonical-json.ts';
 import type { Clock } from '../../core/clock.ts';
 import { AwsError } from '../http/aws-error.ts';
 import type { HeldStore } from '../service.ts';
@@ -91,7 +92,7 @@ async function runPart(
 /** Remembers what a ClientRequestToken stood for: a repeat of the same call does nothing, another call is refused. */
 export class RequestTokens {
   readonly #clock: Clock;
-  readonly #seen = new Map<string, { parts: unknown; atMs: number }>();
+  readonly #seen = new Map<string, { digest: string; atMs: number }>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -102,26 +103,31 @@ export class RequestTokens {
     if (typeof token !== 'string') return false;
     const seen = this.#seen.get(token);
     if (seen === undefined || this.#clock.nowMs() - seen.atMs > TOKEN_LIFETIME_MS) return false;
-    if (!isDeepStrictEqual(seen.parts, parts)) {
+    if (seen.digest !== digestOf(parts)) {
       throw new AwsError(400, 'IdempotentParameterMismatchException', 'The token was used with other parameters.');
     }
     return true;
   }
 
   held(): HeldStore {
-    const bytes = [...this.#seen.values()].reduce((sum, { parts }) => sum + JSON.stringify(parts).length, 0);
+    const bytes = [...this.#seen].reduce((sum, [token, { digest }]) => sum + token.length + digest.length, 0);
     return { store: 'tables: transaction tokens', items: this.#seen.size, bytes, bound: `10 min, ${TOKENS_MAX}` };
   }
 
   remember(token: unknown, parts: TransactionParts): void {
     if (typeof token !== 'string') return;
     const nowMs = this.#clock.nowMs();
-    this.#seen.set(token, { parts: structuredClone(parts), atMs: nowMs });
+    this.#seen.set(token, { digest: digestOf(parts), atMs: nowMs });
     for (const [oldest, { atMs }] of this.#seen) {
       if (this.#seen.size <= TOKENS_MAX && nowMs - atMs <= TOKEN_LIFETIME_MS) break;
       this.#seen.delete(oldest);
     }
   }
+}
+
+/** What was asked for is compared, never needed again; ten thousand transactions are some MB of it. */
+function digestOf(parts: TransactionParts): string {
+  return hash('sha256', canonicalJson(parts), 'base64');
 }
 
 export function getResponses(outputs: Output[]): Output {
