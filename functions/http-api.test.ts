@@ -1,7 +1,8 @@
 /** Who may ask the API, what it says of itself, and what it tells when something fails. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ApiStage, startApiStage, viewer } from './api/api-stage.test-factory.ts';
+import { type ApiStage, startApiStage } from './api/api-stage.test-factory.ts';
 import { buildApi } from './api/app.ts';
+import { viewer } from './api/gateway-event.test-factory.ts';
 import { identifyByToken } from './api/principal.ts';
 import { completeDeps } from './handler-deps.ts';
 

@@ -1,15 +1,20 @@
 /**
  * The alarms that stacks/ deploys, on the local cloud: the same definitions over the metrics that its parts report, and
- * once a minute what AWS counts by itself (tasks of a service, messages in a queue).
- * Invariant: no metric is made up; where the local cloud has nothing to measure (GPUs, NAT, CPU limits), nothing is reported.
+ * once a minute what AWS counts by itself (tasks of a service and what they use, messages in a queue).
+ * Invariant: no metric is made up; where the local cloud has nothing to measure (GPUs, NAT), nothing is reported.
  */
-import { alarmedQueues, fleetAlarms, functionAlarms, gpuAlarms, queueAlarms } from '../core/alarms.ts';
+import {
+  alarmedFunctions,
+  alarmedQueues,
+  fleetAlarms,
+  functionAlarms,
+  gpuAlarms,
+  queueAlarms,
+} from '../core/alarms.ts';
 import { controlMetricService, fleetResourceNames, type ResourceNames } from '../core/names.ts';
 import type { LocalCloud } from './cloud.ts';
 import type { AlarmChange, AlarmWatch } from './cloudwatch/alarm-watch.ts';
-
-/** The functions of the control loop; the HTTP API is no Lambda here. */
-const functionIds = ['reconcile', 'capacity-changed', 'camera-changed'];
+import { TaskUtilisation } from './compute/task-utilisation.ts';
 
 /** Whose failed events lie in the queue. */
 export function feeds(queue: (typeof alarmedQueues)[number]): (functionName: string) => boolean {
@@ -27,9 +32,10 @@ export function watchStageAlarms(
   }: { stage: string; fleets: readonly string[]; names: ResourceNames; onChange: (change: AlarmChange) => void },
 ): AlarmWatch {
   const prefix = `kvs-infer-${stage}`;
-  const functions = functionIds.map((id) => ({ id, name: `${prefix}-${id}` }));
+  const functions = alarmedFunctions.map((id) => ({ id, name: `${prefix}-${id}` }));
   const ecsOf = (fleet: string) => ({ cluster: names.cluster, service: fleetResourceNames(stage, fleet).service });
-  const { putMetric } = cloud.context;
+  const { putMetric, clock } = cloud.context;
+  const utilisation = new TaskUtilisation();
   return cloud.cloudWatch.watchAlarms({
     prefix,
     alarms: [
@@ -51,6 +57,11 @@ export function watchStageAlarms(
         const count = running.filter((task) => task.service === service).length;
         putMetric('ECS/ContainerInsights', 'DesiredTaskCount', dimensions, desired);
         putMetric('ECS/ContainerInsights', 'RunningTaskCount', dimensions, count);
+      }
+      for (const { service, cpuPercent, memoryPercent } of utilisation.measure(running, clock.monotonicMs())) {
+        const dimensions = { ClusterName: names.cluster, ServiceName: service };
+        if (cpuPercent !== null) putMetric('AWS/ECS', 'CPUUtilization', dimensions, cpuPercent);
+        putMetric('AWS/ECS', 'MemoryUtilization', dimensions, memoryPercent);
       }
     },
     onChange(change) {

@@ -12,6 +12,7 @@ import { buildCameraChangedHandler } from '../functions/camera-changed.ts';
 import { buildCapacityChangedHandler } from '../functions/capacity-changed.ts';
 import { controlEnvironment } from '../functions/environment.ts';
 import type { ControlDeps } from '../functions/handler-deps.ts';
+import { buildHttpApiHandler } from '../functions/http-api.ts';
 import { buildReconcileHandler } from '../functions/reconcile.ts';
 import { telemetry } from '../functions/telemetry.ts';
 import {
@@ -103,6 +104,7 @@ export async function startLocalStage(cloud: LocalCloud, options: LocalStageOpti
   const asEvent = { maximumRetryAttempts: eventInvocation.maximumRetryAttempts };
   register('camera-changed', buildCameraChangedHandler(deps));
   const reconcileArn = register('reconcile', buildReconcileHandler(deps), asEvent);
+  register('http-api', buildHttpApiHandler(deps));
   const capacityChangedArn = register('capacity-changed', buildCapacityChangedHandler(deps), asEvent);
 
   // Also what is kept from before: a row typed while nobody listened is not lost, and a repeat changes nothing.

@@ -3,7 +3,8 @@ import { PutMetricDataCommand } from '@aws-sdk/client-cloudwatch';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { functionAlarms } from '../../core/alarms.ts';
 import type { SteppedClock } from '../../local/clock.ts';
-import { type ApiStage, startApiStage, viewer } from './api-stage.test-factory.ts';
+import { type ApiStage, startApiStage } from './api-stage.test-factory.ts';
+import { viewer } from './gateway-event.test-factory.ts';
 
 const minuteMs = 60_000;
 const keptMs = 10_000;

@@ -2,7 +2,7 @@
  * The API as the gateway calls it, on the tables of the local cloud.
  * Invariant: a request passes through the Lambda handler, as an event of API Gateway's second version.
  */
-import type { APIGatewayProxyEventV2, Context } from 'aws-lambda';
+import type { Context } from 'aws-lambda';
 import { saveVerdict } from '../../aws/camera-states.ts';
 import { awsClients } from '../../aws/clients.ts';
 import { camera, noonMs } from '../../core/control/fleet-factories.ts';
@@ -12,11 +12,8 @@ import { inProcessRunner } from '../../local/compute/in-process-runner.ts';
 import { controlEnvironment } from '../environment.ts';
 import type { HandlerDeps } from '../handler-deps.ts';
 import { buildHttpApiHandler } from '../http-api.ts';
+import { type Asked, gatewayEvent } from './gateway-event.test-factory.ts';
 
-export const viewer = { sub: 'u-1', email: 'viewer@example.com' };
-export const operator = { sub: 'u-2', email: 'operator@example.com', 'cognito:groups': '[operator]' };
-
-export type Asked = { claims?: Record<string, unknown> | null; headers?: Record<string, string>; body?: unknown };
 export type ApiStage = Awaited<ReturnType<typeof startApiStage>>;
 
 /** One fleet with the camera `dock-1`, at noon. */
@@ -53,19 +50,9 @@ export async function startApiStage({ fleets = 'default' } = {}) {
     clients,
     names,
     deps,
-    async ask(method: string, pathAndQuery: string, { claims = operator, headers = {}, body }: Asked = {}) {
-      const [rawPath = '', rawQueryString = ''] = pathAndQuery.split('?');
-      const event = {
-        ...{ version: '2.0', routeKey: 'ANY /api/{proxy+}', rawPath, rawQueryString, isBase64Encoded: false },
-        headers: { host: 'api.example.com', 'content-type': 'application/json', ...headers },
-        ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-        requestContext: {
-          domainName: 'api.example.com',
-          http: { method, path: rawPath, protocol: 'HTTP/1.1', sourceIp: '192.0.2.1', userAgent: 'test' },
-          ...(claims === null ? {} : { authorizer: { jwt: { claims, scopes: null } } }),
-        },
-      };
-      const answer = await handler(event as unknown as APIGatewayProxyEventV2, { functionName: 'http-api' } as Context);
+    async ask(method: string, pathAndQuery: string, asked: Asked = {}) {
+      const event = gatewayEvent(method, pathAndQuery, asked);
+      const answer = await handler(event, { functionName: 'http-api' } as Context);
       const text = answer.body ?? '';
       return {
         status: answer.statusCode,

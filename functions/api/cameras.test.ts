@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { replaceCameraRow } from '../../aws/camera-row.ts';
 import { hourUpdate, windowPut } from '../../aws/ledger.ts';
 import { noonMs } from '../../core/control/fleet-factories.ts';
-import { type ApiStage, startApiStage, viewer } from './api-stage.test-factory.ts';
+import { type ApiStage, startApiStage } from './api-stage.test-factory.ts';
+import { viewer } from './gateway-event.test-factory.ts';
 
 const row = { cameraId: 'gate', streamName: 'kvs-infer-gate' };
 let stage: ApiStage;

@@ -5,8 +5,9 @@ import { awsResultStore } from '../../aws/results.ts';
 import { noonMs } from '../../core/control/fleet-factories.ts';
 import type { SteppedClock } from '../../local/clock.ts';
 import { completeDeps } from '../handler-deps.ts';
-import { type ApiStage, startApiStage, viewer } from './api-stage.test-factory.ts';
+import { type ApiStage, startApiStage } from './api-stage.test-factory.ts';
 import { type Api, buildApi } from './app.ts';
+import { viewer } from './gateway-event.test-factory.ts';
 
 let stage: ApiStage;
 let api: Api;

@@ -5,7 +5,8 @@ import { saveDecision } from '../../aws/decisions.ts';
 import { lockFleet, unlockFleet } from '../../aws/fleets.ts';
 import { awsResultStore } from '../../aws/results.ts';
 import { noonMs } from '../../core/control/fleet-factories.ts';
-import { type ApiStage, startApiStage, viewer } from './api-stage.test-factory.ts';
+import { type ApiStage, startApiStage } from './api-stage.test-factory.ts';
+import { viewer } from './gateway-event.test-factory.ts';
 
 let stage: ApiStage;
 beforeAll(async () => {

@@ -3,7 +3,8 @@ import { PutCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { saveDecision } from '../../aws/decisions.ts';
 import { noonMs } from '../../core/control/fleet-factories.ts';
-import { type ApiStage, startApiStage, viewer } from './api-stage.test-factory.ts';
+import { type ApiStage, startApiStage } from './api-stage.test-factory.ts';
+import { viewer } from './gateway-event.test-factory.ts';
 
 const minuteMs = 60_000;
 let stage: ApiStage;

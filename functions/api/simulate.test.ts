@@ -5,8 +5,9 @@ import { saveVerdict } from '../../aws/camera-states.ts';
 import { camera, noonMs } from '../../core/control/fleet-factories.ts';
 import type { SteppedClock } from '../../local/clock.ts';
 import { completeDeps } from '../handler-deps.ts';
-import { type ApiStage, operator, startApiStage, viewer } from './api-stage.test-factory.ts';
+import { type ApiStage, startApiStage } from './api-stage.test-factory.ts';
 import { buildApi } from './app.ts';
+import { operator, viewer } from './gateway-event.test-factory.ts';
 
 let stage: ApiStage;
 beforeAll(async () => {

@@ -26,6 +26,8 @@ export type FleetDefinition = {
   spotPercent?: number;
   onDemandBase?: number;
   stopTimeoutSeconds?: number;
+  /** Default 4096: all of a g4dn.xlarge. */
+  cpuUnits?: number;
   /** MiB; default 14336, which a g4dn.xlarge can place. */
   memoryMiB?: number;
   /** Service deployment bounds; default 100 and 200, as deployed. */
@@ -131,7 +133,7 @@ function registerTaskDefinition(
     family: taskFamily,
     networkMode: 'awsvpc',
     requiresCompatibilities: ['EC2'],
-    cpu: '4096',
+    cpu: String(fleet.cpuUnits ?? 4_096),
     memory: String(fleet.memoryMiB ?? 14_336),
     containerDefinitions: [
       {

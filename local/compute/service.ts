@@ -24,6 +24,7 @@ import type { Fields, Operations } from './request-fields.ts';
 import { ServiceScheduler } from './service-scheduler.ts';
 import type { TaskSignal } from './task-runner.ts';
 import { TaskSupervisor } from './task-supervisor.ts';
+import type { Reservation } from './task-utilisation.ts';
 
 export type TaskSummary = {
   taskId: string;
@@ -38,6 +39,8 @@ export type TaskSummary = {
   exitCode: number | null;
   stopCode: string | null;
   stoppedReason: string | null;
+  /** By its task definition. */
+  reserved: Reservation;
   pid: number | null;
   /** Where the task serves /healthz and /metrics on loopback. */
   httpPort: number | null;
@@ -168,6 +171,7 @@ function summaryOf(world: ComputeWorld, task: Task): TaskSummary {
     exitCode: task.exitCode,
     stopCode: task.stopCode,
     stoppedReason: task.stoppedReason,
+    reserved: { cpuUnits: task.requires.cpu, memoryMib: task.requires.memory },
     pid: task.lastStatus === 'STOPPED' ? null : task.pid,
     httpPort: task.lastStatus === 'STOPPED' ? null : task.httpPort,
     createdAtMs: task.createdAtMs,

@@ -1,7 +1,7 @@
 /** Adding and editing cameras in a real browser: what is typed, drawn, refused, and changed by two people at once. */
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { viewer } from '../../functions/api/api-stage.test-factory.ts';
+import { viewer } from '../../functions/api/gateway-event.test-factory.ts';
 import { chromiumPath, closeQuiet, expectAccessible, launchBrowser, openPage, type WatchedPage } from './browser.ts';
 import { type DashboardStage, startDashboardStage } from './dashboard-stage.ts';
 

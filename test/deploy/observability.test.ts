@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { alarmViews } from '../../core/views/alarm-view.ts';
 import type { Graph, Inputs } from '../../stacks/synthesis/graph.ts';
+import { caseOf } from '../flow/alarm-cases.ts';
 import { graphOf, isSynthesised } from './graphs.ts';
 
 const alarmsOf = (graph: Graph): Record<string, Inputs> =>
@@ -56,6 +57,17 @@ describe.skipIf(!isSynthesised)('alarms', () => {
     });
     expect(graphOf('test').all('aws:sns/topicSubscription:TopicSubscription')).toEqual([]);
   });
+
+  it.each(['test', 'chosen', 'natInstance', 'existingNat'] as const)(
+    'all of them have been seen to ring: %s',
+    (scenario) => {
+      const graph = graphOf(scenario);
+      const fleets = scenario === 'chosen' ? ['default', 'docks'] : ['default'];
+      for (const name of Object.keys(alarmsOf(graph))) {
+        expect(caseOf(name.replace(`kvs-infer-${graph.stage}-`, ''), fleets), name).toBeDefined();
+      }
+    },
+  );
 
   it('all of them are found by whoever asks for those of the stage, by fleet', () => {
     for (const [scenario, stage, fleets] of [
