@@ -16,7 +16,7 @@ import { type ControlDecision, decide } from '../core/control/decide.ts';
 import { withAccounts } from '../core/control/meter.ts';
 import { fleetPolicy } from '../core/control/policy.ts';
 import { type Decision, decisionRecord, problemKinds } from '../core/control/record.ts';
-import { turnOf } from '../core/control/run-spacing.ts';
+import { runsInARowMax, turnOf } from '../core/control/run-spacing.ts';
 import { watchGaps } from '../core/control/watch-gaps.ts';
 import type { FleetItem } from '../core/fleet-state.ts';
 import { type Trace, traceFields } from '../core/trace.ts';
@@ -24,8 +24,6 @@ import type { ControlDeps } from './handler-deps.ts';
 import { LockRenewal } from './lock-renewal.ts';
 import { countFailedRun, logDecision, reportMetrics } from './telemetry.ts';
 
-/** Runs in a row for calls that came meanwhile; after these the next takes its turn. */
-const runsMax = 5;
 /** Between a look at the fleet's runs and the write somebody else may have been quicker. */
 const attemptsMax = 4;
 
@@ -75,7 +73,7 @@ export async function reconcileFleet(
       const run = await runOnce(deps, item, by, report, () => renewal.mayAct());
       const isRepeated: boolean = run.hasFailedSteps && mayRepeat;
       if (isRepeated) mayRepeat = false;
-      const isLast = report.runs >= runsMax;
+      const isLast = report.runs >= runsInARowMax;
       const again = isRepeated && !isLast ? 'yes' : 'if-asked';
       const sentAtMs = clock.monotonicMs();
       const unlocked = await unlockFleet(clients, table, fleet, holder, clock.nowMs(), run.learnings, again);

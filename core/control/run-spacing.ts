@@ -8,6 +8,8 @@ import type { FleetItem } from '../fleet-state.ts';
 
 export const runSpacingMs = 5_000;
 const runsAtOnceMax = 5;
+/** Runs of one holder of the lock for calls that came meanwhile; after these the next takes its turn. */
+export const runsInARowMax = 5;
 
 export type RunState = Pick<FleetItem, 'lock' | 'dueRun' | 'spacedThroughMs'>;
 

@@ -1,6 +1,6 @@
 /**
- * The control loop of one fleet in virtual time: the minute and the events start runs, one at a time, as
- * functions/reconcile-fleet.ts does; each observes, calls the very `decide` of production, and applies.
+ * The control loop of one fleet in virtual time: the minute and the events start runs (loop-turns.ts); each observes, calls
+ * the very `decide` of production, and applies.
  * Invariant: a run whose decision is known to be empty is not thought through again, and skipping it changes nothing but
  * the time that the simulation takes (test/simulation proves it on small worlds).
  */
@@ -20,11 +20,9 @@ import { SeededRandom } from '../seeded-random.ts';
 import { applyToWorld } from './apply-to-world.ts';
 import type { FleetWorld } from './fleet-world.ts';
 import { holdsUntilMs } from './holds-until.ts';
+import { LoopTurns } from './loop-turns.ts';
 import { type ObservationPart, observationParts, WorldObserver } from './observe-world.ts';
 import { drawMs, drawSpells } from './settings.ts';
-
-/** Runs in a row for calls that came meanwhile (functions/reconcile-fleet.ts). */
-const runsMax = 5;
 
 export type ControlLoopOptions = {
   /** False: every run is thought through. */
@@ -39,13 +37,12 @@ export class ControlLoop {
   decisions = 0;
   readonly #world: FleetWorld;
   readonly #observer: WorldObserver;
+  readonly #turns: LoopTurns;
   readonly #options: ControlLoopOptions;
   readonly #throttlings: { startMs: number; endMs: number; part: ObservationPart }[];
   /** Starts and ends of windows, each sorted: instants at which the calendar alone changes a decision. */
   readonly #startsMs: number[];
   readonly #endsMs: number[];
-  #isRunning = false;
-  #isAsked = false;
   /** With nothing changed, the decision is empty until then. */
   #quietUntilMs = Number.NEGATIVE_INFINITY;
 
@@ -71,11 +68,12 @@ export class ControlLoop {
     );
     this.#startsMs = sortedOnce(intervals.map(({ startMs }) => startMs));
     this.#endsMs = sortedOnce(intervals.map(({ endMs }) => endMs));
-    world.onTrigger = () => this.#ask();
+    this.#turns = new LoopTurns({ queue: world.queue, clock: world.clock, run: (ended) => this.#run(ended) });
+    world.onTrigger = (news) => this.#turns.hear(news);
     // A schedule's minute begins when it was made, not when clocks strike.
     const phaseMs = Math.floor(new SeededRandom(`${seed}/tick`).next() * policy.reconcileIntervalMs);
     world.queue.at(world.nowMs + phaseMs, () => {
-      this.#ask();
+      this.#turns.hear('urgent');
       this.#tick(policy.reconcileIntervalMs);
     });
   }
@@ -84,37 +82,18 @@ export class ControlLoop {
     const { queue, nowMs } = this.#world;
     queue.at(nowMs + intervalMs, () => {
       this.#tick(intervalMs);
-      this.#ask();
+      this.#turns.hear('urgent');
     });
   }
 
-  #ask(): void {
-    if (this.#isRunning) {
-      this.#isAsked = true;
-      return;
-    }
-    this.#run(1, true);
-  }
-
-  /** @param mayRepeat whether a failed step may still be tried again at once. */
-  #run(inARow: number, mayRepeat: boolean): void {
-    const world = this.#world;
-    const { nowMs, queue, input } = world;
-    this.#isRunning = true;
+  /** @param ended is told whether a step failed. */
+  #run(ended: (hasFailedSteps: boolean) => void): void {
+    const { nowMs, queue, input } = this.#world;
     this.runs += 1;
     const random = new SeededRandom(`${input.seed}/run/${nowMs}`);
     const endMs = nowMs + drawMs(random, input.settings.runMs);
     const finish = this.#think(random);
-    queue.at(endMs, () => {
-      const isRepeated = (finish?.() ?? false) && mayRepeat;
-      if ((this.#isAsked || isRepeated) && inARow < runsMax) {
-        this.#isAsked = false;
-        this.#run(inARow + 1, mayRepeat && !isRepeated);
-        return;
-      }
-      this.#isRunning = false;
-      this.#isAsked = false;
-    });
+    queue.at(endMs, () => ended(finish?.() ?? false));
   }
 
   /** @returns what is to be done at the end of the run, which tells whether a step failed; null: nothing. */

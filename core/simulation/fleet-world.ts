@@ -10,6 +10,7 @@ import type { CameraState, FleetItem, WorkerItem } from '../fleet-state.ts';
 import { SeededRandom } from '../seeded-random.ts';
 import { EventQueue } from './event-queue.ts';
 import { drawCameras, drawShortages, type FleetWorldInput, warmUpMs } from './fleet-input.ts';
+import type { News } from './loop-turns.ts';
 import { type BlindCause, type ModelCamera, WatchAccount } from './model-camera.ts';
 import { ModelCloud, type ModelInstance } from './model-cloud.ts';
 import { ModelWorker } from './model-worker.ts';
@@ -40,8 +41,8 @@ export class FleetWorld {
   hasChanged = true;
   /** Faults and operators' actions that have happened, by name. */
   readonly faults: Record<string, number> = {};
-  /** Called when an event calls for a run of the control loop. */
-  onTrigger: () => void = () => {};
+  /** Called when an event calls for a run of the control loop (`urgentEventTypes` in functions/triggers.ts). */
+  onTrigger: (news: News) => void = () => {};
   witness: Witness | null = null;
   readonly #events: SeededRandom;
 
@@ -104,8 +105,8 @@ export class FleetWorld {
     this.clock.nowMs = untilMs;
   }
 
-  /** An event on its way through EventBridge: late, lost or twice; its arrival starts the control loop. */
-  deliver(arrive: () => void): void {
+  /** An event on its way through EventBridge: late, lost or twice; its arrival is news to the control loop. */
+  deliver(arrive: () => void, news: News = 'soon'): void {
     this.changed();
     const { eventDelayMs, eventLossRate, eventRepeatRate } = this.input.settings;
     const isLost = this.#events.chance(eventLossRate);
@@ -117,7 +118,7 @@ export class FleetWorld {
       this.queue.at(this.nowMs + drawMs(this.#events, eventDelayMs), () => {
         arrive();
         this.changed();
-        this.onTrigger();
+        this.onTrigger(news);
       });
     }
   }
@@ -205,7 +206,7 @@ export class FleetWorld {
     this.deliver(() => {
       const doom = spotDrain(noticedAtMs, this.nowMs);
       this.changeItem(taskId, (item) => ({ ...item, drain: soonerDrain(item.drain, doom) }));
-    });
+    }, 'urgent');
   }
 
   #workerStarts({ instanceId, revision }: ModelInstance, taskId: string, random: SeededRandom): void {
@@ -250,7 +251,8 @@ export class FleetWorld {
       // As it is at this instant.
       this.items.set(taskId, { ...last, running: { ...last.running } });
     }
-    this.deliver(() => this.changeItem(taskId, (seen) => ({ ...seen, stoppedAtMs: seen.stoppedAtMs ?? this.nowMs })));
+    const stopped = (seen: WorkerItem) => ({ ...seen, stoppedAtMs: seen.stoppedAtMs ?? this.nowMs });
+    this.deliver(() => this.changeItem(taskId, stopped), 'urgent');
   }
 
   #watches(cameraId: string, workerId: string, epoch: number): void {

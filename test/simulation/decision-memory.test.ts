@@ -30,7 +30,7 @@ function play(input: FleetWorldInput) {
   return counts;
 }
 
-it(`${worlds} random worlds, each decision with a memory and without`, () => {
+it(`${worlds} random worlds, each decision with a memory and without`, { timeout: 120_000 }, () => {
   const sums = { decisions: 0, settled: 0, closeToWindows: 0, lookedAt: 0 };
   for (let seed = 1; seed <= worlds; seed += 1) {
     const counts = play(randomWorld(`memory/${seed}`));

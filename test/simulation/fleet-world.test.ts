@@ -107,7 +107,7 @@ it('what a worker said last of a camera does not become older when the camera fa
   };
   // Looked at every second, so that a look falls between a silence and the heartbeat that tells of it.
   const loop = new ControlLoop(world, { skipQuietRuns: false, onDecision });
-  for (let atMs = fromMs; atMs < untilMs; atMs += 1_000) world.queue.at(atMs, () => world.onTrigger());
+  for (let atMs = fromMs; atMs < untilMs; atMs += 1_000) world.queue.at(atMs, () => world.onTrigger('urgent'));
   world.playUntil(untilMs);
   expect(loop.decisions).toBeGreaterThan(4_000);
   expect(world.faults['camera fell silent']).toBeGreaterThan(20);
