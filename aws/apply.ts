@@ -205,6 +205,9 @@ async function writeCameras(
     }
   });
   const states = observation.cameras.map((state) => written.get(state.cameraId) ?? state);
+  // Each worker's list is made of its own: a hundred workers must not walk through all cameras each.
+  const ownedBy = Map.groupBy(states, ({ ownerWorkerId }) => ownerWorkerId);
+  const nextOf = Map.groupBy(states, ({ successorWorkerId }) => successorWorkerId);
   const orderOf = (state: CameraState) => modelOrderOf(state, decision.modelRollout);
   const drained = new Set(decision.plan.drains.map((drained) => drained.workerId));
   const listening = observation.workers.filter(
@@ -215,9 +218,10 @@ async function writeCameras(
   );
   await inParallel(listening, parallelWritesMax, async (worker) => {
     const { held } = observation;
-    const own = assignmentsOf(worker, states, cleanGives, orderOf, traceId);
+    const own = assignmentsOf(worker, ownedBy.get(worker.workerId) ?? [], cleanGives, orderOf, traceId);
     const list = { ...heldEntries(worker.assignments, held), ...own };
-    const standbys = { ...heldEntries(worker.standbys, held), ...standbysOf(worker, states, orderOf, traceId) };
+    const next = standbysOf(worker, nextOf.get(worker.workerId) ?? [], orderOf, traceId);
+    const standbys = { ...heldEntries(worker.standbys, held), ...next };
     const isStored = (own: typeof list, ahead: typeof standbys) =>
       sameAssignments(own, worker.assignments ?? {}) && sameStandbys(ahead, worker.standbys ?? {});
     if (isStored(list, standbys)) return;

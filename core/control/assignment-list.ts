@@ -4,16 +4,18 @@
  */
 
 import type { Camera } from '../camera.ts';
-import { canonicalJson } from '../canonical-json.ts';
+import { isSameJson } from '../canonical-json.ts';
 import type { Assignment, CameraState, WorkerItem } from '../fleet-state.ts';
 import type { ModelOrder } from './model-evidence.ts';
 
 /** What a worker has to do with a camera; a change in anything else of the row needs no restart. */
 export function sameWork(a: Camera, b: Camera): boolean {
   if (a === b) return true;
-  const work = ({ streamName, detect, regions, smoothing, text, snapshots }: Camera) =>
-    canonicalJson({ streamName, detect, regions, smoothing, text, snapshots });
-  return work(a) === work(b);
+  const work = (camera: Camera) => {
+    const { streamName, detect, regions, smoothing, text, snapshots } = camera;
+    return { streamName, detect, regions, smoothing, text, snapshots };
+  };
+  return isSameJson(work(a), work(b));
 }
 
 /**
@@ -90,15 +92,13 @@ function continuationOf({ checkpoint, watch }: CameraState): Pick<Assignment, 'r
  * count: a list is not written for them alone.
  */
 export function sameAssignments(a: Record<string, Assignment>, b: Record<string, Assignment>): boolean {
-  const words = ({ epoch, camera: { enabled, schedule, override } }: Assignment) =>
-    canonicalJson({ epoch, enabled, schedule, override });
+  const hours = ({ camera: { enabled, schedule, override } }: Assignment) => ({ enabled, schedule, override });
   const ids = Object.keys(a);
   if (ids.length !== Object.keys(b).length) return false;
   return Object.entries(a).every(([id, mine]) => {
     const theirs = b[id];
     if (theirs === undefined) return false;
-    if (canonicalJson(mine.modelOrder ?? null) !== canonicalJson(theirs.modelOrder ?? null)) return false;
-    const isSameRow = mine.epoch === theirs.epoch && mine.camera === theirs.camera;
-    return isSameRow || words(mine) === words(theirs);
+    if (mine.epoch !== theirs.epoch || !isSameJson(mine.modelOrder, theirs.modelOrder)) return false;
+    return mine.camera === theirs.camera || isSameJson(hours(mine), hours(theirs));
   });
 }

@@ -33,6 +33,8 @@ export type LoadReport = Omit<LoadOptions, 'onLine'> & {
   workersRunning: number;
   camerasRunning: number;
   wallSeconds: number;
+  /** Of the whole process, from its start. */
+  cpuSeconds: number;
   callsPerMinute: Record<string, number>;
   /** Of invocations of the tick, which run all fleets at once; CPU is that of the whole process meanwhile, by fleet. */
   reconcile: { runs: number; wallMs: Spread; cpuMsPerFleet: Spread };
@@ -53,11 +55,12 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
   const world = await startLoadWorld(options, random);
   try {
     const { stage } = world;
+    const told = () => `${seconds(begunMs)} s on the wall, ${Math.round(cpuSeconds())} of CPU`;
     const { limits } = stage.cloud.context;
     if (limits === undefined) throw new Error('the stage enforces no limits');
     for (let second = 0; second < warmUpSeconds; second += 30) {
       await stage.advance(30);
-      onLine(`warm-up ${second + 30} of ${warmUpSeconds} s, ${seconds(begunMs)} s on the wall`);
+      onLine(`warm-up ${second + 30} of ${warmUpSeconds} s, ${told()}, ${throttles(limits)}`);
     }
     const violations = [...limits.refusals].map(([what, count]) => `throttled in the warm-up: ${what}, ${count} times`);
     limits.forgetCounts();
@@ -73,6 +76,7 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
     const life = { edits: 0, silenced: 0, deaths: 0, spotNotices: 0 };
     const unwatchedSince = new Map<string, number>();
     let camerasRunning = 0;
+    let violationsTold = 0;
     const steps = Math.round((minutes * 60) / stepSeconds);
     for (let step = 1; step <= steps; step += 1) {
       await live(world, random, life);
@@ -81,8 +85,10 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
       isCounting = false;
       camerasRunning = await limits.uncounted(() => look(world, fleets, unwatchedSince, violations));
       isCounting = true;
+      for (const violation of violations.slice(violationsTold)) onLine(violation);
+      violationsTold = violations.length;
       onLine(
-        `${(step * stepSeconds) / 60} of ${minutes} min: ${camerasRunning} cameras on ${workersOf(world).length} workers, ${seconds(begunMs)} s on the wall`,
+        `${(step * stepSeconds) / 60} of ${minutes} min: ${camerasRunning} cameras on ${workersOf(world).length} workers, ${told()}, ${throttles(limits)}`,
       );
     }
     for (const [what, times] of limits.refusals) violations.push(`throttled: ${what}, ${times} times`);
@@ -96,6 +102,7 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
       ...{ minutes, cameras, workers, fleets, seed, camerasRunning, life, violations },
       workersRunning: workersOf(world).length,
       wallSeconds: seconds(begunMs),
+      cpuSeconds: cpuSeconds(),
       callsPerMinute: Object.fromEntries(
         [...calls].sort(([, a], [, b]) => b - a).map(([name, times]) => [name, times / minutes]),
       ),
@@ -191,4 +198,14 @@ function spread(values: readonly number[]): Spread {
 
 function seconds(sinceMs: number): number {
   return Math.round((performance.now() - sinceMs) / 1_000);
+}
+
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000_000;
+}
+
+function throttles({ refusals }: DefaultLimits): string {
+  const times = [...refusals.values()].reduce((sum, count) => sum + count, 0);
+  return `${times} throttles`;
 }

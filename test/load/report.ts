@@ -4,7 +4,7 @@ import type { LoadReport, Spread } from './load.ts';
 export function describeLoad(report: LoadReport): string {
   const { reconcile, busiestSecond, minutes } = report;
   const lines = [
-    `${report.cameras} cameras (${report.camerasRunning} running at the end) on ${report.workersRunning} workers in ${report.fleets} fleets, ${minutes} min, seed ${report.seed}; ${report.wallSeconds} s on the wall`,
+    `${report.cameras} cameras (${report.camerasRunning} running at the end) on ${report.workersRunning} workers in ${report.fleets} fleets, ${minutes} min, seed ${report.seed}; ${report.wallSeconds} s on the wall, ${report.cpuSeconds.toFixed(0)} of CPU`,
     `life: ${words(report.life)}`,
     '',
     '| calls a minute | |',
