@@ -52,6 +52,7 @@ export default $config({
       gpus,
       loop,
       functions: [...loop.functions, http.server],
+      apiId: http.gateway.nodes.api.id,
     });
     return {
       cameras: tables.cameras.name,

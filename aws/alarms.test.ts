@@ -2,7 +2,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
-import { fleetAlarms } from '../core/alarms.ts';
+import { fleetAlarms } from '../core/fleet-alarms.ts';
 import { SteppedClock } from '../local/clock.ts';
 import { createCloudWatchService } from '../local/cloudwatch/service.ts';
 import { startHttpFront } from '../local/http/front.ts';

@@ -3,14 +3,8 @@
  * once a minute what AWS counts by itself (tasks of a service and what they use, messages in a queue).
  * Invariant: no metric is made up; where the local cloud has nothing to measure (GPUs, NAT), nothing is reported.
  */
-import {
-  alarmedFunctions,
-  alarmedQueues,
-  fleetAlarms,
-  functionAlarms,
-  gpuAlarms,
-  queueAlarms,
-} from '../core/alarms.ts';
+import { alarmedFunctions, alarmedQueues, apiAlarms, functionAlarms, queueAlarms } from '../core/alarms.ts';
+import { fleetAlarms, gpuAlarms } from '../core/fleet-alarms.ts';
 import { controlMetricService, fleetResourceNames, type ResourceNames } from '../core/names.ts';
 import type { LocalCloud } from './cloud.ts';
 import type { AlarmChange, AlarmWatch } from './cloudwatch/alarm-watch.ts';
@@ -20,6 +14,18 @@ import { TaskUtilisation } from './compute/task-utilisation.ts';
 export function feeds(queue: (typeof alarmedQueues)[number]): (functionName: string) => boolean {
   const isOfRows = queue === 'row-failures';
   return (functionName) => functionName.endsWith('-camera-changed') === isOfRows;
+}
+
+/** AWS draws one at random. */
+function localApiId(stage: string): string {
+  return `kvs-infer-${stage}-api`;
+}
+
+/** As the gateway counts: every answer, and whether it was an error of ours. */
+export function countApiAnswer(cloud: Pick<LocalCloud, 'context'>, stage: string, status: number): void {
+  const dimensions = { ApiId: localApiId(stage) };
+  cloud.context.putMetric('AWS/ApiGateway', 'Count', dimensions, 1);
+  cloud.context.putMetric('AWS/ApiGateway', '5xx', dimensions, status >= 500 ? 1 : 0);
 }
 
 export function watchStageAlarms(
@@ -40,6 +46,7 @@ export function watchStageAlarms(
     prefix,
     alarms: [
       ...functionAlarms(functions, `${prefix}-reconcile`, `${prefix}-camera-changed`),
+      ...apiAlarms(localApiId(stage)),
       ...queueAlarms(Object.fromEntries(alarmedQueues.map((queue) => [queue, `${prefix}-${queue}`]))),
       ...fleets.flatMap((fleet) => [
         ...fleetAlarms(fleet, names.metricNamespace, { service: controlMetricService, stage, fleet }, ecsOf(fleet)),

@@ -9,6 +9,7 @@ import { type DeploymentCheck, firstOf, holds, type Subject } from './item.ts';
 const watched: [what: string, pattern: RegExp][] = [
   ['no reconcile for 5 min', /no-reconcile/i],
   ['errors in any function', /Errors/],
+  ['HTTP API answers with errors', /5xx/],
   ['dead-letter queue not empty', /ApproximateNumberOfMessagesVisible/],
   ['iterator age', /IteratorAge/],
   ['wanted more than running', /wanted-over-running/i],
@@ -25,7 +26,7 @@ const watched: [what: string, pattern: RegExp][] = [
 ];
 const ofAFleet = [
   ...['reconcile-failed', 'wanted-over-running', 'window-missed', 'camera-blind', 'scheduled-but-silent'],
-  ...['no-capacity', 'budget-shed'],
+  ...['no-capacity', 'budget-shed', 'runs-not-whole', 'model-reverted'],
   ...['live-but-unscheduled', 'running-below-desired', 'cpu-high', 'memory-high', 'gpu-memory-high', 'gpu-load-high'],
 ];
 const alarms = ({ graph }: Subject) => graph.all('aws:cloudwatch/metricAlarm:MetricAlarm').map(({ inputs }) => inputs);

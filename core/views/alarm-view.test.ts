@@ -1,6 +1,7 @@
 /** Which alarms are a stage's own, in which order, and with which words. */
 import { expect, it } from 'vitest';
-import { alarmDescription, fleetAlarms } from '../alarms.ts';
+import { alarmDescription } from '../alarms.ts';
+import { fleetAlarms } from '../fleet-alarms.ts';
 import { alarmReport, alarmViews, type StoredAlarm } from './alarm-view.ts';
 
 const atMs = Date.parse('2026-11-24T12:00:00Z');

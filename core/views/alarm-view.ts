@@ -3,15 +3,8 @@
  * were deployed with each alarm, so that mail, command and dashboard say the same.
  * Invariant: an alarm belongs to the stage by its exact name: a stage called `a` shows none of `a-b`, which begins alike.
  */
-import {
-  alarmedFunctions,
-  alarmedQueues,
-  fleetAlarms,
-  functionAlarms,
-  gpuAlarms,
-  natAlarms,
-  queueAlarms,
-} from '../alarms.ts';
+import { alarmedFunctions, alarmedQueues, apiAlarms, functionAlarms, natAlarms, queueAlarms } from '../alarms.ts';
+import { fleetAlarms, gpuAlarms } from '../fleet-alarms.ts';
 
 export type AlarmState = 'OK' | 'ALARM' | 'INSUFFICIENT_DATA';
 /** As CloudWatch has it; `sinceMs`: when the state last changed, null when that is not told. */
@@ -69,6 +62,7 @@ function stageAlarmNames(): string[] {
   const functions = alarmedFunctions.map((id) => ({ id, name: id }));
   return [
     ...functionAlarms(functions, '', ''),
+    ...apiAlarms(''),
     ...queueAlarms(Object.fromEntries(alarmedQueues.map((queue) => [queue, queue]))),
     ...natAlarms(Array.from({ length: natsMax }, String), 'managed'),
   ].map(({ name }) => name);

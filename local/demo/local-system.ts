@@ -20,6 +20,7 @@ import { processRunner } from '../compute/process-runner.ts';
 import { type DashboardServer, startDashboardServer } from '../http/dashboard-server.ts';
 import { isDiskFull } from '../http/disk-full.ts';
 import { type LocalStage, startLocalStage } from '../stage.ts';
+import { countApiAnswer } from '../stage-alarms.ts';
 import { SceneFeeds } from './scene-feeds.ts';
 import {
   activityPeriodSeconds,
@@ -150,6 +151,7 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
     dashboard = await startDashboardServer({
       ...{ deps: stage.deps, siteFolder },
       ...{ port: defaultDashboardPort, portSearch: true },
+      onApiAnswer: (status) => countApiAnswer(cloud, localStageName, status),
     });
     const putRow = (row: Record<string, unknown>) => putCameraRow(clients, stage.names.tables.cameras, row);
     return {

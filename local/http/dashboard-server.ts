@@ -43,7 +43,14 @@ export type DashboardServer = {
   token: string;
   close(): Promise<void>;
 };
-export type DashboardOptions = { deps: ControlDeps; siteFolder: string; port: number; portSearch: boolean };
+export type DashboardOptions = {
+  deps: ControlDeps;
+  siteFolder: string;
+  port: number;
+  portSearch: boolean;
+  /** Called with the status of each answer of the API. */
+  onApiAnswer?: (status: number) => void;
+};
 
 /** @throws KvsInferError PORT_BUSY */
 export async function startDashboardServer(options: DashboardOptions): Promise<DashboardServer> {
@@ -55,6 +62,10 @@ export async function startDashboardServer(options: DashboardOptions): Promise<D
     if (foreign !== null)
       return problemResponse(context, 403, `this answers requests to loopback only, not ${foreign}`);
     return next();
+  });
+  app.use('/api/*', async (context, next) => {
+    await next();
+    options.onApiAnswer?.(context.res.status);
   });
   // The stage may live by a clock of its own; requests come in the machine's time.
   const playRuns = (orders: readonly RunOrder[], signal: AbortSignal) => runAll(orders, () => {}, signal);

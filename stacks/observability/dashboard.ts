@@ -2,7 +2,7 @@
  * The CloudWatch dashboard: capacity, cameras, GPUs and the control loop, one row each, for the first look after an alarm.
  * Invariant: it shows the same metrics that the alarms watch, under the same dimensions.
  */
-import { type EcsNames, gpuMetrics } from '../../core/alarms.ts';
+import { type EcsNames, gpuMetrics } from '../../core/fleet-alarms.ts';
 import type { ResourceNames } from '../../core/names.ts';
 import type { Settings } from '../settings.ts';
 
@@ -12,13 +12,14 @@ type Shown = {
   dimensionsOf(fleet: string): Record<string, string>;
   ecsOf(fleet: string): EcsNames<$util.Input<string>>;
   functions: readonly string[];
+  apiId: $util.Input<string>;
 };
 type Line = [namespace: string, metric: string, ...dimensionsAndOptions: $util.Input<unknown>[]];
 
 const columnWidth = 12;
 const rowHeight = 6;
 
-export function dashboardBody({ settings, names, dimensionsOf, ecsOf, functions }: Shown) {
+export function dashboardBody({ settings, names, dimensionsOf, ecsOf, functions, apiId }: Shown) {
   const { fleets, region, stage } = settings;
   const ours = (fleet: string, metric: string, stat = 'Maximum'): Line => [
     names.metricNamespace,
@@ -92,11 +93,14 @@ export function dashboardBody({ settings, names, dimensionsOf, ecsOf, functions 
       eachFleet((fleet) => ['UsdToday', 'WorkersIdle', 'CamerasShedByBudget'].map((metric) => ours(fleet, metric))),
     ],
     [
-      'Functions: errors and longest run',
-      functions.flatMap((name): Line[] => [
-        ['AWS/Lambda', 'Errors', 'FunctionName', name, { stat: 'Sum' }],
-        ['AWS/Lambda', 'Duration', 'FunctionName', name, { stat: 'Maximum', yAxis: 'right' }],
-      ]),
+      'Functions: errors and longest run; answers of the API that are errors of its own',
+      [
+        ...functions.flatMap((name): Line[] => [
+          ['AWS/Lambda', 'Errors', 'FunctionName', name, { stat: 'Sum' }],
+          ['AWS/Lambda', 'Duration', 'FunctionName', name, { stat: 'Maximum', yAxis: 'right' }],
+        ]),
+        ['AWS/ApiGateway', '5xx', 'ApiId', apiId, { stat: 'Sum' }],
+      ],
     ],
     [
       'Results: records and bytes per minute',

@@ -5,13 +5,13 @@
 import {
   type Alarm,
   alarmDescription,
-  fleetAlarms,
+  apiAlarms,
   functionAlarms,
-  gpuAlarms,
   type Metric,
   natAlarms,
   queueAlarms,
 } from '../../core/alarms.ts';
+import { fleetAlarms, gpuAlarms } from '../../core/fleet-alarms.ts';
 import { controlMetricService, fleetResourceNames, type ResourceNames } from '../../core/names.ts';
 import type { Control } from '../control/control.ts';
 import type { Fleet } from '../fleet/fleet.ts';
@@ -26,9 +26,10 @@ export type Watched = {
   gpus: Fleet;
   loop: Control;
   functions: Control['functions'];
+  apiId: $util.Output<string>;
 };
 
-export function observability(settings: Settings, { names, accountId, net, gpus, loop, functions }: Watched) {
+export function observability(settings: Settings, { names, accountId, net, gpus, loop, functions, apiId }: Watched) {
   const { stage } = settings;
   const prefix = `kvs-infer-${stage}`;
   const topic = alarmTopic(settings, prefix, accountId);
@@ -38,6 +39,7 @@ export function observability(settings: Settings, { names, accountId, net, gpus,
   const natIds = nat?.kind === 'ec2' ? net.natInstanceIds : net.natGatewayIds;
   const alarms: Alarm<$util.Input<string>>[] = [
     ...functionAlarms<$util.Input<string>>(functions, loop.reconcile.name, loop.cameraChanged.name),
+    ...apiAlarms<$util.Input<string>>(apiId),
     ...queueAlarms<$util.Input<string>>({
       'row-failures': loop.rowsQueue.nodes.queue.name,
       'event-failures': loop.eventsQueue.nodes.queue.name,
@@ -57,7 +59,7 @@ export function observability(settings: Settings, { names, accountId, net, gpus,
   const dashboard = new aws.cloudwatch.Dashboard('Dashboard', {
     dashboardName: prefix,
     dashboardBody: $jsonStringify(
-      dashboardBody({ settings, names, dimensionsOf, ecsOf, functions: functions.map(({ name }) => name) }),
+      dashboardBody({ settings, names, dimensionsOf, ecsOf, functions: functions.map(({ name }) => name), apiId }),
     ),
   });
   return { topic, dashboard };

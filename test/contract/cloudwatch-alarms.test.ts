@@ -6,7 +6,8 @@ import {
   PutMetricAlarmCommand,
 } from '@aws-sdk/client-cloudwatch';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type Alarm, alarmDescription, fleetAlarms, functionAlarms } from '../../core/alarms.ts';
+import { type Alarm, alarmDescription, functionAlarms } from '../../core/alarms.ts';
+import { fleetAlarms } from '../../core/fleet-alarms.ts';
 import { accountId, clientOptions, describeContract, region } from './targets.ts';
 
 const ecs = { cluster: 'c', service: 's' };

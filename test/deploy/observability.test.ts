@@ -17,6 +17,7 @@ describe.skipIf(!isSynthesised)('alarms', () => {
     ['errors-camera-changed', { metricName: 'Errors', threshold: 0 }],
     ['errors-capacity-changed', { metricName: 'Errors', threshold: 0 }],
     ['errors-http-api', { metricName: 'Errors', threshold: 0 }],
+    ['api-failing', { namespace: 'AWS/ApiGateway', metricName: '5xx', period: 300, threshold: 4 }],
     ['queue-row-failures', { metricName: 'ApproximateNumberOfMessagesVisible', threshold: 0 }],
     ['queue-event-failures', { metricName: 'ApproximateNumberOfMessagesVisible', threshold: 0 }],
     ['iterator-age', { metricName: 'IteratorAge', threshold: 60_000 }],

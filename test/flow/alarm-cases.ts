@@ -19,6 +19,7 @@ export const alarmCases: Readonly<Record<string, AlarmCase>> = {
   'errors-camera-changed': here('functions die'),
   'errors-capacity-changed': here('functions die'),
   'errors-http-api': here('the API dies'),
+  'api-failing': here('the API fails'),
   'queue-row-failures': here('functions die'),
   'queue-event-failures': here('functions die'),
   'iterator-age': here('functions die'),

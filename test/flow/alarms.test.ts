@@ -3,20 +3,24 @@
  * ring and cease again. Those of what machines report are in alarms-of-machines.test.ts. Invariant: no alarm is forgotten.
  */
 import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
 import { UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   alarmedFunctions,
   alarmedQueues,
-  fleetAlarms,
+  apiAlarms,
   functionAlarms,
-  gpuAlarms,
   natAlarms,
   queueAlarms,
 } from '../../core/alarms.ts';
+import { fleetAlarms, gpuAlarms } from '../../core/fleet-alarms.ts';
 import { gatewayEvent } from '../../functions/api/gateway-event.test-factory.ts';
 import { type ControlStage, startControlStage } from '../../functions/control-loop-stage.test-factory.ts';
-import { feeds } from '../../local/stage-alarms.ts';
+import { startDashboardServer } from '../../local/http/dashboard-server.ts';
+import { countApiAnswer, feeds } from '../../local/stage-alarms.ts';
 import { alarmCases } from './alarm-cases.ts';
 import { alarmPrefix, ringsAndCeases } from './ringing.ts';
 
@@ -88,6 +92,41 @@ describe('alarms', () => {
       test.crashing.clear();
       expect(await ask()).toMatchObject({ statusCode: 200 });
     });
+  });
+
+  it('the API fails', async () => {
+    const machines = await started('2026-11-24T08:00:00Z');
+    const siteFolder = await mkdtemp(path.join(os.tmpdir(), 'kvs-infer-site-'));
+    const onApiAnswer = (status: number) => countApiAnswer(machines.cloud, 'test', status);
+    const server = await startDashboardServer({ ...machines, siteFolder, port: 0, portSearch: false, onApiAnswer });
+    try {
+      const headers = { authorization: `Bearer ${server.token}` };
+      const ask = async () => {
+        const answer = await fetch(new URL('/api/cameras', server.url), { headers });
+        await answer.text();
+        return answer.status;
+      };
+      // Somebody looks at the dashboard.
+      const test = {
+        ...machines,
+        async advance(seconds: number) {
+          await Promise.all([ask(), ask()]);
+          await machines.advance(seconds);
+        },
+      };
+      for (let minute = 0; minute < 6; minute += 1) await test.advance(60);
+      expect(await ask()).toBe(200);
+      const heal = machines.cloud.context.faults.inject(
+        ({ service, operation }) => service === 'dynamodb' && operation === 'Query',
+        { status: 400, code: 'AccessDeniedException', message: 'not authorized to perform: dynamodb:Query' },
+      );
+      expect(await ask()).toBe(500);
+      await ringsAndCeases(test, 'the API fails', 5, heal);
+      expect(await ask()).toBe(200);
+    } finally {
+      await server.close();
+      await rm(siteFolder, { recursive: true, force: true });
+    }
   });
 
   it('a table refuses', async () => {
@@ -190,6 +229,7 @@ describe('no alarm is forgotten', () => {
       'reconcile',
       'camera-changed',
     ),
+    ...apiAlarms(''),
     ...queueAlarms(Object.fromEntries(alarmedQueues.map((queue) => [queue, queue]))),
     ...fleetAlarms('default', '', {}, { cluster: '', service: '' }),
     ...gpuAlarms('default', '', ''),
