@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { CameraState } from '../fleet-state.ts';
+import type { CameraState, RunningCamera } from '../fleet-state.ts';
 import { assignmentsOf, isListUpToDate, sameAssignments } from './assignment-list.ts';
 import { decide } from './decide.ts';
 import { camera, noonMs, observation, policy, report, state, worker } from './fleet-factories.ts';
@@ -32,17 +32,21 @@ it('a camera given ahead of its window is watched from the start of the window o
   expect(given(state('gate')).next.ownedSinceMs).toBe(noonMs);
 });
 
-it('a camera is not moved for room before its owner has begun: what was never run is never released', () => {
+it('a camera is not moved for room before its owner has begun, nor while it starts: what was never run is never released', () => {
   const crowd = ['a', 'b', 'c'].map((id) => state(id, { ownerWorkerId: 'w1', epoch: 1 }, { detect: { fps: 6 } }));
-  const epochs = (ids: string[]) => Object.fromEntries(ids.map((id) => [id, report()]));
-  const movesWhen = (begun: string[]) =>
+  const movesWhen = (begun: string[], given: Partial<RunningCamera> = {}) =>
     decide(
-      observation(crowd, [worker('w1', { running: epochs(begun) }), worker('w2')]),
+      observation(crowd, [
+        worker('w1', { running: Object.fromEntries(begun.map((id) => [id, report(given)])) }),
+        worker('w2'),
+      ]),
       policy(),
       noonMs,
     ).changes.flatMap(({ ownership }) => (ownership?.kind === 'release' ? [ownership.cameraId] : []));
   expect(movesWhen([])).toEqual([]);
+  expect(movesWhen(['a', 'b', 'c'], { state: 'starting' })).toEqual([]);
   expect(movesWhen(['a', 'b', 'c'])).toHaveLength(1);
+  expect(movesWhen(['a', 'b', 'c'], { state: 'silent' })).toHaveLength(1);
 });
 
 it('a camera that its owner lists for long and does not begin is asked back, for only another epoch starts it', () => {

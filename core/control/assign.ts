@@ -244,9 +244,12 @@ function move(
   // Asked back before it was seen, it would be missing from the owner's list without ever having been run, and no
   // release would come: the camera would be blind until that silence is taken for a loss.
   if (report?.epoch !== state.epoch) return null;
+  const choice = owner !== undefined && !isLeaving(owner) ? { isChoice: true } : {};
+  // While a fleet boots, the first workers take more than their share: what is about to be watched there would begin anew
+  // elsewhere. It moves once it can be handed over.
+  if (report.state === 'starting' && choice.isChoice) return null;
   const isWatched = report.state === 'running' || report.state === 'degraded';
   const { step, isPrepared } = moveStep(state, owners.get(target)?.worker, isWatched, nowMs);
-  const choice = owner !== undefined && !isLeaving(owner) ? { isChoice: true } : {};
   const reason = choice.isChoice ? `worker ${target} has more room` : 'its worker leaves';
   switch (step) {
     case 'prepare':
