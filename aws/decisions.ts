@@ -78,6 +78,41 @@ export async function readDecisionsSince(
   return { decisions, isCut: answer.LastEvaluatedKey !== undefined };
 }
 
+/** An hour of a fleet in which everything happens has some MB of decisions. */
+const tracedPagesMax = 20;
+
+/** Of `[fromMs, toMs]`, those of one trace and those that answered it beside another, oldest first. */
+export async function readTracedDecisions(
+  clients: AwsClients,
+  table: string,
+  fleet: string,
+  { traceId, fromMs, toMs }: { traceId: string; fromMs: number; toMs: number },
+): Promise<Decision[]> {
+  const decisions: Decision[] = [];
+  let from: Record<string, unknown> | undefined;
+  for (let page = 0; page < tracedPagesMax; page += 1) {
+    const answer = await awsCall(`read the decisions of fleet ${fleet}`, () =>
+      clients.documents.send(
+        new QueryCommand({
+          TableName: table,
+          KeyConditionExpression: 'fleet = :fleet AND #at BETWEEN :from AND :to',
+          FilterExpression: 'traceId = :trace OR contains(traceLinks, :trace)',
+          ExpressionAttributeNames: { '#at': 'at' },
+          ExpressionAttributeValues: {
+            ...{ ':fleet': fleet, ':trace': traceId },
+            ...{ ':from': new Date(fromMs).toISOString(), ':to': new Date(toMs).toISOString() },
+          },
+          ...(from === undefined ? {} : { ExclusiveStartKey: from }),
+        }),
+      ),
+    );
+    decisions.push(...((answer.Items ?? []).filter(isReadable) as Decision[]));
+    from = answer.LastEvaluatedKey;
+    if (from === undefined) break;
+  }
+  return decisions;
+}
+
 /** A page of the table is 1 MB; a busy day of a large fleet has several, because a projection is read in full. */
 const sizePagesMax = 20;
 

@@ -28,6 +28,8 @@ describe('a command line goes on with', () => {
     expect(complete('status', '--stage', '').kind).toBe('stages');
     expect(complete('status', '--profile', '').kind).toBe('profiles');
     expect(complete('plan', 'explain', '--fleet', '').kind).toBe('fleets');
+    expect(complete('trace', '').kind).toBe('traces');
+    expect(complete('trace', '--log', '').kind).toBe('files');
     expect(complete('start', '--model', '').kind).toBe('files');
     expect(wordsOf(complete('start', '--port', ''))).toEqual([]);
   });

@@ -8,13 +8,16 @@ export type Candidate = { word: string; about: string };
 export type Completion =
   | { kind: 'words'; candidates: Candidate[] }
   | { kind: 'files' }
-  | { kind: 'cameras' | 'fleets' | 'stages' | 'profiles' };
+  | { kind: 'cameras' | 'fleets' | 'stages' | 'traces' | 'profiles' };
 
 const nothing: Completion = { kind: 'words', candidates: [] };
-const lookedUp: Readonly<Record<string, Completion['kind'] & ('cameras' | 'fleets' | 'stages' | 'profiles')>> = {
+const lookedUp: Readonly<
+  Record<string, Completion['kind'] & ('cameras' | 'fleets' | 'stages' | 'traces' | 'profiles')>
+> = {
   cameraId: 'cameras',
   fleet: 'fleets',
   stage: 'stages',
+  traceId: 'traces',
 };
 
 /** @param words what follows the program's name; the last is the one being typed, and may be empty. */

@@ -14,6 +14,8 @@ import { completionScript, filesLine, type Shell, shells } from './completion-sc
 import { localStage } from './local-endpoint.ts';
 import { onStage, type Stage } from './stage.ts';
 
+/** Of each fleet. */
+const tracesMax = 10;
 /** Longer, and people have typed it. */
 const lookUpMaxMs = 1_500;
 
@@ -68,7 +70,7 @@ async function lookUp(
     return [...known].map((word) => ({ word, about: word === localStage ? 'the npm start that runs here' : '' }));
   }
   const limit = new Promise<Candidate[]>((resolve) => setTimeout(() => resolve([]), lookUpMaxMs).unref());
-  return Promise.race([limit, onStage(placeOf(words), kind === 'cameras' ? cameras : fleets)]);
+  return Promise.race([limit, onStage(placeOf(words), { cameras, fleets, traces }[kind])]);
 }
 
 async function cameras({ clients, tables }: Stage): Promise<Candidate[]> {
@@ -82,6 +84,23 @@ async function cameras({ clients, tables }: Stage): Promise<Candidate[]> {
 async function fleets({ clients, tables }: Stage): Promise<Candidate[]> {
   const { listFleets } = await import('../aws/fleet-list.ts');
   return (await listFleets(clients, tables.fleets)).map(({ fleet }) => ({ word: fleet, about: 'fleet' }));
+}
+
+/** Of the newest decisions. */
+async function traces({ clients, tables }: Stage): Promise<Candidate[]> {
+  const [{ listFleets }, { readDecisions }] = await Promise.all([
+    import('../aws/fleet-list.ts'),
+    import('../aws/decisions.ts'),
+  ]);
+  const all = await listFleets(clients, tables.fleets);
+  const newest = await Promise.all(
+    all.map(({ fleet }) => readDecisions(clients, tables.decisions, fleet, { limit: tracesMax })),
+  );
+  return newest
+    .flat()
+    .flatMap(({ traceId, at, trigger }) =>
+      traceId === undefined ? [] : [{ word: traceId, about: `${at} ${trigger}` }],
+    );
 }
 
 /** Where the line that is being typed looks. */

@@ -12,7 +12,7 @@ export const localStage = 'local';
 export const localFolder = '.local';
 const fileName = 'endpoint.json';
 
-export type RunningLocalStage = { endpoint: string; region: string; dashboard: string; pid: number };
+export type RunningLocalStage = { endpoint: string; region: string; dashboard: string; log: string; pid: number };
 
 /** Readable by its owner alone, because the dashboard's address carries its token. @returns takes it away again. */
 export function announceLocalStage(folder: string, running: Omit<RunningLocalStage, 'pid'>): () => void {

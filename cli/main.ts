@@ -21,6 +21,7 @@ import { scheduleCommand } from './schedule.ts';
 import { simulateCommand } from './simulate.ts';
 import { startCommand } from './start.ts';
 import { statusCommand } from './status.ts';
+import { traceCommand } from './trace.ts';
 import { validateCommand } from './validate.ts';
 
 /** Options whose values can only be judged together, so that a command says it and not the parser of options. */
@@ -69,6 +70,7 @@ export function buildProgram(): Command {
   backupCommand(program);
   restoreCommand(program);
   planCommand(program);
+  traceCommand(program);
   program.commandsGroup('Before a schedule is saved:');
   scheduleCommand(program);
   simulateCommand(program);

@@ -82,7 +82,7 @@ async function start(options: StartOptions): Promise<void> {
   });
   const { url } = system.dashboard;
   const { endpoint } = system.cloud;
-  const retract = announceLocalStage(folder, { endpoint, region: localRegion, dashboard: url });
+  const retract = announceLocalStage(folder, { endpoint, region: localRegion, dashboard: url, log: system.logPath });
   const ended = untilEnd(options.for);
   const startMs = systemClock.nowMs();
   const observer = new RunObserver(system, startMs, options.model === undefined);

@@ -20,6 +20,11 @@ export function traceIdIn(value: unknown): string | null {
   return typeof value === 'string' && pattern.test(value) ? value : null;
 }
 
+/** When its cause came, to the second. */
+export function beganAtMs(traceId: string): number {
+  return Number.parseInt(traceId.slice(2, 10), 16) * 1_000;
+}
+
 /** @param header `_X_AMZN_TRACE_ID`: `Root=1-…;Parent=…;Sampled=0`. */
 export function traceIdOfHeader(header: string | undefined): string | null {
   const root = header?.split(';').find((part) => part.startsWith('Root='));

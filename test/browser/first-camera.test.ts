@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -18,6 +18,11 @@ import { chromiumPath, expectAccessible, launchBrowser, openPage } from './brows
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const picture = (name: string) =>
   process.env.UPDATE_SCREENSHOTS === '1' ? { path: join(root, 'docs', name) } : undefined;
+/** Whose ever they are: it signs with keys of its own, and none of these may be seen. */
+const keysAround = {
+  ...{ AWS_ACCESS_KEY_ID: 'AKIAMARKED0000000000', AWS_SECRET_ACCESS_KEY: 'marked-key-77c3' },
+  AWS_SESSION_TOKEN: 'marked-session-91dd',
+};
 /** Scenes are drawn once, and a busy machine takes a minute for them. */
 const startMaxMs = 240_000;
 
@@ -25,6 +30,7 @@ let folder: string;
 let system: ChildProcess;
 let browser: Browser;
 let url: string;
+let said = '';
 
 describe.skipIf(chromiumPath === null)('npm start', () => {
   beforeAll(async () => {
@@ -34,7 +40,13 @@ describe.skipIf(chromiumPath === null)('npm start', () => {
     await mkdir(clips, { recursive: true });
     await symlink(clips, join(folder, 'clips'));
     const words = [program, 'start', '--folder', folder];
-    system = spawn(process.execPath, words, { env: commandEnvironment(folder), stdio: ['ignore', 'pipe', 'inherit'] });
+    const env = { ...commandEnvironment(folder), ...keysAround };
+    system = spawn(process.execPath, words, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [system.stdout, system.stderr]) {
+      stream?.on('data', (chunk) => {
+        said += chunk;
+      });
+    }
     [url, browser] = await Promise.all([dashboardOf(system), launchBrowser()]);
   }, startMaxMs);
   afterAll(async () => {
@@ -79,6 +91,16 @@ describe.skipIf(chromiumPath === null)('npm start', () => {
     },
     startMaxMs,
   );
+
+  it('nothing that it has printed or logged until now has a key of who started it', async () => {
+    const log = await readFile(join(folder, 'system.log'), 'utf8');
+    expect(said).toContain(url);
+    expect(log).toContain('first frame inferred');
+    for (const [name, key] of Object.entries(keysAround)) {
+      expect(said.includes(key), `${name} in its output`).toBe(false);
+      expect(log.includes(key), `${name} in its log`).toBe(false);
+    }
+  });
 });
 
 async function dashboardOf({ stdout }: ChildProcess): Promise<string> {

@@ -82,7 +82,9 @@ describe.concurrent('region and endpoint', () => {
 describe('the stage of npm start', () => {
   it('is found from its folder, with and without its name, and never with real keys', async () => {
     await mkdir(folder.path('here/.local'), { recursive: true });
-    const running = { endpoint: cloud.endpoint, region: 'eu-west-1', dashboard: 'http://127.0.0.1:1/#token=x' };
+    const traceId = '1-69256f2a-0123456789abcdef01234567';
+    const log = await folder.write('here/.local/system.log', `worker w-1: {"traceId":"${traceId}"}\n`);
+    const running = { endpoint: cloud.endpoint, region: 'eu-west-1', dashboard: 'http://127.0.0.1:1/#token=x', log };
     const retract = announceLocalStage(folder.path('here/.local'), running);
     expect((await stat(folder.path('here/.local/endpoint.json'))).mode & 0o777).toBe(0o600);
     const words = ['status', '--json'];
@@ -90,6 +92,10 @@ describe('the stage of npm start', () => {
     for (const given of [words, [...words, '--stage', 'local']]) {
       expect(documentOf(await run(real, given, folder.path('here')))).toMatchObject({ stage: 'local', fleets: [] });
     }
+    // Its log is looked into.
+    expect(documentOf(await run(real, ['trace', traceId, '--json'], folder.path('here')))).toMatchObject({
+      ...{ steps: [], log: { path: log, lines: [expect.stringContaining(traceId)], more: 0 } },
+    });
     // Who names a place in AWS means a stage there.
     expectFailure(await run(real, [...words, '--region', 'eu-west-1'], folder.path('here')), 1, 'STAGE_MISSING');
     retract();

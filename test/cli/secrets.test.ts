@@ -49,7 +49,14 @@ function expectNoSecret(what: string, text: string) {
     expect(text.includes(secret), `${name} in ${what}: ${text}`).toBe(false);
 }
 
-const commands = ['camera list', 'camera show dock-1', 'fleet show', 'status', 'plan explain'];
+const commands = [
+  'camera list',
+  'camera show dock-1',
+  'fleet show',
+  'status',
+  'plan explain',
+  'trace 1-69256f2a-000000000000000000000000',
+];
 it.each(commands)(
   'kvs-infer %s, refused: neither stream tells a secret, in words or as JSON',
   async (command) => {
