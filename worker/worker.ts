@@ -286,6 +286,8 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
       do {
         await member?.settled();
         await standalone?.settled();
+        // Waited for, because asking in every turn would take the processor from the very threads that are to answer.
+        await Promise.all([models.settled(), text.threadSettled(), deliveries.settled()]);
         await new Promise((resolve) => setImmediate(resolve));
       } while (isLoading() || text.isBusy || publisher.isSending || deliveries.isSending);
     },

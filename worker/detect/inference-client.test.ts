@@ -52,10 +52,12 @@ test('one bad batch answers itself alone; batches sent before close are answered
   const client = await start();
   const answers = [client.detect([frame(1)]), client.detect([new ArrayBuffer(7)]), client.detect([frame(2)])];
   expect(client.pendingBatches).toBe(3);
+  const pendingOnceAnswered = client.answered().then(() => client.pendingBatches);
   const closed = client.close();
   const settled = await Promise.allSettled(answers);
   expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
   expect(settled[1]).toMatchObject({ reason: { code: 'INFERENCE_INPUT' } });
+  expect(await pendingOnceAnswered).toBe(0);
   await closed;
   expect(await client.ended).toBeNull();
   await expect(client.detect([frame(1)])).rejects.toMatchObject({ code: 'INFERENCE_THREAD_DIED', retryable: true });

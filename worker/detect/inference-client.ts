@@ -19,7 +19,7 @@ export type InferenceResult = {
   inferenceMs: number;
 };
 
-type Pending = { resolve: (result: InferenceResult) => void; reject: (error: KvsInferError) => void };
+type Pending = PromiseWithResolvers<InferenceResult>;
 type Ready = Extract<FromThread, { type: 'ready' }>;
 
 const inferenceThread = new URL('./inference-thread.ts', import.meta.url);
@@ -91,11 +91,16 @@ export class InferenceClient {
     if (this.#death !== null) return Promise.reject(this.#death);
     if (this.#closing) return Promise.reject(threadDied('it was closed'));
     const id = this.#nextId++;
-    return new Promise((resolve, reject) => {
-      const message: ToThread = { type: 'detect', id, buffers };
-      this.#thread.postMessage(message, buffers);
-      this.#pending.set(id, { resolve, reject });
-    });
+    const message: ToThread = { type: 'detect', id, buffers };
+    this.#thread.postMessage(message, buffers);
+    const pending: Pending = Promise.withResolvers();
+    this.#pending.set(id, pending);
+    return pending.promise;
+  }
+
+  /** Resolves when the batches that were sent are answered, or lost. */
+  async answered(): Promise<void> {
+    while (this.#pending.size > 0) await Promise.allSettled([...this.#pending.values()].map(({ promise }) => promise));
   }
 
   /** Waits for the batches that were sent, then ends the thread. */

@@ -45,6 +45,21 @@ test('a later state of an item waits for the earlier one, also when that is trie
   expect(queue.size).toBe(0);
 });
 
+test('settles with the write under way, also when that fails; what waits for its retry is waited for by nobody', async () => {
+  const { queue, delivery, step } = rig();
+  const { promise, reject } = Promise.withResolvers<void>();
+  queue.add(delivery('a', () => promise));
+  let isSettled = false;
+  const settling = queue.settled().then(() => {
+    isSettled = true;
+  });
+  await step(0);
+  expect({ isSending: queue.isSending, isSettled }).toEqual({ isSending: true, isSettled: false });
+  reject(new Error('busy'));
+  await settling;
+  expect({ isSending: queue.isSending, waiting: queue.size }).toEqual({ isSending: false, waiting: 1 });
+});
+
 test('what keeps failing is given up, what may not go is discarded, what is too much loses the oldest', async () => {
   const { queue, delivery, step, log, gate } = rig();
   queue.add(delivery('a', () => Promise.reject(new Error('no bucket'))));

@@ -38,6 +38,7 @@ export class DeliveryQueue {
   readonly #queue: Delivery[] = [];
   readonly #queued: Record<Delivery['kind'], number> = { snapshot: 0, 'snapshot-text': 0, 'track-item': 0 };
   readonly #active = new Set<Delivery>();
+  readonly #sending = new Set<Promise<void>>();
   readonly #waiters: ConditionWaiters;
   /** The newest failure of a kind; gone with its next success. */
   readonly faults = new Map<Delivery['kind'], unknown>();
@@ -62,6 +63,11 @@ export class DeliveryQueue {
   /** A write is under way; waiting for a retry does not count. */
   get isSending(): boolean {
     return this.#active.size > this.#retrying;
+  }
+
+  /** Waits for the writes under way. */
+  async settled(): Promise<void> {
+    while (this.isSending) await Promise.allSettled(this.#sending);
   }
 
   add(delivery: Delivery): void {
@@ -115,6 +121,12 @@ export class DeliveryQueue {
     }
   }
 
+  #send(delivery: Delivery): Promise<void> {
+    const sending = delivery.send();
+    this.#sending.add(sending);
+    return sending.finally(() => this.#sending.delete(sending));
+  }
+
   async #deliver(delivery: Delivery): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
       const verdict = this.#isClosed ? 'given-up' : this.#options.gate(delivery.cameraId, delivery.epoch);
@@ -123,7 +135,7 @@ export class DeliveryQueue {
         return;
       }
       try {
-        await delivery.send();
+        await this.#send(delivery);
         this.faults.delete(delivery.kind);
         this.#options.onDelivered?.(delivery.kind);
         delivery.onDelivered?.();

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { KvsInferError } from '../../core/errors.ts';
 import { SteppedClock } from '../../local/clock.ts';
-import type { InferenceClient } from '../detect/inference-client.ts';
+import type { InferenceClient, InferenceResult } from '../detect/inference-client.ts';
 import type { InferenceSettings } from '../detect/inference-messages.ts';
 import { writeCatalogue } from '../detect/model-catalogue.ts';
 import { ModelPool } from './model-pool.ts';
@@ -30,6 +30,7 @@ function rig(options: { fails?: (name: string) => boolean; folder?: string; onCl
   const alive = new Map<string, { die: () => void }>();
   const started: InferenceSettings[] = [];
   const unloaded: string[] = [];
+  const batches: PromiseWithResolvers<InferenceResult>[] = [];
   let atOnce = 0;
   const pool = new ModelPool({
     ...{
@@ -63,7 +64,17 @@ function rig(options: { fails?: (name: string) => boolean; folder?: string; onCl
           ended,
           batchTimings: [{ batchSize: 1, medianMs: 10 }],
           measuredInferencesPerSecond: 100,
-          pendingBatches: 0,
+        },
+        get pendingBatches() {
+          return batches.length;
+        },
+        async answered() {
+          await Promise.allSettled(batches.map(({ promise }) => promise));
+        },
+        detect() {
+          const batch = Promise.withResolvers<InferenceResult>();
+          batches.push(batch);
+          return batch.promise;
         },
         model: { inputWidth: 640, inputHeight: 640 },
         close: async () => {
@@ -73,9 +84,28 @@ function rig(options: { fails?: (name: string) => boolean; folder?: string; onCl
       } as unknown as InferenceClient;
     },
   });
-  return { pool, alive, started, unloaded };
+  return { pool, alive, started, unloaded, batches };
 }
 const settled = () => new Promise((resolve) => setTimeout(resolve, 0));
+
+test('settles when nothing is being loaded and every batch is answered', async () => {
+  const { pool, batches } = rig();
+  const loading = pool.use('a', 'one');
+  await pool.settled();
+  expect(pool.loaded.has('a')).toBe(true);
+  const { client } = await loading;
+  const answer = client.detect([]);
+  expect(pool.isBusy).toBe(true);
+  let isSettled = false;
+  const settling = pool.settled().then(() => {
+    isSettled = true;
+  });
+  await settled();
+  expect(isSettled).toBe(false);
+  batches.shift()?.resolve({ candidates: [], buffers: [], inferenceMs: 1 });
+  await Promise.all([answer, settling]);
+  expect(pool.isBusy).toBe(false);
+});
 
 test('models are loaded when somebody asks, once, and stay while memory lasts', async () => {
   const { pool, started } = rig();

@@ -96,6 +96,14 @@ export class ModelPool {
     return this.#turnsLeft > 0 || [...this.#loaded.values()].some(({ client }) => client.pendingBatches > 0);
   }
 
+  /** Waits for what makes it busy. */
+  async settled(): Promise<void> {
+    while (this.isBusy) {
+      await this.#turn;
+      await Promise.all([...this.#loaded.values()].map(({ client }) => client.answered()));
+    }
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#turn;

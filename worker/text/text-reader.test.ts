@@ -86,6 +86,10 @@ test('while the thread is busy the newest of a track waits, and the busiest came
   await turn();
   void read('b', 'same', 1);
   void read('b', 'same', 2);
+  let isSettled = false;
+  const settling = reader.threadSettled().then(() => {
+    isSettled = true;
+  });
   await turn();
   expect(outcomes).toEqual(['superseded']);
   for (let index = 0; index < 40; index += 1) {
@@ -98,6 +102,13 @@ test('while the thread is busy the newest of a track waits, and the busiest came
   await turn();
   const values = calls[1]?.cutOuts.map(({ picture }) => picture.data[0]);
   expect(values).toEqual([2, 9, 10, 11]);
+  expect(isSettled).toBe(false);
+  for (let answered = 1; !isSettled; answered += 1) {
+    calls[answered]?.answer();
+    await turn();
+  }
+  await settling;
+  expect([reader.queued, reader.isBusy]).toEqual([0, false]);
 });
 
 test('a thread that dies fails its readings by name, rests, and is started again', async () => {

@@ -57,6 +57,8 @@ export class TextReader {
   #isStarting = false;
   #isRunning = false;
   #isClosed = false;
+  /** The start or the reading that was begun last. */
+  #atThread: Promise<void> = Promise.resolve();
   #startAgainAtMs = 0;
   /** Why text is not read now; null when it is, or nobody has asked yet. */
   fault: KvsInferError | null = null;
@@ -73,6 +75,11 @@ export class TextReader {
 
   get isBusy(): boolean {
     return this.#isStarting || this.#isRunning || this.#cutting > 0;
+  }
+
+  /** Waits for the thread, and for what it is given next. */
+  async threadSettled(): Promise<void> {
+    while (this.#isStarting || this.#isRunning) await this.#atThread;
   }
 
   /** @returns the lines that were read; empty also when the request was dropped. Never rejects. */
@@ -152,8 +159,7 @@ export class TextReader {
 
   #pump(): void {
     if (this.#isRunning || this.#isStarting || this.#waiting.length === 0) return;
-    if (this.#client === null) void this.#begin();
-    else void this.#run(this.#client);
+    this.#atThread = this.#client === null ? this.#begin() : this.#run(this.#client);
   }
 
   async #begin(): Promise<void> {
