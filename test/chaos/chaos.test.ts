@@ -1,5 +1,7 @@
 /** A short run of chaos, with real processes in real time: the rules hold, and the account at the end is a true one. */
 import { expect, test } from 'vitest';
+import { alarmedFunctions, alarmedQueues, functionAlarms, queueAlarms } from '../../core/alarms.ts';
+import { fleetAlarms } from '../../core/fleet-alarms.ts';
 import { SeededRandom } from '../../core/seeded-random.ts';
 import { agenda, faults } from './agenda.ts';
 import { chaos } from './chaos.ts';
@@ -38,4 +40,19 @@ test('a seed draws the same agenda again: every fault once, then pairs of differ
   expect(names(steps)).not.toEqual(names(drawn(8, faults.length + 6)));
   expect(names(steps.slice(0, faults.length)).sort()).toEqual(faults.map(({ name }) => name).sort());
   for (const [first, second] of steps.slice(faults.length)) expect(first?.room).not.toBe(second?.room);
+});
+
+test('what a fault is to ring is an alarm of the stage, and one that rings after a single period', () => {
+  const alarms = [
+    ...functionAlarms(
+      alarmedFunctions.map((id) => ({ id, name: id })),
+      '',
+      '',
+    ),
+    ...queueAlarms(Object.fromEntries(alarmedQueues.map((queue) => [queue, queue]))),
+    ...fleetAlarms('default', '', {}, { cluster: '', service: '' }),
+  ];
+  const named = faults.flatMap(({ rings = [] }) => rings);
+  expect(named.length).toBeGreaterThan(0);
+  for (const name of named) expect(alarms.find((alarm) => alarm.name === name)?.periods, name).toBe(1);
 });

@@ -1,7 +1,7 @@
 /**
  * A new version of a model on the whole system, from the order to its end: real ONNX files, real workers, the control loop.
- * A good one reaches every camera; one that cannot be loaded, one whose weights are NaN and one that sees nothing are taken
- * back by themselves; and no camera misses a frame for the sake of any of them.
+ * A good one reaches every camera; one that cannot be loaded, one whose weights are NaN, one that sees nothing and one that is
+ * slow are taken back by themselves; and no camera misses a frame for the sake of any of them.
  */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -136,4 +136,19 @@ test('weights that see nothing: reverted, and nobody but the canary noticed', as
   expect(others).toEqual({ 'dock-1': 1_000, 'dock-2': 1_000, 'dock-4': 1_000, pinned: 1_000 });
   // It was watched all along, by a model that saw nothing: its frames were published, empty.
   expect(canary).toBe(1_000);
+});
+
+test('a version that sees the same and is slow: reverted for its latency, no frame missing', async () => {
+  // Some 60 ms on an idle machine, where the version before takes less than one.
+  await writeModel('default@2', encodeModel(blockModel({ width: 80, height: 48, idleProducts: 16 })));
+  const fromMs = system.clock.nowMs();
+  await rollOut('default@2', { canaryCameras: ['dock-3'], canaryPercent: undefined });
+  await reaches('reverted', 4 * minuteMs);
+  expect((await item()).modelRolloutState).toMatchObject({
+    fault: 'latency',
+    reason: expect.stringMatching(/\d+ of \d+ frames took more than 2 times the 95th percentile of the version before/),
+  });
+  await system.pass(10_000);
+  expect(await models()).toEqual(allRun('default'));
+  expect(await longestHolesMs(fromMs)).toEqual(noHoles);
 });

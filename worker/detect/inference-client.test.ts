@@ -48,6 +48,18 @@ test('frames go over and come back with their candidates', async () => {
   await client.close();
 });
 
+test('a model with idle work sees the same, and takes longer', async () => {
+  const idle = path.join(folder, 'idle.onnx');
+  await writeFile(idle, encodeModel(blockModel({ idleProducts: 16 })));
+  const [quick, slow] = [await start(), await start(idle)];
+  const [seen, seenSlowly] = [await quick.detect([frame(5)]), await slow.detect([frame(5)])];
+  expect(seenSlowly.candidates).toEqual(seen.candidates);
+  expect(seen.candidates[0]?.length).toBeGreaterThan(0);
+  // A product of 512³ takes some milliseconds on any machine.
+  expect(slow.measuredInferencesPerSecond).toBeLessThan(quick.measuredInferencesPerSecond / 5);
+  await Promise.all([quick.close(), slow.close()]);
+});
+
 test('one bad batch answers itself alone; batches sent before close are answered', async () => {
   const client = await start();
   const answers = [client.detect([frame(1)]), client.detect([new ArrayBuffer(7)]), client.detect([frame(2)])];

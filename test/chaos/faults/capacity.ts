@@ -26,6 +26,7 @@ export const capacityFaults: readonly ChaosFault[] = [
   {
     ...{ name: 'drought', room: 'capacity', holdMs: 20_000 },
     what: 'EC2 has no machine for 20 s, and one that runs is lost',
+    rings: ['default-no-capacity'],
     inject(scene) {
       const { compute } = scene.world.cloud;
       const taskId = someOwner(scene);
