@@ -3,20 +3,28 @@
  * The deployment tests are a project of their own: they alone put the deployment together first.
  */
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/longest-first.ts';
 
 // Bounds for what hangs: a machine that is busy with other work takes several times as long as an idle one.
 const shared = { pool: 'forks', testTimeout: 90_000, hookTimeout: 120_000 } as const;
+/**
+ * Tests that leave nothing behind in their process run in one process after the other: it costs a quarter of a second to start
+ * one, and a whole one to import the AWS SDK. Those that measure memory have a process of their own.
+ */
+const together = ['{aws,core,functions,web}/**/*.test.ts', 'worker/{decode,pace,publish,runtime,text,track}/*.test.ts'];
 
 export default defineConfig({
   test: {
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     projects: [
+      { test: { ...shared, name: 'together', isolate: false, include: together } },
       {
         test: {
           ...shared,
           name: 'system',
-          include: ['{core,aws,functions,worker,local,cli,models,stacks,bench,web}/**/*.test.ts', 'test/**/*.test.ts'],
-          exclude: ['test/deploy/**', 'test/browser/**'],
+          include: ['{worker,local,cli,models,stacks,bench}/**/*.test.ts', 'test/**/*.test.ts'],
+          exclude: ['test/deploy/**', 'test/browser/**', ...together],
         },
       },
       {
