@@ -148,10 +148,14 @@ export function siteConfig(settings: Settings, accountId: string, site: Site, { 
 
 const siteFolder = () => join($cli.paths.root, 'web', 'dist');
 
-/** Built by the project's own Node, whichever runs the deployment. */
+let isBuilt = false;
+
+/** Built by the project's own Node, whichever runs the deployment; once, also where many scenarios are put together. */
 function builtFiles(): string[] {
   const { root } = $cli.paths;
-  execFileSync(join(root, 'node_modules', '.bin', 'node'), [join(root, 'web', 'build-site.ts')], { cwd: root });
+  const node = join(root, 'node_modules', '.bin', 'node');
+  if (!isBuilt) execFileSync(node, [join(root, 'web', 'build-site.ts')], { cwd: root });
+  isBuilt = true;
   return readdirSync(siteFolder(), { recursive: true, encoding: 'utf8' }).sort();
 }
 
