@@ -2,6 +2,20 @@
  * The steps of carrying out one decision: what was done, what was left undone and what failed, one sentence each.
  * Invariant: a step that fails stops no other; none begins once the run may have lost its lock.
  */
+
+/** In which order they are told. */
+export const order = {
+  instances: 0,
+  tasks: 1,
+  terminate: 2,
+  drain: 3,
+  disarm: 4,
+  cameras: 5,
+  lists: 6,
+  models: 7,
+  tidy: 8,
+};
+
 /** Sentences in the order of a fixed list of kinds, whichever call answered first. */
 export class ApplySteps {
   readonly failures: string[] = [];

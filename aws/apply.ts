@@ -4,31 +4,25 @@
  * Invariant: a camera's state is written before any worker's list names it; the cameras of a worker that fell silent go
  * to somebody else only once its own list is empty; a task is given back before its instance is terminated.
  */
-import { assignmentsOf, sameAssignments } from '../core/control/assignment-list.ts';
-import type { CameraChange, ControlDecision } from '../core/control/decide.ts';
-import { drainOrder, isHandingOver, sameStandbys, standbysOf } from '../core/control/handover.ts';
+import type { ControlDecision } from '../core/control/decide.ts';
+import { drainOrder } from '../core/control/handover.ts';
 import { heldEntries } from '../core/control/held-items.ts';
-import type { LedgerEntry } from '../core/control/ledger.ts';
-import { modelOrderOf, rolloutWords } from '../core/control/model-rollout.ts';
+import { rolloutWords } from '../core/control/model-rollout.ts';
 import type { FleetObservation } from '../core/control/observation.ts';
-import { hasEnded, isDead, isLeaving } from '../core/control/observation.ts';
-import type { WindowPromise } from '../core/control/ready-by.ts';
+import { hasEnded, isDead } from '../core/control/observation.ts';
 import type { CameraState, WorkerItem } from '../core/fleet-state.ts';
 import { fleetResourceNames } from '../core/names.ts';
-import { ApplySteps } from './apply-steps.ts';
-import { writeCameraChange } from './camera-changes.ts';
+import { type Accounted, writeCameras } from './apply-cameras.ts';
+import { ApplySteps, order } from './apply-steps.ts';
 import { departCamera } from './camera-states.ts';
 import { setGroupSize, setServiceSize, stopTask, terminateInstance } from './capacity.ts';
 import { setLaunchChoice } from './launches.ts';
 import type { Surroundings } from './observe.ts';
 import { inParallel, parallelWritesMax } from './parallel.ts';
-import { listsThatFit } from './worker-item-size.ts';
-import { buryWorker, emptyListIfSilent, markDraining, writeLists } from './workers.ts';
+import { buryWorker, emptyListIfSilent, markDraining } from './workers.ts';
 
 /** What was done or failed to be done, one sentence each. */
 export type Applied = { actions: string[]; failures: string[] } & Accounted;
-/** What the tables have of this run's accounts. */
-type Accounted = { promises: WindowPromise[]; entries: LedgerEntry[] };
 
 export async function applyDecision(
   surroundings: Surroundings,
@@ -94,8 +88,6 @@ async function disarmSilentOwners(
 
 /** So that a fleet that hangs as a whole does not use up what ECS takes a second; the others are told in the next run. */
 const stopsPerRunMax = 40;
-
-const order = { instances: 0, tasks: 1, terminate: 2, drain: 3, disarm: 4, cameras: 5, lists: 6, models: 7, tidy: 8 };
 
 /** How the group launches comes before how many: what is ordered now is launched that way. */
 async function grow(
@@ -173,90 +165,6 @@ async function drain(
       await stopTask(clients, names.cluster, taskArn, reason);
     }),
   );
-}
-
-async function writeCameras(
-  { clients, names }: Surroundings,
-  observation: FleetObservation,
-  decision: ControlDecision,
-  steps: ApplySteps,
-  traceId: string | null,
-): Promise<Accounted> {
-  const written = new Map<string, CameraState>();
-  const cleanGives = new Set<string>();
-  const accounted: Accounted = { promises: [], entries: [] };
-  await inParallel(decision.changes, parallelWritesMax, async (change) => {
-    if (!steps.mayAct()) return;
-    try {
-      const { happened, accountingFailure } = await writeCameraChange(clients, names.tables, change);
-      if (accountingFailure !== null) {
-        steps.fail(order.tidy, `account for the time of camera ${change.cameraId}`, accountingFailure);
-      } else if (happened) {
-        accounted.promises.push(...change.promises);
-        accounted.entries.push(...change.ledger);
-      }
-      if (happened) written.set(change.cameraId, change.next);
-      if (happened && change.ownership?.kind === 'give' && change.ownership.clean) cleanGives.add(change.cameraId);
-      const sentence = ownershipWords(change);
-      if (sentence !== null)
-        steps.done(order.cameras, happened ? sentence : `left undone, the world had moved: ${sentence}`);
-    } catch (error) {
-      steps.fail(order.cameras, ownershipWords(change) ?? `wrote the state of ${change.cameraId}`, error);
-    }
-  });
-  const states = observation.cameras.map((state) => written.get(state.cameraId) ?? state);
-  // Each worker's list is made of its own: a hundred workers must not walk through all cameras each.
-  const ownedBy = Map.groupBy(states, ({ ownerWorkerId }) => ownerWorkerId);
-  const nextOf = Map.groupBy(states, ({ successorWorkerId }) => successorWorkerId);
-  const orderOf = (state: CameraState) => modelOrderOf(state, decision.modelRollout);
-  const drained = new Set(decision.plan.drains.map((drained) => drained.workerId));
-  const listening = observation.workers.filter(
-    (worker) =>
-      !isDead(worker, decision.nowMs, decision.policy.workerDeadAfterMs) &&
-      (!isLeaving(worker) || isHandingOver(worker, decision.nowMs)) &&
-      !drained.has(worker.workerId),
-  );
-  await inParallel(listening, parallelWritesMax, async (worker) => {
-    const { held } = observation;
-    const own = assignmentsOf(worker, ownedBy.get(worker.workerId) ?? [], cleanGives, orderOf, traceId);
-    const list = { ...heldEntries(worker.assignments, held), ...own };
-    const next = standbysOf(worker, nextOf.get(worker.workerId) ?? [], orderOf, traceId);
-    const standbys = { ...heldEntries(worker.standbys, held), ...next };
-    const isStored = (own: typeof list, ahead: typeof standbys) =>
-      sameAssignments(own, worker.assignments ?? {}) && sameStandbys(ahead, worker.standbys ?? {});
-    if (isStored(list, standbys)) return;
-    const fit = listsThatFit(list, standbys);
-    for (const cameraId of fit.leftOut) {
-      const what = `camera ${cameraId} is left off the list of worker ${worker.workerId}`;
-      steps.fail(order.lists, what, new Error('its row is too large for the worker’s item; shorten its lists'));
-    }
-    if (isStored(fit.assignments, fit.standbys)) return;
-    const cameras = Object.keys(fit.assignments).length;
-    const ahead = Object.keys(fit.standbys).length;
-    await steps.try(
-      order.lists,
-      `worker ${worker.workerId} is to run ${cameras} ${cameras === 1 ? 'camera' : 'cameras'}${ahead === 0 ? '' : ` and to stand by for ${ahead}`}`,
-      () => writeLists(clients, names.tables.workers, worker, fit.assignments, fit.standbys, traceId),
-    );
-  });
-  return accounted;
-}
-
-function ownershipWords({ cameraId, ownership }: CameraChange): string | null {
-  switch (ownership?.kind) {
-    case undefined:
-      return null;
-    case 'give':
-      return `gives camera ${cameraId} to worker ${ownership.workerId} (epoch ${ownership.epoch})`;
-    case 'prepare':
-      return `asks worker ${ownership.workerId} to stand by for camera ${cameraId}: ${ownership.reason}`;
-    case 'call-off':
-      return `worker ${ownership.workerId} need not stand by for camera ${cameraId} any longer`;
-    case 'release':
-      return `asks worker ${ownership.workerId} to give up camera ${cameraId}: ${ownership.reason}`;
-    case 'disown':
-      return `camera ${cameraId} is free: worker ${ownership.workerId} ${ownership.reason}`;
-  }
 }
 
 /** A dead worker's task that still runs holds a GPU and serves nobody: ECS starts another in its place. */

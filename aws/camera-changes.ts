@@ -1,7 +1,9 @@
 /**
- * What reconcile decided about one camera: its state and, in one transaction with it, what the ledger adds for the time that
- * is accounted for. A run that dies in between has done neither.
- * Invariants: a change of ownership holds only while owner and epoch are still what they were when it was decided; time is
+ * What reconcile decided about cameras: the state of each and, in one transaction with it, what the ledger adds for the time
+ * that is accounted for. A run that dies in between has done neither. Transactions of several cameras share a call: they cost
+ * the same units, and a call costs a function more than the table. What needs no transaction does not get one, which would
+ * double its units.
+ * Invariants: no camera suffers for another: a call that was refused is made again for each of its cameras alone; a change of ownership holds only while owner and epoch are still what they were when it was decided; time is
  * accounted once, and none is lost; a ledger that cannot be written holds no camera back: its time is accounted later.
  */
 import { TransactWriteCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
@@ -22,6 +24,51 @@ export type WrittenChange = {
 /** What goes with the ledger, and stays when it cannot be written. */
 const accountingAttributes: readonly (typeof controlAttributes)[number][] = ['accountedThroughMs', 'openWindow'];
 
+/**
+ * Half of what a transaction may hold. What it names is closed to workers while it runs, and a worker's checkpoint in one of
+ * its states has all of them written alone. 25 states of the largest rows are far below the 4 MB of a transaction.
+ */
+const actionsPerCallMax = 50;
+/** At once: as many writes a second as `parallelWritesMax` single ones, for the partition that holds a fleet's states. */
+export const sharedWritesMax = 4;
+
+/** Changes that are written by one call; of those that need no transaction each has its own. */
+export function changesByCall(changes: readonly CameraChange[]): { shared: CameraChange[][]; single: CameraChange[] } {
+  const shared: CameraChange[][] = [];
+  const single: CameraChange[] = [];
+  let actions = Number.POSITIVE_INFINITY;
+  for (const change of changes) {
+    const own = 1 + change.ledger.length + change.promises.length;
+    if (own === 1) {
+      single.push(change);
+      continue;
+    }
+    actions += own;
+    if (actions <= actionsPerCallMax) shared.at(-1)?.push(change);
+    else {
+      shared.push([change]);
+      actions = own;
+    }
+  }
+  return { shared, single };
+}
+
+/** @returns false when the call was refused for one of them, or nobody answered: each alone tells which and why. */
+export async function writeTogether(
+  clients: AwsClients,
+  tables: CameraTables,
+  changes: readonly CameraChange[],
+): Promise<boolean> {
+  if (changes.length < 2) return false;
+  const TransactItems = changes.flatMap((change) => transactionOf(tables, change));
+  try {
+    await clients.documents.send(new TransactWriteCommand({ TransactItems }));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 export async function writeCameraChange(
   clients: AwsClients,
   tables: CameraTables,
@@ -31,16 +78,9 @@ export async function writeCameraChange(
   const what = `write the state of camera ${cameraId}`;
   const isAccounting = ledger.length > 0 || promises.length > 0;
   if (isAccounting) {
-    const update = stateUpdate(tables.cameraStates, change, controlAttributes);
-    const added = [
-      ...ledger.map((entry) => ({ Update: hourUpdate(tables.ledger, entry) })),
-      ...promises.map((promise) => ({ Put: windowPut(tables.ledger, promise) })),
-    ];
-    const items = [...(update === null ? [] : [{ Update: update }]), ...added];
+    const TransactItems = transactionOf(tables, change);
     const transact = () =>
-      awsCall(`${what} and its ledger`, () =>
-        clients.documents.send(new TransactWriteCommand({ TransactItems: items })),
-      );
+      awsCall(`${what} and its ledger`, () => clients.documents.send(new TransactWriteCommand({ TransactItems })));
     try {
       // A worker's checkpoint may be on its way into the same state: once more is enough.
       await transact().catch((error: unknown) => {
@@ -55,6 +95,15 @@ export async function writeCameraChange(
     }
   }
   return { happened: await writeState(clients, tables, change, controlAttributes, what), accountingFailure: null };
+}
+
+function transactionOf(tables: CameraTables, change: CameraChange) {
+  const update = stateUpdate(tables.cameraStates, change, controlAttributes);
+  return [
+    ...(update === null ? [] : [{ Update: update }]),
+    ...change.ledger.map((entry) => ({ Update: hourUpdate(tables.ledger, entry) })),
+    ...change.promises.map((promise) => ({ Put: windowPut(tables.ledger, promise) })),
+  ];
 }
 
 const withoutAccounting = controlAttributes.filter((attribute) => !accountingAttributes.includes(attribute));

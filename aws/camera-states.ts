@@ -5,6 +5,7 @@
  */
 import { DeleteCommand, GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import type { Camera, Issue } from '../core/camera.ts';
+import { firstPhase } from '../core/control/first-phase.ts';
 import type { HeldItem } from '../core/control/observation.ts';
 import type { CameraState } from '../core/fleet-state.ts';
 import type { AwsClients } from './clients.ts';
@@ -115,8 +116,7 @@ export async function saveVerdict(
   toFleet: string | null = null,
 ): Promise<boolean> {
   const { fleet, cameraId, camera, issues, rowTraceId } = verdict;
-  const phase = camera === null ? 'invalid' : 'off-schedule';
-  const reason = camera === null ? 'its row cannot be used' : 'new: the next run decides';
+  const { phase, reason } = firstPhase(camera, issues, nowMs);
   return heldOnKnownVersion(`save the verdict on camera ${cameraId}`, () =>
     clients.documents.send(
       new UpdateCommand({

@@ -7,9 +7,12 @@ import { assignmentsOf } from '../core/control/assignment-list.ts';
 import { type ControlDecision, decide } from '../core/control/decide.ts';
 import type { FleetObservation } from '../core/control/observation.ts';
 import { camerasPerFleetMax, defaultPolicy, workersPerFleetMax } from '../core/control/policy.ts';
-import type { CameraState, FleetPolicy, RunningCamera, WorkerItem } from '../core/fleet-state.ts';
+import type { FleetPolicy, RunningCamera, WorkerItem } from '../core/fleet-state.ts';
 import { parseCameraRow } from '../core/parse-camera-row.ts';
+import { newState } from '../core/simulation/new-state.ts';
 
+/** Rows that come together are written one after the other; the run for them takes its turn. */
+const sinceRowsMs = 10_000;
 /** A Tuesday noon in London. */
 export const noonMs = Date.parse('2026-11-24T12:00:00Z');
 export const policy: FleetPolicy = { ...defaultPolicy, maxWorkers: workersPerFleetMax };
@@ -80,20 +83,8 @@ export function fleetCameras(): Camera[] {
 
 /** Nothing runs yet: every camera is new, and `workers` workers have just become ready. */
 export function freshFleet(workers: number): FleetObservation {
-  const cameras = fleetCameras().map(
-    (camera): CameraState => ({
-      fleet: 'default',
-      cameraId: camera.cameraId,
-      schemaVersion: 1,
-      camera,
-      issues: [],
-      rowSequenceNumber: '1',
-      rowChangedAtMs: noonMs - 3_600_000,
-      phase: 'off-schedule',
-      phaseReason: 'new: the next run decides',
-      phaseSinceMs: noonMs - 3_600_000,
-      epoch: 0,
-    }),
+  const cameras = fleetCameras().map((camera) =>
+    newState('default', { cameraId: camera.cameraId, camera, issues: [] }, noonMs - sinceRowsMs),
   );
   const instances = Array.from({ length: workers }, (_, index) => `i-${String(index).padStart(4, '0')}`);
   return {

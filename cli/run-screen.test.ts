@@ -53,7 +53,7 @@ it('keeps within any terminal, one line to a camera', () => {
       state(
         'a-camera-with-a-very-long-name-at-the-north-gate',
         'waiting-capacity',
-        'waits for a worker that is starting',
+        'waits for a worker',
       ),
       state('silent', 'silent', 'no media since 2026-11-24T00:00:01.123Z; it costs no worker until media returns'),
       state('tomorrow', 'warming', 'its window opens at 2026-11-25T08:30:00.000Z'),

@@ -42,7 +42,7 @@ describe('the control loop', () => {
     await sendingCamera(test, 'dock-1');
     expect(await test.camera('dock-1')).toMatchObject({
       phase: 'waiting-capacity',
-      phaseReason: 'waits for a worker that is starting',
+      phaseReason: 'waits for a worker',
     });
     await untilRunning(test, 'dock-1');
     expect(await test.camera('dock-1')).toMatchObject({ epoch: 1, phaseReason: expect.stringMatching(/^on worker /) });

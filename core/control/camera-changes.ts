@@ -7,6 +7,7 @@ import type { CameraState } from '../fleet-state.ts';
 import type { OwnershipChange } from './assign.ts';
 import type { CameraChange, ControlDecision } from './decide.ts';
 import type { CameraDemand } from './demand.ts';
+import { waitsForWorker } from './first-phase.ts';
 import { isStandingBy, wasStandingBy } from './handover.ts';
 import { accountCamera } from './ledger.ts';
 import type { FleetObservation } from './observation.ts';
@@ -155,7 +156,7 @@ function withoutSuccessor(state: CameraState): CameraState {
 
 function waitingWords(plan: Plan): string {
   const booting = plan.inputs.workersBooting ?? 0;
-  if (booting > 0 || plan.setInstances !== null) return 'waits for a worker that is starting';
+  if (booting > 0 || plan.setInstances !== null) return waitsForWorker.reason;
   if ((plan.inputs.observationsMissing ?? 0) > 0) return 'waits: the fleet could not be observed';
   return 'waits for room on a worker';
 }

@@ -5,6 +5,7 @@
  */
 import type { Interval } from '../calendar.ts';
 import type { CameraPhase, CameraState, FleetPolicy, WorkerItem } from '../fleet-state.ts';
+import { disabledByRow, invalidBy } from './first-phase.ts';
 import { type HoursInput, hoursAt, type Outlook, outlookOf, scheduledAt } from './hours.ts';
 import type { StreamsObservation } from './observation.ts';
 import { type Owners, ownersOf, ownersWord, type Word } from './owners.ts';
@@ -181,8 +182,8 @@ function demandOf(
   };
 }
 
-function never(state: CameraState, phase: CameraPhase, reason: string): CameraDemand {
-  return demandOf(state, { ...nothingAhead, idle: { phase, reason } }, []);
+function never(state: CameraState, idle: CameraDemand['idle']): CameraDemand {
+  return demandOf(state, { ...nothingAhead, idle }, []);
 }
 
 function cameraDemand(
@@ -196,14 +197,13 @@ function cameraDemand(
   const { camera } = state;
   if (state.leaving !== undefined) {
     const { toFleet } = state.leaving;
-    return never(state, 'disabled', toFleet === null ? 'its row was removed' : `it moves to fleet ${toFleet}`);
+    const reason = toFleet === null ? 'its row was removed' : `it moves to fleet ${toFleet}`;
+    return never(state, { phase: 'disabled', reason });
   }
   if (camera === null) {
-    const first = state.issues.find((issue) => issue.severity === 'error');
-    const where = first === undefined ? '' : first.path === '' ? first.message : `${first.path}: ${first.message}`;
-    return never(state, 'invalid', where || 'the row cannot be used');
+    return never(state, invalidBy(state.issues));
   }
-  if (!camera.enabled) return never(state, 'disabled', 'its row says enabled: false');
+  if (!camera.enabled) return never(state, disabledByRow);
 
   const { past, current, outlook, isPaused, later } = hoursOf(camera);
   if (isPaused) return demandOf(state, outlook, past);

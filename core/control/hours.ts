@@ -5,6 +5,7 @@
  */
 import { type Interval, isScheduled, type Scheduled, scheduledIntervals, sharedHours } from '../calendar.ts';
 import type { CameraPhase } from '../fleet-state.ts';
+import { outsideWindows } from './first-phase.ts';
 
 /** What a camera with these intervals ahead of it asks for. */
 export type Outlook = {
@@ -77,7 +78,7 @@ function hoursOf(camera: Scheduled, input: HoursInput): Hours {
       why = `fleet paused until ${new Date(untilMs).toISOString()}${reason === '' ? '' : `: ${reason}`}`;
     }
   }
-  const outlook = outlookOf(ahead, { phase: 'off-schedule', reason: why ?? 'outside its windows' }, input);
+  const outlook = outlookOf(ahead, why === null ? outsideWindows : { phase: 'off-schedule', reason: why }, input);
   const later = ahead.filter((interval) => interval.startMs > nowMs);
   return { past, current, outlook, isPaused: why !== null, later };
 }

@@ -2,10 +2,12 @@
  * A camera's state as camera-changed leaves it behind: the verdict on its row, and nothing decided yet; and the form in which
  * the simulator keeps states.
  */
+import { firstPhase } from '../control/first-phase.ts';
 import type { CameraState } from '../fleet-state.ts';
 import type { ModelRow } from './fleet-input.ts';
 
 export function newState(fleet: string, { cameraId, camera, issues }: ModelRow, nowMs: number): CameraState {
+  const { phase, reason } = firstPhase(camera, issues, nowMs);
   return {
     fleet,
     cameraId,
@@ -14,8 +16,8 @@ export function newState(fleet: string, { cameraId, camera, issues }: ModelRow, 
     issues,
     rowSequenceNumber: '1',
     rowChangedAtMs: nowMs,
-    phase: camera === null ? 'invalid' : 'off-schedule',
-    phaseReason: 'new: the next run decides',
+    phase,
+    phaseReason: reason,
     phaseSinceMs: nowMs,
     epoch: 0,
   };

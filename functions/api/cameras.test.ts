@@ -19,7 +19,7 @@ describe('cameras', () => {
   it('are listed with their phases, and not sent again while nothing changes', async () => {
     const { status, body, headers } = await ask('GET', '/api/cameras?fleet=default');
     expect(status).toBe(200);
-    expect(body.cameras).toMatchObject([{ cameraId: 'dock-1', phase: 'off-schedule', worker: null, issues: [] }]);
+    expect(body.cameras).toMatchObject([{ cameraId: 'dock-1', phase: 'waiting-capacity', worker: null, issues: [] }]);
     const again = await ask('GET', '/api/cameras?fleet=default', {
       headers: { 'if-none-match': String(headers.etag) },
     });

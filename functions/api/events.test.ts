@@ -45,7 +45,7 @@ describe('by pages', () => {
     expect(words(first.body)).toEqual([
       'two minutes ago',
       'car at dock-1, 90 % sure',
-      'dock-1 is off-schedule: new: the next run decides',
+      'dock-1 is waiting-capacity: waits for a worker',
     ]);
     const next = `/api/events?camera=dock-1&after=${first.body.after}`;
     const quiet = await stage.ask('GET', next);

@@ -24,7 +24,7 @@ const save = (minutesAgo: number, workersNeeded: number) =>
 it('is one answer for a viewer, and 304 while nothing changes', async () => {
   const { status, body, headers } = await stage.ask('GET', '/api/overview', { claims: viewer });
   expect(status).toBe(200);
-  expect(body).toMatchObject({ at: new Date(noonMs).toISOString(), cameras: 1, phases: { 'off-schedule': 1 } });
+  expect(body).toMatchObject({ at: new Date(noonMs).toISOString(), cameras: 1, phases: { 'waiting-capacity': 1 } });
   expect(body.fleets).toMatchObject([{ fleet: 'default', cameras: 1, desired: null, pausedUntil: null }]);
   const again = await stage.ask('GET', '/api/overview', { headers: { 'if-none-match': String(headers.etag) } });
   expect(again.status).toBe(304);

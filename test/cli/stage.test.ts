@@ -87,14 +87,14 @@ describe('camera show', () => {
     );
     const document = documentOf(await onStage('camera', 'show', 'dock-1', '--json'));
     expect(document).toMatchObject({
-      ...{ cameraId: 'dock-1', fleet: 'default', state: { phase: 'off-schedule', worker: null } },
+      ...{ cameraId: 'dock-1', fleet: 'default', state: { phase: 'waiting-capacity', worker: null } },
       coverage: {
         total: { scheduledSeconds: 3_600, inferredSeconds: 3_591, blindSeconds: { starting: 9 } },
         readyBy: { windows: 1, hit: 0, missed: [{ latenessMs: 9_500 }] },
       },
     });
     const { stdout } = await onStage('camera', 'show', 'dock-1');
-    expect(stdout).toMatch(/^dock-1, fleet default, stream dock-1\noff-schedule since /);
+    expect(stdout).toMatch(/^dock-1, fleet default, stream dock-1\nwaiting-capacity since /);
     expect(stdout).toMatch(/^all +3600 s +3591 s +99\.74 % +starting 9 s$/m);
     expect(stdout).toContain('ready 9.5 s late (starting)');
   });
@@ -116,7 +116,7 @@ describe('orders', () => {
     expect(kept).toMatchObject({ exitCode: 0, stdout: `fleet default: at least 2 workers until ${until}\n` });
     const shown = await onStage('fleet', 'show');
     expect(shown.stdout).toMatch(
-      /^fleet default: 0 workers, 1 camera: 1 off-schedule\npaused until .* \(maintenance\)\n/,
+      /^fleet default: 0 workers, 1 camera: 1 waiting-capacity\npaused until .* \(maintenance\)\n/,
     );
     expect(documentOf(await onStage('fleet', 'resume', '--json'))).toEqual({
       ...{ fleet: 'default', pause: null, override: null },
@@ -154,7 +154,7 @@ describe('plan explain', () => {
     ...{ fleet: 'default', at, schemaVersion: 1, trigger: 'schedule', reason, expiresAt: 4_000_000_000 },
     ...{ inputs: { cameras: 1, workersNeeded: 2 }, previous: { instances: 0, tasks: 0 } },
     ...{ desired: { instances: 2, tasks: 0 }, actions: ['set the Auto Scaling group from 0 to 2'] },
-    exceptions: [{ cameraId: 'dock-1', phase: 'waiting-capacity', reason: 'waits for a worker that is starting' }],
+    exceptions: [{ cameraId: 'dock-1', phase: 'waiting-capacity', reason: 'waits for a worker' }],
     problems: ['no capacity: 2 instances are missing'],
   });
 
@@ -201,10 +201,14 @@ describe('status', () => {
     await saveVerdict(cloud.clients, tables.cameraStates, { ...lost, issues }, Date.now());
     const { stdout } = await onStage('status');
     expect(stdout).toMatch(/^stage test, \d{4}-/);
-    expect(stdout).toMatch(/\nfleet default: 1 invalid, 1 off-schedule; 0 workers\n/);
-    expect(stdout).toContain('cameras to look at:\n  lost: invalid: its row cannot be used');
+    expect(stdout).toMatch(/\nfleet default: 1 invalid, 1 waiting-capacity; 0 workers\n/);
+    expect(stdout).toContain('\n  lost: invalid: streamName: expected a stream name');
     expect(documentOf(await onStage('status', '--json'))).toMatchObject({
-      ...{ stage: 'test', fleets: [{ fleet: 'default' }], needAttention: [{ cameraId: 'lost' }] },
+      ...{
+        stage: 'test',
+        fleets: [{ fleet: 'default' }],
+        needAttention: [{ cameraId: 'dock-1' }, { cameraId: 'lost' }],
+      },
     });
     expect(stdout).toContain('\nno alarm rings\n');
     expectFailure(await onStage('status', '--watch', '--interval', '0'), 2, 'USAGE', '1 to 3600');
