@@ -27,3 +27,15 @@ export async function inParallel<Item, Result>(
   if (errors.length > 0) throw errors[0];
   return results;
 }
+
+/** For calls that come one by one: `limit` of them at once. `after` has ended before, whatever became of it. */
+export function takingTurns(limit: number) {
+  const lanes: Promise<unknown>[] = Array.from({ length: limit }, () => Promise.resolve());
+  let next = 0;
+  return <Result>(call: () => Promise<Result>, after?: Promise<unknown>): Promise<Result> => {
+    const lane = next++ % limit;
+    const result = Promise.allSettled([lanes[lane], after]).then(call);
+    lanes[lane] = result;
+    return result;
+  };
+}

@@ -26,6 +26,7 @@ import { overload } from './overload.ts';
 import { planAndAssign } from './plan-and-assign.ts';
 import { reconcile } from './reconcile.ts';
 import { circumstances, describeRun, record, report } from './report.ts';
+import { rowsAtOnce } from './rows-at-once.ts';
 import { simulation } from './simulation.ts';
 import { simulationHundred, simulationScale } from './simulation-scale.ts';
 import { text } from './text.ts';
@@ -50,6 +51,7 @@ const benchmarks: readonly Benchmark[] = [
   calendar,
   planAndAssign,
   reconcile,
+  rowsAtOnce,
   simulation,
   simulationScale,
   simulationHundred,

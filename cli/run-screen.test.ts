@@ -50,11 +50,7 @@ it('tells a change of size with its reason', () => {
 it('keeps within any terminal, one line to a camera', () => {
   const lines = cameraLines(
     [
-      state(
-        'a-camera-with-a-very-long-name-at-the-north-gate',
-        'waiting-capacity',
-        'waits for a worker',
-      ),
+      state('a-camera-with-a-very-long-name-at-the-north-gate', 'waiting-capacity', 'waits for a worker'),
       state('silent', 'silent', 'no media since 2026-11-24T00:00:01.123Z; it costs no worker until media returns'),
       state('tomorrow', 'warming', 'its window opens at 2026-11-25T08:30:00.000Z'),
       ...Array.from({ length: 30 }, (_, index) => state(`x${index}`, 'shed', 'the fleet is at its largest size')),

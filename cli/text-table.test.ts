@@ -14,11 +14,7 @@ it('gives everything where there is no terminal', () => {
 });
 
 it('cuts the last column with an ellipsis, and never an id', () => {
-  const [, row = ''] = textTable(
-    columns,
-    [[long, 'waiting-capacity', 'waits for a worker']],
-    100,
-  ).split('\n');
+  const [, row = ''] = textTable(columns, [[long, 'waiting-capacity', 'waits for a worker']], 100).split('\n');
   expect(row).toContain(`${long}  waiting-capacity  waits for a wor…`);
   expect(stringWidth(row)).toBe(100);
 });

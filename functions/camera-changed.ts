@@ -12,6 +12,7 @@ import { fromAttributeMap } from '../aws/attribute-values.ts';
 import { markLeaving, readCameraState, saveVerdict } from '../aws/camera-states.ts';
 import { isRetryable } from '../aws/error-codes.ts';
 import { putOwnEvent } from '../aws/own-events.ts';
+import { takingTurns } from '../aws/parallel.ts';
 import { createStream } from '../aws/streams.ts';
 import type { Camera, Issue } from '../core/camera.ts';
 import { KvsInferError } from '../core/errors.ts';
@@ -29,15 +30,23 @@ export function buildCameraChangedHandler(given: HandlerDeps): CameraChangedHand
   return middy<DynamoDBStreamEvent, DynamoDBBatchResponse>(endedByLambda)
     .use(injectLambdaContext(deps.telemetry.logger))
     .handler(async (event, context) => {
-      const touched: Touched = new Map();
+      const batch: Batch = { touchedBy: new Map(), createTurn: takingTurns(1) };
+      const writeTurn = takingTurns(recordsAtOnceMax);
+      const handled = new Map<string | null, Promise<void>>();
+      const inTurn = (record: DynamoDBRecord) => {
+        const cameraId = cameraIdOf(record);
+        // Records of one camera come in order and are handled in order.
+        const done = writeTurn(() => acknowledgeOrThrow(deps, record, batch), handled.get(cameraId));
+        handled.set(cameraId, done);
+        return done;
+      };
       const processor = new BatchProcessor(EventType.DynamoDBStreams, { logger: deps.telemetry.logger });
-      const answer = await processPartialResponse(
-        event,
-        (record: DynamoDBRecord) => acknowledgeOrThrow(deps, record, touched),
-        processor,
-        // Records of one camera come in order and must be handled in order.
-        { context, processInParallel: false, throwOnFullBatchFailure: false },
-      );
+      const options = { context, processInParallel: true, throwOnFullBatchFailure: false };
+      const answer = await processPartialResponse(event, inTurn, processor, options);
+      const touched: Touched = new Map();
+      for (const record of event.Records) {
+        for (const fleet of batch.touchedBy.get(record) ?? []) touch(deps, touched, fleet, record);
+      }
       const fleets = [...touched].sort(([one], [other]) => (one < other ? -1 : 1));
       await Promise.all(
         fleets.map(([fleet, trace]) =>
@@ -47,6 +56,15 @@ export function buildCameraChangedHandler(given: HandlerDeps): CameraChangedHand
       return answer;
     }) as CameraChangedHandler;
 }
+
+/** As many writes a second as the partition takes that holds a fleet's states, at some 8 ms each. */
+const recordsAtOnceMax = 8;
+
+type Batch = {
+  touchedBy: Map<DynamoDBRecord, Set<string>>;
+  /** Kinesis Video creates few streams a second. */
+  createTurn: ReturnType<typeof takingTurns>;
+};
 
 /** Fleets to run, each under the first change of the batch that touched it; the later ones are links. */
 type Touched = Map<string, Trace>;
@@ -65,9 +83,11 @@ function tellLoop({ clients, environment: { names } }: ControlDeps, fleet: strin
 }
 
 /** Throws only what is worth another try; everything else becomes the camera's verdict. */
-async function acknowledgeOrThrow(deps: ControlDeps, record: DynamoDBRecord, touched: Touched): Promise<void> {
+async function acknowledgeOrThrow(deps: ControlDeps, record: DynamoDBRecord, batch: Batch): Promise<void> {
+  const touched = new Set<string>();
+  batch.touchedBy.set(record, touched);
   try {
-    await handleRecord(deps, record, touched);
+    await handleRecord(deps, record, touched, batch);
   } catch (error) {
     if (isRetryable(error)) throw error;
     const failure = error instanceof Error ? error.message : String(error);
@@ -88,11 +108,16 @@ async function acknowledgeOrThrow(deps: ControlDeps, record: DynamoDBRecord, tou
       { fleet, cameraId, camera: null, issues: [issue], sequenceNumber, rowTraceId: rowTrace },
       deps.clock.nowMs(),
     );
-    touch(deps, touched, fleet, record);
+    touched.add(fleet);
   }
 }
 
-async function handleRecord(deps: ControlDeps, record: DynamoDBRecord, touched: Touched): Promise<void> {
+async function handleRecord(
+  deps: ControlDeps,
+  record: DynamoDBRecord,
+  touched: Set<string>,
+  { createTurn }: Batch,
+): Promise<void> {
   const { clients, clock, environment } = deps;
   const { fleets } = environment;
   const table = environment.names.tables.cameraStates;
@@ -108,22 +133,22 @@ async function handleRecord(deps: ControlDeps, record: DynamoDBRecord, touched: 
     // A state on its way to another fleet still lies in the one before: look there too.
     for (const fleet of new Set([oldFleet ?? firstFleet(fleets), ...fleets])) {
       if (await markLeaving(clients, table, { fleet, cameraId }, sequenceNumber, null, clock.nowMs()))
-        touch(deps, touched, fleet, record);
+        touched.add(fleet);
     }
     return;
   }
   const { fleet, camera, issues } = verdictOn(newRow, fleets);
-  if (camera?.stream.create === true) await ensureStream(deps, camera, issues);
+  if (camera?.stream.create === true) await createTurn(() => ensureStream(deps, camera, issues));
   const verdict = { cameraId, camera, issues, sequenceNumber, rowTraceId: rowTraceId(record, clock.nowMs()) };
   const present = oldRow === null ? null : await fleetThatHolds(deps, cameraId, fleet, oldFleet);
   if (present !== null && present !== fleet) {
     // The state goes with its owner's lease: the old fleet lets go first, then hands it over. The new verdict waits in it.
     const kept = await saveVerdict(clients, table, { ...verdict, fleet: present }, clock.nowMs(), fleet);
-    if (kept) for (const other of [present, fleet]) touch(deps, touched, other, record);
+    if (kept) for (const other of [present, fleet]) touched.add(other);
     else if ((await readCameraState(clients, table, present, cameraId)) === null)
       throw movedMeanwhile(cameraId, present);
   } else if (await saveVerdict(clients, table, { ...verdict, fleet }, clock.nowMs())) {
-    touch(deps, touched, fleet, record);
+    touched.add(fleet);
   }
 }
 
