@@ -5,8 +5,8 @@ import { describe, expect, it } from 'vitest';
 import type { RunReport } from '../../bench/report.ts';
 import { commandEnvironment, type Ended } from './kvs-infer.ts';
 
-/** All benchmarks once: ten seconds on an idle machine, and a minute on one that trains a model beside it. */
-const RUN_MAX_MS = 120_000;
+/** All benchmarks once: a minute on an idle machine, most of it real seconds; measured: 217 s beside ten busy processes. */
+const RUN_MAX_MS = 600_000;
 
 function bench(...words: string[]): Promise<Ended> {
   const program = fileURLToPath(new URL('../../bench/run.ts', import.meta.url));
