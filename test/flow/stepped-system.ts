@@ -26,6 +26,7 @@ import { startLocalStage } from '../../local/stage.ts';
 import { blockModel, encodeModel } from '../../worker/detect/block-model.test-factory.ts';
 import { slowClip } from './camera-that-sends.ts';
 import { LoopbackTraffic } from './loopback-traffic.ts';
+import { SimultaneousClock } from './simultaneous-clock.ts';
 import { WorkerTasks } from './worker-tasks.ts';
 
 const region = 'eu-west-1';
@@ -82,6 +83,7 @@ export async function startSteppedSystem(options: SystemOptions) {
   });
   const { names, fleet } = stage;
   const producers = new Map<string, Producer>();
+  const camerasClock = new SimultaneousClock(clock);
 
   const settle = async (): Promise<void> => {
     let reason: string | null = null;
@@ -153,7 +155,10 @@ export async function startSteppedSystem(options: SystemOptions) {
       else {
         const { endpoint } = cloud;
         const clip = slowClip();
-        const producer = startProducer({ ...{ endpoint, region, streamName, clip, clock }, random: () => 0.5 });
+        const producer = startProducer({
+          ...{ endpoint, region, streamName, clip, clock: camerasClock },
+          random: () => 0.5,
+        });
         producers.set(streamName, producer);
       }
     },
