@@ -7,6 +7,7 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { type Command, InvalidArgumentError } from 'commander';
+import { plural } from '../core/control/plan-reason.ts';
 import { KvsInferError } from '../core/errors.ts';
 import { beganAtMs, traceIdIn, traceIdOfHeader } from '../core/trace.ts';
 import { byTime, idsOfStory, type TracedDecision, type TraceStep, traceStory } from '../core/views/trace-view.ts';
@@ -116,7 +117,7 @@ function describe({ traceId, beganAt, steps, log }: Story, stage: string): strin
     ...(log === null
       ? [`log lines: see "One id from cause to frame" in docs/operate.md for the query`]
       : [
-          `${log.lines.length + log.more} lines of ${log.path}${log.lines.length === 0 ? '' : ':'}`,
+          `${plural(log.lines.length + log.more, 'line')} of ${log.path}${log.lines.length === 0 ? '' : ':'}`,
           ...log.lines.map((line) => `  ${line}`),
           ...(log.more > 0 ? [`  and ${log.more} more`] : []),
         ]),

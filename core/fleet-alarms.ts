@@ -104,6 +104,14 @@ export function fleetAlarms<Name>(
     },
     {
       ...minute,
+      name: `${fleet}-results-unstored`,
+      meaning: 'A worker has stored none of its records for 3 minutes: once its buffer is full, the oldest are lost.',
+      action: 'Its log line "records could not be put" says why.',
+      periods: 3,
+      value: ours('WorkersUnstored', 'Minimum'),
+    },
+    {
+      ...minute,
       name: `${fleet}-scheduled-but-silent`,
       meaning: 'A camera inside its window sends nothing.',
       action: 'Look at the camera and its network.',

@@ -63,10 +63,7 @@ export type CameraState = {
    * worker's list" from "not yet written into it", so that a crash between two writes heals either way.
    */
   releaseRequestedAtMs?: number;
-  /**
-   * Control: the worker that is to have the camera next, and reads its stream already; the owner is asked to give the
-   * camera up once that worker stands by. Gone with the next owner.
-   */
+  /** Control: reads its stream already and has it next; once it stands by, the owner is asked to give up. Then gone. */
   successorWorkerId?: string;
   /** Control: since then the successor is asked to stand by. Tells one attempt from the next. */
   successorSinceMs?: number;
@@ -195,6 +192,8 @@ export type WorkerItem = {
   capacityInferencesPerSecond?: number;
   firstInferenceAtMs?: number;
   running: Record<string, RunningCamera>;
+  /** Since then its records wait because they cannot be stored; null when none does. Absent in older heartbeats. */
+  unstoredSinceMs?: number | null;
   /** Cameras that it stands by for. Absent in heartbeats of older workers, which cannot: they are given cameras as before. */
   standingBy?: Record<string, StandbyReport>;
   /** Models of orders by name. Absent in heartbeats of older workers, which follow none. */

@@ -249,7 +249,7 @@ async function runOnce(
     decision,
     cameras.map((state) => state.phase),
     failures.length,
-    watchGaps(cameras, decision.changes, observation.streams.activeAtMs, nowMs),
+    watchGaps(cameras, decision.changes, observation, policy.workerDeadAfterMs, nowMs),
   );
   await tellReverted(deps, item.fleet, decision, trace);
   const record = decisionRecord(item.fleet, decision, cameras, applied.actions, trigger, item, trace);

@@ -109,6 +109,7 @@ export function reportMetrics(
   metrics.addMetric('CapacityExhausted', count, decision.ladder.isExhausted ? 1 : 0);
   metrics.addMetric('CamerasBlind', count, gaps.blind);
   metrics.addMetric('WindowsMissed', count, gaps.windowsMissed);
+  metrics.addMetric('WorkersUnstored', count, gaps.unstored);
   const { state: rollout, isNew } = decision.modelRollout;
   metrics.addMetric('ModelReverted', count, isNew && rollout?.fault !== undefined ? 1 : 0);
   if (gaps.liveUnscheduled !== null) metrics.addMetric('CamerasLiveUnscheduled', count, gaps.liveUnscheduled);

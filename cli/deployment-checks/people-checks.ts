@@ -26,7 +26,7 @@ const watched: [what: string, pattern: RegExp][] = [
 ];
 const ofAFleet = [
   ...['reconcile-failed', 'wanted-over-running', 'window-missed', 'camera-blind', 'scheduled-but-silent'],
-  ...['no-capacity', 'budget-shed', 'runs-not-whole', 'model-reverted'],
+  ...['no-capacity', 'budget-shed', 'runs-not-whole', 'model-reverted', 'results-unstored'],
   ...['live-but-unscheduled', 'running-below-desired', 'cpu-high', 'memory-high', 'gpu-memory-high', 'gpu-load-high'],
 ];
 const alarms = ({ graph }: Subject) => graph.all('aws:cloudwatch/metricAlarm:MetricAlarm').map(({ inputs }) => inputs);

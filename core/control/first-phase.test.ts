@@ -56,7 +56,7 @@ test('what the verdict cannot know, the first run writes: a window that opens so
 });
 
 test('a camera that came within its window and cannot be watched is no window that was missed', () => {
-  const { cameras, ...others } = freshly({});
-  const { changes } = decide({ cameras, ...others }, { ...policy, maxWorkers: 0 }, nowMs);
-  expect(watchGaps(cameras, changes, new Map(), nowMs).windowsMissed).toBe(0);
+  const seen = freshly({});
+  const { changes } = decide(seen, { ...policy, maxWorkers: 0 }, nowMs);
+  expect(watchGaps(seen.cameras, changes, seen, policy.workerDeadAfterMs, nowMs).windowsMissed).toBe(0);
 });

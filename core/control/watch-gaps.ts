@@ -1,13 +1,16 @@
 /**
  * What a person wants to be woken for, counted per run: cameras that nobody watches though they should be, windows that
- * opened unwatched, and cameras that send while nobody wants them.
+ * opened unwatched, cameras that send while nobody wants them, and workers whose results are stored nowhere.
  * Invariant: counts only; what is not known in this run is null and never zero.
  */
 import type { CameraPhase, CameraState } from '../fleet-state.ts';
 import type { CameraChange } from './decide.ts';
+import { type FleetObservation, isDead } from './observation.ts';
 
 /** Shorter gaps come with every handover and reconnect. */
 export const blindAfterMs = 120_000;
+/** Shorter ones come with every busy shard, and nothing is lost by them. */
+export const unstoredAfterMs = 60_000;
 /** Asking CloudWatch about idle streams costs money for each, so it is done four times an hour. */
 const idleStreamsEveryMinutes = 15;
 /** Not at the full quarter, when windows open and everything else is asked. */
@@ -22,6 +25,8 @@ export type WatchGaps = {
   windowsMissed: number;
   /** Send media outside their windows; null in runs that do not look. */
   liveUnscheduled: number | null;
+  /** Living workers that have got no record into the result stream for a minute, though they had some. */
+  unstored: number;
 };
 
 const unwatched: ReadonlySet<CameraPhase> = new Set(['waiting-capacity', 'starting', 'shed']);
@@ -35,11 +40,12 @@ export function looksAtIdleStreams(nowMs: number): boolean {
 export function watchGaps(
   cameras: readonly CameraState[],
   changes: readonly CameraChange[],
-  activeAtMs: ReadonlyMap<string, number | null>,
+  { streams, workers }: Pick<FleetObservation, 'streams' | 'workers'>,
+  workerDeadAfterMs: number,
   nowMs: number,
 ): WatchGaps {
   const isLive = ({ camera }: CameraState) => {
-    const seenAtMs = camera === null ? null : (activeAtMs.get(camera.streamName) ?? null);
+    const seenAtMs = camera === null ? null : (streams.activeAtMs.get(camera.streamName) ?? null);
     return seenAtMs !== null && nowMs - seenAtMs <= liveWithinMs;
   };
   return {
@@ -50,5 +56,9 @@ export function watchGaps(
     liveUnscheduled: looksAtIdleStreams(nowMs)
       ? cameras.filter((state) => state.phase === 'off-schedule' && isLive(state)).length
       : null,
+    unstored: workers.filter(
+      (worker) =>
+        !isDead(worker, nowMs, workerDeadAfterMs) && nowMs - (worker.unstoredSinceMs ?? nowMs) > unstoredAfterMs,
+    ).length,
   };
 }

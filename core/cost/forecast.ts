@@ -31,7 +31,7 @@ const snapshotsPerCameraHour = 1.2 * 60;
 const snapshotGbPerCameraHour = (snapshotsPerCameraHour * 100_000) / 1e9;
 const snapshotRetentionDays = 90;
 /** Of a stage with one fleet and NAT gateways. */
-const alarms = 26;
+const alarms = 27;
 
 export type ForecastInput = {
   cameras: readonly CostedCamera[];

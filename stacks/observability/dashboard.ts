@@ -48,13 +48,14 @@ export function dashboardBody({ settings, names, dimensionsOf, ecsOf, functions,
       ),
     ],
     [
-      'Cameras that need a person',
+      'Cameras that need a person, and workers whose results are stored nowhere',
       eachFleet((fleet) => [
         ...['CamerasBlind', 'Cameras-silent', 'Cameras-waiting-capacity', 'Cameras-shed', 'Cameras-invalid'].map(
           (metric) => ours(fleet, metric),
         ),
         ours(fleet, 'WindowsMissed', 'Sum'),
         ours(fleet, 'CamerasLiveUnscheduled'),
+        ours(fleet, 'WorkersUnstored'),
       ]),
     ],
     [

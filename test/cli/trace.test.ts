@@ -66,7 +66,7 @@ it('says so in words, takes X-Ray’s header too, and shows the lines of a log',
   expect(stdout).toMatch(
     /\n\S+Z {2}first frame {2}worker \w+ inferred the first frame of camera dock-1; .* \(1-\S+\)\n/,
   );
-  expect(stdout).toContain(`1 lines of ${path}:\n  worker w-1: ${line}\n`);
+  expect(stdout).toContain(`1 line of ${path}:\n  worker w-1: ${line}\n`);
   expectFailure(await trace(rowId, '--log', folder.path('none.log')), 1, 'LOG_UNREADABLE', 'none.log');
 });
 

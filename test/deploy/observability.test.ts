@@ -29,6 +29,7 @@ describe.skipIf(!isSynthesised)('alarms', () => {
     ['default-budget-shed', { metricName: 'CamerasShedByBudget', threshold: 0, evaluationPeriods: 1 }],
     ['default-window-missed', { metricName: 'WindowsMissed', threshold: 0 }],
     ['default-camera-blind', { metricName: 'CamerasBlind', threshold: 0 }],
+    ['default-results-unstored', { metricName: 'WorkersUnstored', threshold: 0, evaluationPeriods: 3 }],
     ['default-scheduled-but-silent', { metricName: 'Cameras-silent', threshold: 0 }],
     ['default-live-but-unscheduled', { metricName: 'CamerasLiveUnscheduled', threshold: 0 }],
     ['default-cpu-high', { metricName: 'CPUUtilization', threshold: 90 }],

@@ -4,7 +4,7 @@
  * Invariant: an alarm that has no test here cannot be deployed.
  */
 export type AlarmCase = {
-  file: 'alarms.test.ts' | 'alarms-of-machines.test.ts';
+  file: 'alarms.test.ts' | 'alarms-of-machines.test.ts' | 'unstored-results.test.ts';
   /** What the test is called. */
   test: string;
 };
@@ -31,6 +31,7 @@ export const alarmCases: Readonly<Record<string, AlarmCase>> = {
   'default-model-reverted': here('a version gets no verdict'),
   'default-window-missed': here('no machines'),
   'default-camera-blind': here('no machines'),
+  'default-results-unstored': { file: 'unstored-results.test.ts', test: 'the result stream refuses' },
   'default-scheduled-but-silent': here('a camera is silent'),
   'default-live-but-unscheduled': here('a camera sends at night'),
   'default-running-below-desired': here('tasks do not start'),

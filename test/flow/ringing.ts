@@ -7,22 +7,25 @@ import type { Clock } from '../../core/clock.ts';
 import type { AlarmChange, AlarmWatch } from '../../local/cloudwatch/alarm-watch.ts';
 import { alarmsOfTest } from './alarm-cases.ts';
 
+/** Of a stage called `test`. */
 export const alarmPrefix = 'kvs-infer-test';
 const ceaseMinutesMax = 60;
 
-/** A stage called `test`. */
 export type Alarmed = {
+  /** Before the names of its alarms; that of the stage `test` when left out. */
+  prefix?: string;
   clock: Clock;
   alarms: AlarmWatch;
   alarmChanges: readonly AlarmChange[];
   advance(seconds: number): Promise<void>;
 };
 
+const prefixOf = ({ prefix = alarmPrefix }: Alarmed) => `${prefix}-`;
 const ringing = (stage: Alarmed) =>
   stage.alarms
     .states()
     .filter(({ state }) => state === 'ALARM')
-    .map(({ name }) => name.slice(alarmPrefix.length + 1));
+    .map(({ name }) => name.slice(prefixOf(stage).length));
 
 /** Steps minute by minute until it is so; the alarms that others cause may ring too. */
 async function until(stage: Alarmed, minutesMax: number, isSo: () => boolean, what: string) {
@@ -46,7 +49,7 @@ export async function ringsAndCeases(stage: Alarmed, test: string, minutesMax: n
   ).toEqual([]);
   const hasRung = (name: string) =>
     stage.alarmChanges.some(
-      ({ alarm, to, atMs }) => alarm === `${alarmPrefix}-${name}` && to === 'ALARM' && atMs > begunMs,
+      ({ alarm, to, atMs }) => alarm === `${prefixOf(stage)}${name}` && to === 'ALARM' && atMs > begunMs,
     );
   await until(stage, minutesMax, () => names.every(hasRung), `${names.join(', ')} ring`);
   await mend();

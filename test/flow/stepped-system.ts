@@ -20,6 +20,7 @@ import type { CameraState, FleetPolicy } from '../../core/fleet-state.ts';
 import { frameRecordSchema, trackRecordSchema } from '../../core/records.ts';
 import { SteppedClock } from '../../local/clock.ts';
 import { startLocalCloud } from '../../local/cloud.ts';
+import type { AlarmChange } from '../../local/cloudwatch/alarm-watch.ts';
 import { inProcessRunner } from '../../local/compute/in-process-runner.ts';
 import { type Producer, startProducer } from '../../local/kinesisvideo/producer.ts';
 import { startLocalStage } from '../../local/stage.ts';
@@ -56,6 +57,7 @@ export async function startSteppedSystem(options: SystemOptions) {
   const traffic = new LoopbackTraffic();
   const tasks = new WorkerTasks(clock);
   const warnings: string[] = [];
+  const alarmChanges: AlarmChange[] = [];
   const cloud = await startLocalCloud({
     ...{ port: 0, portSearch: false, dataFolder: null, clock, region, accountId },
     compute: {
@@ -72,6 +74,7 @@ export async function startSteppedSystem(options: SystemOptions) {
   const stage = await startLocalStage(cloud, {
     ...{ stage: 'flow', clients, tick: 'rate(1 minute)', logLevel: 'SILENT' },
     policy: { maxWorkers: 4, ...options.policy },
+    onAlarm: (change) => alarmChanges.push(change),
     fleet: {
       taskEnvironment: {
         ...{ KVS_INFER_ACCOUNT_ID: accountId, LOG_LEVEL: 'SILENT', HTTP_PORT: '0' },
@@ -81,7 +84,7 @@ export async function startSteppedSystem(options: SystemOptions) {
       },
     },
   });
-  const { names, fleet } = stage;
+  const { names, fleet, alarms } = stage;
   const producers = new Map<string, Producer>();
   const camerasClock = new SimultaneousClock(clock);
 
@@ -104,6 +107,9 @@ export async function startSteppedSystem(options: SystemOptions) {
     clients,
     names,
     tasks,
+    alarms,
+    /** Every alarm that began to ring or ceased to, in order. */
+    alarmChanges,
     /** What the local cloud had to complain about. */
     warnings,
     settle,

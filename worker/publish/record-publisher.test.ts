@@ -107,9 +107,10 @@ test('a fault is told once when it begins and once when it is over', async () =>
   const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
   for (let round = 0; round < 20; round += 1) await clock.step(1_000, turn);
   expect([publisher.waiting('a'), publisher.waiting('b'), publisher.fault?.code]).toEqual([2, 0, 'AWS_THROTTLED']);
+  expect(publisher.unstoredSinceMs).toBeLessThanOrEqual(1_000);
   isDown = false;
   for (let round = 0; round < 20; round += 1) await clock.step(1_000, turn);
-  expect([publisher.waiting('a'), publisher.fault]).toEqual([0, null]);
+  expect([publisher.waiting('a'), publisher.fault, publisher.unstoredSinceMs]).toEqual([0, null, null]);
   expect(told).toEqual(['AWS_THROTTLED', null]);
 });
 
@@ -162,10 +163,12 @@ test('what may not be published any more is discarded by reason, at once and whi
   publisher.add(record('a', 1, 2));
   await clock.step(50, () => new Promise((resolve) => setImmediate(resolve)));
   expect(calls[0]?.map(({ frameIndex }) => frameIndex)).toEqual([1]);
+  expect(publisher.unstoredSinceMs).not.toBeNull();
   verdict = 'fenced';
   publisher.gateChanged();
   expect(publisher.discarded).toEqual({ 'stale-epoch': 1, fenced: 1 });
-  expect(publisher.size).toBe(0);
+  // Nothing waits any more, so nothing is unstored, though no call has succeeded since.
+  expect([publisher.size, publisher.unstoredSinceMs]).toEqual([0, null]);
 });
 
 test('flush resolves when the camera is through, and gives up on what is left at its limit', async () => {

@@ -66,6 +66,7 @@ export class RecordPublisher {
   #sending: Buffered[] = [];
   /** Why records wait; null when the last call succeeded. */
   fault: KvsInferError | null = null;
+  #faultSinceMs = 0;
   published = 0;
   readonly discarded: Partial<Record<DiscardReason, number>> = {};
   readonly #lost = new Map<string, number>();
@@ -73,6 +74,11 @@ export class RecordPublisher {
   constructor(options: PublisherOptions) {
     this.#options = options;
     this.#waiters = new ConditionWaiters(options.clock);
+  }
+
+  /** Since when records wait because calls fail; null when none does. */
+  get unstoredSinceMs(): number | null {
+    return this.fault === null || this.size === 0 ? null : this.#faultSinceMs;
   }
 
   get size(): number {
@@ -203,7 +209,6 @@ export class RecordPublisher {
     const batch = this.#takeBatch();
     this.#sending = batch;
     let failed: Buffered[] = [];
-    let isCallFailed = false;
     if (batch.length > 0) {
       try {
         const refused = await this.#options.putRecords(
@@ -213,16 +218,12 @@ export class RecordPublisher {
         this.#note(refused[0]?.error ?? null);
       } catch (error) {
         failed = batch;
-        isCallFailed = true;
         this.#note(error instanceof KvsInferError ? error : unexpected(error));
       }
     }
     const stored = batch.length - failed.length;
     this.published += stored;
-    if (stored > 0) {
-      const failedOnes = new Set(failed);
-      this.#options.onPublished?.(batch.filter((record) => !failedOnes.has(record)));
-    }
+    if (stored > 0) this.#options.onPublished?.(batch.filter((record) => !failed.includes(record)));
     // Back to the front of their cameras' queues: nothing overtakes them.
     for (const record of failed) {
       const queue = this.#queues.get(record.cameraId) ?? [];
@@ -234,15 +235,14 @@ export class RecordPublisher {
     this.#sending = [];
     this.#isSending = false;
     this.#waiters.changed();
-    if (failed.length > 0) this.#retryLater(isCallFailed || stored === 0);
-    else {
-      this.#failures = 0;
-      this.#kick();
-    }
+    if (failed.length > 0) return this.#retryLater(stored === 0);
+    this.#failures = 0;
+    this.#kick();
   }
 
   #note(fault: KvsInferError | null): void {
     const isNews = (fault === null) !== (this.fault === null);
+    if (isNews) this.#faultSinceMs = this.#options.clock.nowMs();
     this.fault = fault;
     if (isNews) this.#options.onFault?.(fault);
   }

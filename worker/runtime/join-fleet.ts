@@ -27,6 +27,8 @@ export type JoiningWorker = {
   startedAtMs: number;
   /** Null until the default model is ready. */
   mainModel: () => LoadedModel | null;
+  /** Since when records wait because they cannot be stored; null when none does. */
+  unstoredSinceMs: () => number | null;
   onHeartbeat(outcome: 'succeeded' | 'failed' | 'fenced'): void;
   onServerTime(serverMs: number): void;
   onFenced(): void;
@@ -61,6 +63,7 @@ export function joinFleet(control: NonNullable<WorkerEnvironment['control']>, wo
         ...(main === null ? {} : { provider: main.client.provider }),
         ...(measured === undefined ? {} : { capacityInferencesPerSecond: Math.min(measured, limit) }),
         ...(firstInferenceAtMs === undefined ? {} : { firstInferenceAtMs }),
+        unstoredSinceMs: worker.unstoredSinceMs(),
       };
     },
     onHeartbeat: worker.onHeartbeat,
