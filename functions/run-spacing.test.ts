@@ -59,10 +59,12 @@ it('what a shared run answers is seen by it: rows of a storm are decided within 
   stage = await startControlStage({ startMs, policy });
   await stage.createStream('dock');
   const calls = counted();
+  // That its window opens soon is what a run says, and not the verdict on its row.
+  const schedule = { timeZone: 'UTC', windows: [{ start: '00:02', end: '18:00' }] };
   for (let index = 0; index < 30; index += 1) {
-    await stage.putCamera({ cameraId: `camera-${index}`, streamName: 'dock', detect: { fps: 1 } });
+    await stage.putCamera({ cameraId: `camera-${index}`, streamName: 'dock', detect: { fps: 1 }, schedule });
   }
-  const decided = async () => (await stage.cameras()).filter(({ phase }) => phase === 'waiting-capacity').length;
+  const decided = async () => (await stage.cameras()).filter(({ phase }) => phase === 'warming').length;
   expect(await decided()).toBe(5);
   await stage.advance(5);
   expect(await decided()).toBe(30);
