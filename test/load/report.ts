@@ -21,7 +21,18 @@ export function describeLoad(report: LoadReport): string {
     `busiest second of a partition: ${busiestSecond.writeUnits} write units (${busiestSecond.partition})`,
     `throttles: ${Object.keys(report.throttles).length === 0 ? 'none' : words(report.throttles)}`,
     `memory of control, workers and local cloud together: ${report.rssMegabytes.toFixed(0)} MB`,
-    `control plane: ${report.usdPerHour.toFixed(3)} US dollars an hour, ${report.usdPerCameraMonth.toFixed(3)} a camera and month`,
+    '',
+    '| function | calls a minute | CPU of the process meanwhile (p50 / p99 / max) |',
+    '|---|---:|---:|',
+    ...Object.entries(report.invocations).map(
+      ([name, { perMinute, cpuMs }]) => `| ${name} | ${perMinute.toFixed(1)} | ${told(cpuMs)} |`,
+    ),
+    '',
+    `control plane: ${report.usdPerHour.toFixed(3)} US dollars an hour, ${report.usdPerCameraMonth.toFixed(3)} a camera and month (an hour: ${Object.entries(
+      report.usdPerHourByLine,
+    )
+      .map(([line, usd]) => `${line} ${usd.toFixed(3)}`)
+      .join(', ')})`,
     '',
     report.violations.length === 0 ? 'every rule held' : `${report.violations.length} times a rule was broken:`,
     ...report.violations.map((violation) => `  ${violation}`),
