@@ -72,7 +72,9 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
     const calls = new Map<string, number>();
     let isCounting = true;
     const count = ({ service, operation }: { service: string; operation: string }) => {
-      if (isCounting) calls.set(`${service} ${operation}`, (calls.get(`${service} ${operation}`) ?? 0) + 1);
+      // Each task has an agent of its own to ask.
+      const name = `${service} ${operation.replace(/ecs-agent\/[0-9a-f]+/, 'ecs-agent')}`;
+      if (isCounting) calls.set(name, (calls.get(name) ?? 0) + 1);
       return false;
     };
     stage.cloud.context.faults.inject(count, { status: 500, code: 'never', message: '' });
@@ -135,29 +137,32 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
 
 /** Each minute, of 10,000 cameras on 500 workers: 24 rows edited, 12 cameras silent, two workers dead, one Spot notice. */
 async function live({ stage, rows }: LoadWorld, random: SeededRandom, life: LoadReport['life']): Promise<void> {
-  const share = stepSeconds / 60;
-  const happens = (perMinute: number) => random.chance(Math.min(1, perMinute * share));
+  /** As often as falls into a step; what is left of a whole time is a chance. */
+  const times = function* (perMinute: number) {
+    const expected = (perMinute * stepSeconds) / 60;
+    const count = Math.floor(expected) + (random.chance(expected % 1) ? 1 : 0);
+    for (let time = 0; time < count; time += 1) yield time;
+  };
   const ids = [...rows.keys()];
   const did = (what: string) => {
     life[what] = (life[what] ?? 0) + 1;
   };
-  if (happens(ids.length * 0.0024)) {
+  for (const _ of times(ids.length * 0.0024)) {
     const row = { ...rows.get(random.pick(ids)), priority: random.integer(0, 100) } as Record<string, unknown>;
     rows.set(String(row.cameraId), row);
     await stage.clients.documents.send(new PutCommand({ TableName: stage.names.tables.cameras, Item: row }));
     did('edits');
   }
-  if (happens(ids.length * 0.0012)) {
+  for (const _ of times(ids.length * 0.0012)) {
     stage.flowing.delete(random.pick(ids));
     did('silenced');
   }
   const running = stage.cloud.compute.listTasks().filter(({ lastStatus }) => lastStatus === 'RUNNING');
-  if (running.length === 0) return;
-  if (happens(running.length * 0.004)) {
+  for (const _ of times(running.length * 0.004)) {
     stage.cloud.compute.killTask(random.pick(running).taskId, 'SIGKILL');
     did('deaths');
   }
-  if (happens(running.length * 0.002)) {
+  for (const _ of times(running.length * 0.002)) {
     const { instanceId } = random.pick(running);
     if (instanceId !== null) stage.cloud.compute.interruptSpot(instanceId);
     did('spotNotices');
