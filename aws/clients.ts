@@ -15,6 +15,7 @@ import { KinesisVideoClient } from '@aws-sdk/client-kinesis-video';
 import { KinesisVideoMediaClient } from '@aws-sdk/client-kinesis-video-media';
 import { S3Client } from '@aws-sdk/client-s3';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { StandardRetryStrategy } from '@smithy/core/retry';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { tellingNoSecrets } from './secrets-in-errors.ts';
 
@@ -33,6 +34,8 @@ export type AwsClientOptions = {
   region: string;
   /** Base URL of the local cloud. Absent: AWS itself (or AWS_ENDPOINT_URL, which every SDK client honours). */
   endpoint?: string;
+  /** How long a call waits before its next attempt. Absent: the SDK's own back-off, real seconds that no clock steps. */
+  retryWaitMs?: () => number;
 };
 
 export type AwsClients = {
@@ -59,9 +62,11 @@ export type AwsClients = {
 export function awsClients(options: AwsClientOptions): AwsClients {
   const made = new Map<string, { destroy(): void }>();
   const media = new Map<string, KinesisVideoMediaClient>();
-  const base = () => ({
+  const { retryWaitMs } = options;
+  const base = (maxAttempts = attemptsMax) => ({
     region: options.region,
-    maxAttempts: attemptsMax,
+    maxAttempts,
+    ...(retryWaitMs === undefined ? {} : { retryStrategy: retriesAfter(retryWaitMs, maxAttempts) }),
     requestHandler: new NodeHttpHandler({
       connectionTimeout: connectionTimeoutMs,
       requestTimeout: requestTimeoutMs,
@@ -109,7 +114,7 @@ export function awsClients(options: AwsClientOptions): AwsClients {
     get kinesis() {
       // The Kinesis client speaks HTTP/2 by default; the handler in `base` keeps it on HTTP/1.1 like all others.
       // One attempt: the publisher tries again itself, and asks before each whether its camera may still publish.
-      return once('kinesis', () => new KinesisClient({ ...base(), maxAttempts: 1 }));
+      return once('kinesis', () => new KinesisClient(base(1)));
     },
     get kinesisVideo() {
       return once('kinesisVideo', () => new KinesisVideoClient(base()));
@@ -145,4 +150,8 @@ export function awsClients(options: AwsClientOptions): AwsClients {
       made.clear();
     },
   };
+}
+
+function retriesAfter(waitMs: () => number, maxAttempts: number): StandardRetryStrategy {
+  return new StandardRetryStrategy({ maxAttempts, backoff: { setDelayBase() {}, computeNextBackoffDelay: waitMs } });
 }

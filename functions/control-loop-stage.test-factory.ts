@@ -71,7 +71,7 @@ export async function startControlStage(options: StageOptions) {
     },
   });
   options.onCloud?.(cloud);
-  const clients = awsClients({ region, endpoint: cloud.endpoint });
+  const clients = awsClients({ region, endpoint: cloud.endpoint, retryWaitMs: () => 0 });
   const crashing = new Set<string>();
   const image = { isBroken: false };
   const alarmChanges: AlarmChange[] = [];

@@ -59,7 +59,7 @@ export class ProcessNetwork {
   #isCut = false;
 
   constructor(options: { region: string; endpoint: string }) {
-    const real = awsClients(options);
+    const real = awsClients({ ...options, retryWaitMs: () => 0 });
     this.#real = real;
     this.clients = new Proxy(real, {
       get: (_target, name) => {

@@ -69,7 +69,7 @@ export async function startSteppedSystem(options: SystemOptions) {
     cloudWatch: { serviceMetricLagMs: 150_000 },
     log: (line) => warnings.push(line),
   });
-  const clients = awsClients({ region, endpoint: cloud.endpoint });
+  const clients = awsClients({ region, endpoint: cloud.endpoint, retryWaitMs: () => 0 });
   const limit = options.inferencesPerSecond;
   const stage = await startLocalStage(cloud, {
     ...{ stage: 'flow', clients, tick: 'rate(1 minute)', logLevel: 'SILENT' },
