@@ -35,12 +35,12 @@ export async function balance(world: ChaosWorld, watch: Watch, runs: readonly Fa
   return { ...frames, ...ledger, rows: world.rows.size, deadLetters: world.cloud.lambda.deadLetters.length };
 }
 
-/** A worker by its resident memory, control and local cloud by what is live. */
+/** A worker by its resident memory, control and local cloud by what is live and no store answers for. */
 export function judgeMemory(watch: Watch, uses: readonly MemoryUse[], stores: StoreUses | null): void {
-  if (stores !== null && isGrowing(stores.livedSeconds, stores.live.slope)) {
-    const { megabytesPerHour = 0, plusMinus = 0 } = stores.live.slope ?? {};
+  if (stores !== null && isGrowing(stores.livedSeconds, stores.rest.slope)) {
+    const { megabytesPerHour = 0, plusMinus = 0 } = stores.rest.slope ?? {};
     const slope = `${megabytesPerHour.toFixed(0)} ± ${plusMinus.toFixed(0)} MB/h`;
-    watch.violated('memory-grows', `control and local cloud, live: ${slope}`);
+    watch.violated('memory-grows', `control and local cloud, live and in no store: ${slope}`);
   }
   for (const { process, livedSeconds, slope } of uses) {
     if (!process.startsWith('worker') || !isGrowing(livedSeconds, slope)) continue;

@@ -90,7 +90,7 @@ function memoryLine({
   return `${process}: ${minutes} min, RSS ${rssMegabytes.first.toFixed(0)} to ${rssMegabytes.last.toFixed(0)} MB (max ${rssMegabytes.max.toFixed(0)}), ${slope?.megabytesPerHour.toFixed(0)} ± ${slope?.plusMinus.toFixed(0)} MB/h; threads ${threads.min} to ${threads.max}, handles ${handles.min} to ${handles.max}`;
 }
 
-function storeLines({ live, stores }: StoreUses): string[] {
+function storeLines({ live, rest, stores }: StoreUses): string[] {
   const size = ({ megabytes, slope }: Pick<StoreUse, 'megabytes' | 'slope'>) =>
     `${megabytes.first.toFixed(1)} to ${megabytes.last.toFixed(1)} | ${slope === null ? '–' : `${slope.megabytesPerHour.toFixed(1)} ± ${slope.plusMinus.toFixed(1)}`}`;
   return [
@@ -98,6 +98,7 @@ function storeLines({ live, stores }: StoreUses): string[] {
     '| in control and local cloud | items | MB | MB/h after the first sixth | bounded by |',
     '|---|---|---|---|---|',
     `| all that is live after a collection | | ${size(live)} | |`,
+    `| of it in no store | | ${size(rest)} | |`,
     ...stores.map((use) => `| ${use.store} | ${use.items.first} to ${use.items.last} | ${size(use)} | ${use.bound} |`),
   ];
 }

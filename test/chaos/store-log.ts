@@ -2,7 +2,8 @@
  * What the process of control and local cloud holds, part by part, once a minute: each store of the local cloud, what the
  * watch of this run remembers, and the live memory after a full collection. Resident memory tells too late and too little:
  * it hides a leak behind what the collector has not taken yet, and keeps what a store has long let go.
- * Invariant: what is told of a store is what the store itself counts; the rest is live memory that no store answers for.
+ * Invariant: what is told of a store is what the store itself counts; the rest is live memory that no store answers for. What
+ * stays until somebody deletes it grows with the run by right; the rest must not.
  */
 import v8 from 'node:v8';
 import vm from 'node:vm';
@@ -15,7 +16,7 @@ import type { Watch } from './watch.ts';
 const sampleEveryMs = 30_000;
 const megabyte = 1024 * 1024;
 
-type Sample = { atMs: number; liveBytes: number; stores: HeldStore[] };
+export type StoreSample = { atMs: number; liveBytes: number; stores: HeldStore[] };
 export type StoreUse = Omit<HeldStore, 'items' | 'bytes'> & {
   items: { first: number; last: number };
   megabytes: { first: number; last: number };
@@ -24,12 +25,14 @@ export type StoreUse = Omit<HeldStore, 'items' | 'bytes'> & {
 export type StoreUses = {
   /** After a full collection: JavaScript objects and buffers. */
   live: Omit<StoreUse, 'items' | 'bound' | 'store'>;
+  /** Live, less what the stores count. */
+  rest: Omit<StoreUse, 'items' | 'bound' | 'store'>;
   stores: StoreUse[];
   livedSeconds: number;
 };
 
 export class StoreLog {
-  readonly #samples: Sample[] = [];
+  readonly #samples: StoreSample[] = [];
   readonly #collect: () => void;
   #isStopped = false;
   #cancel = () => {};
@@ -53,19 +56,25 @@ export class StoreLog {
   }
 
   uses(): StoreUses {
-    const names = [...new Set(this.#samples.flatMap(({ stores }) => stores.map(({ store }) => store)))];
-    return {
-      live: useOf(this.#samples.map(({ atMs, liveBytes }) => ({ atMs, bytes: liveBytes }))),
-      stores: names.map((name) => {
-        const held = this.#samples.flatMap(({ atMs, stores }) =>
-          stores.filter(({ store }) => store === name).map((store) => ({ atMs, ...store })),
-        );
-        const { items: first = 0, bound = '' } = held[0] ?? {};
-        return { store: name, bound, items: { first, last: held.at(-1)?.items ?? 0 }, ...useOf(held) };
-      }),
-      livedSeconds: ((this.#samples.at(-1)?.atMs ?? 0) - (this.#samples[0]?.atMs ?? 0)) / 1_000,
-    };
+    return storeUses(this.#samples);
   }
+}
+
+export function storeUses(samples: readonly StoreSample[]): StoreUses {
+  const names = [...new Set(samples.flatMap(({ stores }) => stores.map(({ store }) => store)))];
+  const counted = (stores: readonly HeldStore[]) => stores.reduce((sum, { bytes }) => sum + bytes, 0);
+  return {
+    live: useOf(samples.map(({ atMs, liveBytes }) => ({ atMs, bytes: liveBytes }))),
+    rest: useOf(samples.map(({ atMs, liveBytes, stores }) => ({ atMs, bytes: liveBytes - counted(stores) }))),
+    stores: names.map((name) => {
+      const held = samples.flatMap(({ atMs, stores }) =>
+        stores.filter(({ store }) => store === name).map((store) => ({ atMs, ...store })),
+      );
+      const { items: first = 0, bound = '' } = held[0] ?? {};
+      return { store: name, bound, items: { first, last: held.at(-1)?.items ?? 0 }, ...useOf(held) };
+    }),
+    livedSeconds: ((samples.at(-1)?.atMs ?? 0) - (samples[0]?.atMs ?? 0)) / 1_000,
+  };
 }
 
 function useOf(samples: readonly { atMs: number; bytes: number }[]) {

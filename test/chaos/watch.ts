@@ -14,7 +14,7 @@ import { type ChaosWorld, chaosPolicy, pause, workersMax, workersUsual } from '.
 const lookEveryMs = 250;
 /** A repeat comes with a handover, minutes later at most; eight cameras and their tracks send so many in eight minutes. */
 const idsMax = 4_000;
-/** What V8 takes for a frame that was seen, and for an id with who published it. */
+/** What V8 takes for a frame that was seen, and for an id with who published it; its worker's name is one text for all. */
 const frameObjectBytes = 88;
 const idBytes = 400;
 /** A tick, a heartbeat, and a second for the run itself. */
@@ -67,6 +67,8 @@ export class Watch {
   readonly #results: ResultStreamReader;
   /** Who published each id first. */
   readonly #ids = new Map<string, string>();
+  /** Each record brings its worker's name anew. */
+  readonly #workerNames = new Map<string, string>();
   readonly #publisher = new Map<string, string>();
   readonly #newest = new Map<string, { epoch: number; sinceMs: number }>();
   readonly #unownedSince = new Map<string, number>();
@@ -213,7 +215,9 @@ export class Watch {
     }
     const frames = this.frames.get(cameraId) ?? [];
     this.frames.set(cameraId, frames);
-    frames.push({ capturedAtMs: Date.parse(capturedAt), seenAtMs: systemClock.nowMs(), epoch, workerId });
+    const name = this.#workerNames.get(workerId) ?? workerId;
+    this.#workerNames.set(name, name);
+    frames.push({ capturedAtMs: Date.parse(capturedAt), seenAtMs: systemClock.nowMs(), epoch, workerId: name });
   }
 
   #judgeSizes(): void {
