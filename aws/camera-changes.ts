@@ -3,8 +3,9 @@
  * that is accounted for. A run that dies in between has done neither. Transactions of several cameras share a call: they cost
  * the same units, and a call costs a function more than the table. What needs no transaction does not get one, which would
  * double its units.
- * Invariants: no camera suffers for another: a call that was refused is made again for each of its cameras alone; a change of ownership holds only while owner and epoch are still what they were when it was decided; time is
- * accounted once, and none is lost; a ledger that cannot be written holds no camera back: its time is accounted later.
+ * Invariants: no camera suffers for another: a call that was refused is made again for each of its cameras alone; a change
+ * of ownership holds only while owner and epoch are still what they were when it was decided; time is accounted once, and
+ * none is lost; a ledger that cannot be written holds no camera back: its time is accounted later.
  */
 import { TransactWriteCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { controlAttributes } from '../core/control/camera-changes.ts';

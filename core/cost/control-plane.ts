@@ -29,7 +29,7 @@ const writesPerInstanceHour = 1_200 * 2;
 /** A checkpoint every 30 s of a state of up to 2 KB; every 5 minutes the state and the ledger's item, as one transaction (twice the units). */
 const writesPerCameraHour = 120 * 2 + 12 * 2 * 3;
 /** Custom metrics of one fleet: sizes, counts by phase, failures. */
-const customMetrics = 24;
+const customMetrics = 25;
 
 export function controlPlaneLines({
   cameras,

@@ -208,22 +208,22 @@ export class RecordPublisher {
   async #send(): Promise<void> {
     const batch = this.#takeBatch();
     this.#sending = batch;
-    let failed: Buffered[] = [];
+    let failed: ReadonlySet<Buffered> = new Set();
     if (batch.length > 0) {
       try {
         const refused = await this.#options.putRecords(
           batch.map(({ cameraId, data }) => ({ partitionKey: cameraId, data })),
         );
-        failed = refused.flatMap(({ index }) => batch[index] ?? []);
+        failed = new Set(refused.flatMap(({ index }) => batch[index] ?? []));
         this.#note(refused[0]?.error ?? null);
       } catch (error) {
-        failed = batch;
+        failed = new Set(batch);
         this.#note(error instanceof KvsInferError ? error : unexpected(error));
       }
     }
-    const stored = batch.length - failed.length;
+    const stored = batch.length - failed.size;
     this.published += stored;
-    if (stored > 0) this.#options.onPublished?.(batch.filter((record) => !failed.includes(record)));
+    if (stored > 0) this.#options.onPublished?.(batch.filter((record) => !failed.has(record)));
     // Back to the front of their cameras' queues: nothing overtakes them.
     for (const record of failed) {
       const queue = this.#queues.get(record.cameraId) ?? [];
@@ -235,7 +235,7 @@ export class RecordPublisher {
     this.#sending = [];
     this.#isSending = false;
     this.#waiters.changed();
-    if (failed.length > 0) return this.#retryLater(stored === 0);
+    if (failed.size > 0) return this.#retryLater(stored === 0);
     this.#failures = 0;
     this.#kick();
   }
