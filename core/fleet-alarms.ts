@@ -3,9 +3,7 @@
  * their GPUs. Invariant: as in alarms.ts, every metric named here is one that somebody really reports.
  */
 import type { Alarm, Metric } from './alarms.ts';
-
-/** What each instance reports of its GPU (stacks/fleet/gpu-metrics.ts). */
-export const gpuMetrics = { load: 'GpuLoadPercent', memory: 'GpuMemoryPercent' } as const;
+import { type ControlMetric, gpuMetrics } from './fleet-metrics.ts';
 
 /** Per fleet, on what the control loop counts (functions/telemetry.ts). */
 export function fleetAlarms<Name>(
@@ -14,7 +12,7 @@ export function fleetAlarms<Name>(
   dimensions: Metric<Name>['dimensions'],
   ecs: EcsNames<Name>,
 ): Alarm<Name>[] {
-  const ours = (name: string, statistic: Metric['statistic'] = 'Maximum'): Metric<Name> => ({
+  const ours = (name: ControlMetric, statistic: Metric['statistic'] = 'Maximum'): Metric<Name> => ({
     namespace,
     name,
     dimensions,

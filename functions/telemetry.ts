@@ -8,6 +8,7 @@ import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { ControlDecision, Problem } from '../core/control/decide.ts';
 import type { Decision } from '../core/control/record.ts';
 import type { WatchGaps } from '../core/control/watch-gaps.ts';
+import { type ControlMetric, countedPhases } from '../core/fleet-metrics.ts';
 import type { CameraPhase } from '../core/fleet-state.ts';
 import { controlMetricService } from '../core/names.ts';
 
@@ -66,15 +67,8 @@ class HandedOverMetrics extends Metrics {
 /** Marks metrics that nobody wants; what reports them looks for it. */
 class DiscardedMetrics extends Metrics {}
 
-const watchedPhases: readonly CameraPhase[] = [
-  'running',
-  'degraded',
-  'starting',
-  'waiting-capacity',
-  'silent',
-  'shed',
-  'invalid',
-];
+/** Phases are counted below; the other two not by every run. */
+type EachRunMetric = Exclude<ControlMetric, `Cameras-${string}` | 'CamerasLiveUnscheduled' | 'ReconcileFailed'>;
 
 /** What was observed or ordered cannot be right. */
 const inputKinds: ReadonlySet<Problem['kind']> = new Set(['input', 'policy', 'fleet-size']);
@@ -89,33 +83,33 @@ export function reportMetrics(
   gaps: WatchGaps,
 ): void {
   if (metrics instanceof DiscardedMetrics) return;
-  const count = MetricUnit.Count;
   metrics.addDimension('fleet', fleet);
   const { inputs, desired } = decision.plan;
-  metrics.addMetric('DesiredInstances', count, desired.instances);
-  metrics.addMetric('DesiredTasks', count, desired.tasks);
-  metrics.addMetric('WorkersServing', count, inputs.workersServing ?? 0);
-  metrics.addMetric('WorkersIdle', count, inputs.workersIdle ?? 0);
-  metrics.addMetric('WorkersNeeded', count, inputs.workersNeeded ?? 0);
-  metrics.addMetric('CamerasWanted', count, inputs.camerasWantedNow ?? 0);
-  metrics.addMetric('ActionsFailed', count, failures);
-  const aboutInput = decision.problems.filter(({ kind }) => inputKinds.has(kind));
-  metrics.addMetric('InputProblems', count, aboutInput.length);
   const handedOver = decision.changes.filter(({ ownership }) => ownership?.kind === 'give' && ownership.clean);
-  metrics.addMetric('CamerasMoved', count, handedOver.length);
-  const byBudget = decision.budget.workersMax !== null;
-  metrics.addMetric('CamerasShedByBudget', count, byBudget ? decision.plan.shed.size : 0);
-  metrics.addMetric('UsdToday', MetricUnit.NoUnit, decision.meter.days.at(-1)?.usd ?? 0);
-  metrics.addMetric('CapacityExhausted', count, decision.ladder.isExhausted ? 1 : 0);
-  metrics.addMetric('CamerasBlind', count, gaps.blind);
-  metrics.addMetric('WindowsMissed', count, gaps.windowsMissed);
-  metrics.addMetric('WorkersUnstored', count, gaps.unstored);
   const { state: rollout, isNew } = decision.modelRollout;
-  metrics.addMetric('ModelReverted', count, isNew && rollout?.fault !== undefined ? 1 : 0);
-  if (gaps.liveUnscheduled !== null) metrics.addMetric('CamerasLiveUnscheduled', count, gaps.liveUnscheduled);
-  for (const phase of watchedPhases) {
-    metrics.addMetric(`Cameras-${phase}`, count, phases.filter((candidate) => candidate === phase).length);
+  const values: Record<EachRunMetric, number> & Partial<Record<ControlMetric, number>> = {
+    DesiredInstances: desired.instances,
+    DesiredTasks: desired.tasks,
+    WorkersServing: inputs.workersServing ?? 0,
+    WorkersIdle: inputs.workersIdle ?? 0,
+    WorkersNeeded: inputs.workersNeeded ?? 0,
+    CamerasWanted: inputs.camerasWantedNow ?? 0,
+    CamerasMoved: handedOver.length,
+    CamerasShedByBudget: decision.budget.workersMax === null ? 0 : decision.plan.shed.size,
+    CamerasBlind: gaps.blind,
+    ...(gaps.liveUnscheduled === null ? {} : { CamerasLiveUnscheduled: gaps.liveUnscheduled }),
+    ActionsFailed: failures,
+    InputProblems: decision.problems.filter(({ kind }) => inputKinds.has(kind)).length,
+    UsdToday: decision.meter.days.at(-1)?.usd ?? 0,
+    CapacityExhausted: decision.ladder.isExhausted ? 1 : 0,
+    WindowsMissed: gaps.windowsMissed,
+    WorkersUnstored: gaps.unstored,
+    ModelReverted: isNew && rollout?.fault !== undefined ? 1 : 0,
+  };
+  for (const phase of countedPhases) {
+    values[`Cameras-${phase}`] = phases.filter((candidate) => candidate === phase).length;
   }
+  for (const [name, value] of Object.entries(values)) metrics.addMetric(name, unitOf(name), value);
   // Fleets run side by side: nothing is awaited between the first line and this one, so their metrics do not mix.
   metrics.publishStoredMetrics();
 }
@@ -123,8 +117,13 @@ export function reportMetrics(
 export function countFailedRun(metrics: Metrics, fleet: string): void {
   if (metrics instanceof DiscardedMetrics) return;
   metrics.addDimension('fleet', fleet);
-  metrics.addMetric('ReconcileFailed', MetricUnit.Count, 1);
+  const failed: ControlMetric = 'ReconcileFailed';
+  metrics.addMetric(failed, unitOf(failed), 1);
   metrics.publishStoredMetrics();
+}
+
+function unitOf(name: string) {
+  return name === 'UsdToday' ? MetricUnit.NoUnit : MetricUnit.Count;
 }
 
 /** The line that people search for: its reason is in the words of the stored decision. */

@@ -3,6 +3,7 @@
  * (`npm run bench -- reconcile`: calls of a run; sizes of the items of 2,000 cameras).
  * Invariant: a quantity is a count times a rate that says where it comes from; nothing here depends on GPU prices.
  */
+import { controlMetrics, gpuMetrics } from '../fleet-metrics.ts';
 import { hoursPerMonth, type LinePlan } from './bill.ts';
 
 export type ControlPlaneInput = {
@@ -28,8 +29,7 @@ const readsPerRunAndWorker = 0.5;
 const writesPerInstanceHour = 1_200 * 2;
 /** A checkpoint every 30 s of a state of up to 2 KB; every 5 minutes the state and the ledger's item, as one transaction (twice the units). */
 const writesPerCameraHour = 120 * 2 + 12 * 2 * 3;
-/** Custom metrics of one fleet: sizes, counts by phase, failures. */
-const customMetrics = 25;
+const customMetricsPerFleet = controlMetrics.length + Object.keys(gpuMetrics).length;
 
 export function controlPlaneLines({
   cameras,
@@ -82,8 +82,10 @@ export function countedLines(counts: ControlPlaneCounts): Record<'tables' | 'lam
     },
     metrics: {
       name: 'CloudWatch metrics',
-      configuration: `${customMetrics} custom metrics of ${fleets === 1 ? 'a fleet' : `each of ${fleets} fleets`}`,
-      items: [{ price: 'cloudwatch.metricMonth', quantity: (customMetrics * fleets * spanHours) / hoursPerMonth }],
+      configuration: `${customMetricsPerFleet} custom metrics of ${fleets === 1 ? 'a fleet' : `each of ${fleets} fleets`}`,
+      items: [
+        { price: 'cloudwatch.metricMonth', quantity: (customMetricsPerFleet * fleets * spanHours) / hoursPerMonth },
+      ],
     },
   };
 }

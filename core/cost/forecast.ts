@@ -3,6 +3,8 @@
  * drives it (video from camera hours, logs from GPU hours, gateways and endpoints from the clock).
  * Invariant: the lines carry the names of the original's table, so that the two can be laid side by side.
  */
+import { alarmedFunctions, alarmedQueues, apiAlarms, functionAlarms, natAlarms, queueAlarms } from '../alarms.ts';
+import { fleetAlarms, gpuAlarms } from '../fleet-alarms.ts';
 import type { FleetPolicy } from '../fleet-state.ts';
 import { type Bill, billOf, hoursPerMonth, type LineItem, type LinePlan } from './bill.ts';
 import { type ControlPlaneInput, controlPlaneLines } from './control-plane.ts';
@@ -30,9 +32,6 @@ const recordGbPerCameraHour = (800 * 5 * 3_600 * 0.25) / 1e9;
 const snapshotsPerCameraHour = 1.2 * 60;
 const snapshotGbPerCameraHour = (snapshotsPerCameraHour * 100_000) / 1e9;
 const snapshotRetentionDays = 90;
-/** Of a stage with one fleet and NAT gateways. */
-const alarms = 27;
-
 export type ForecastInput = {
   cameras: readonly CostedCamera[];
   policy: FleetPolicy;
@@ -113,6 +112,7 @@ function linesOf(input: ForecastInput, hours: GpuHours, spanHours: number, gpuPr
   const logGb = instanceHours * logGbPerInstanceHour;
   const snapshotGb = cameraHours * snapshotGbPerCameraHour;
   const endpoints = endpointsByMode[networkMode];
+  const alarms = alarmsOfStage(networkMode);
   const { tables, lambda, metrics } = controlPlaneLines(controlPlaneInput(input, hours, spanHours));
   return [
     {
@@ -184,6 +184,21 @@ function controlPlaneInput({ cameras }: ForecastInput, hours: GpuHours, spanHour
 }
 
 /** Without the interface endpoint of kinesisvideo every byte of video passes through the NAT. */
+/** Of a stage with one fleet; what they are on does not matter here. */
+export function alarmsOfStage(networkMode: NetworkMode): number {
+  const functions = alarmedFunctions.map((id) => ({ id, name: id }));
+  const queues = Object.fromEntries(alarmedQueues.map((id) => [id, id]));
+  const nats = Array.from({ length: networkMode === 'endpoints' ? 0 : zones }, () => '');
+  return [
+    ...functionAlarms(functions, '', ''),
+    ...queueAlarms(queues),
+    ...apiAlarms(''),
+    ...fleetAlarms('', '', {}, { cluster: '', service: '' }),
+    ...gpuAlarms('', '', ''),
+    ...natAlarms(nats, 'managed'),
+  ].length;
+}
+
 function natLine(networkMode: NetworkMode, spanHours: number, videoGb: number): LinePlan {
   const name = 'NAT';
   if (networkMode === 'endpoints') return { name, configuration: 'none', items: [] };

@@ -3,7 +3,7 @@
  * neither ECS nor EC2 counts either. Invariant: wanted, not needed: an instance without these metrics works all the same,
  * and nothing here runs before it has joined the cluster.
  */
-import { gpuMetrics } from '../../core/fleet-alarms.ts';
+import { gpuMetrics } from '../../core/fleet-metrics.ts';
 
 export type GpuMetricsSettings = { namespace: string; stage: string; fleet: string; region: string };
 

@@ -2,7 +2,8 @@
  * The CloudWatch dashboard: capacity, cameras, GPUs and the control loop, one row each, for the first look after an alarm.
  * Invariant: it shows the same metrics that the alarms watch, under the same dimensions.
  */
-import { type EcsNames, gpuMetrics } from '../../core/fleet-alarms.ts';
+import type { EcsNames } from '../../core/fleet-alarms.ts';
+import { type ControlMetric, gpuMetrics } from '../../core/fleet-metrics.ts';
 import type { ResourceNames } from '../../core/names.ts';
 import type { Settings } from '../settings.ts';
 
@@ -21,7 +22,7 @@ const rowHeight = 6;
 
 export function dashboardBody({ settings, names, dimensionsOf, ecsOf, functions, apiId }: Shown) {
   const { fleets, region, stage } = settings;
-  const ours = (fleet: string, metric: string, stat = 'Maximum'): Line => [
+  const ours = (fleet: string, metric: ControlMetric, stat = 'Maximum'): Line => [
     names.metricNamespace,
     metric,
     ...Object.entries(dimensionsOf(fleet)).flat(),
@@ -36,13 +37,15 @@ export function dashboardBody({ settings, names, dimensionsOf, ecsOf, functions,
     [
       'Workers: needed, serving, tasks and instances wanted',
       eachFleet((fleet) =>
-        ['WorkersNeeded', 'WorkersServing', 'DesiredTasks', 'DesiredInstances'].map((metric) => ours(fleet, metric)),
+        (['WorkersNeeded', 'WorkersServing', 'DesiredTasks', 'DesiredInstances'] as const).map((metric) =>
+          ours(fleet, metric),
+        ),
       ),
     ],
     [
       'Cameras: wanted and running',
       eachFleet((fleet) =>
-        ['CamerasWanted', 'Cameras-running', 'Cameras-degraded', 'Cameras-starting'].map((metric) =>
+        (['CamerasWanted', 'Cameras-running', 'Cameras-degraded', 'Cameras-starting'] as const).map((metric) =>
           ours(fleet, metric),
         ),
       ),
@@ -50,9 +53,9 @@ export function dashboardBody({ settings, names, dimensionsOf, ecsOf, functions,
     [
       'Cameras that need a person, and workers whose results are stored nowhere',
       eachFleet((fleet) => [
-        ...['CamerasBlind', 'Cameras-silent', 'Cameras-waiting-capacity', 'Cameras-shed', 'Cameras-invalid'].map(
-          (metric) => ours(fleet, metric),
-        ),
+        ...(
+          ['CamerasBlind', 'Cameras-silent', 'Cameras-waiting-capacity', 'Cameras-shed', 'Cameras-invalid'] as const
+        ).map((metric) => ours(fleet, metric)),
         ours(fleet, 'WindowsMissed', 'Sum'),
         ours(fleet, 'CamerasLiveUnscheduled'),
         ours(fleet, 'WorkersUnstored'),
@@ -84,14 +87,16 @@ export function dashboardBody({ settings, names, dimensionsOf, ecsOf, functions,
     [
       'Control loop: failed runs and steps, input that cannot be right, no capacity, models taken back',
       eachFleet((fleet) => [
-        ...['ReconcileFailed', 'ModelReverted'].map((metric) => ours(fleet, metric, 'Sum')),
-        ...['ActionsFailed', 'InputProblems', 'CapacityExhausted'].map((metric) => ours(fleet, metric)),
+        ...(['ReconcileFailed', 'ModelReverted'] as const).map((metric) => ours(fleet, metric, 'Sum')),
+        ...(['ActionsFailed', 'InputProblems', 'CapacityExhausted'] as const).map((metric) => ours(fleet, metric)),
       ]),
     ],
     ['Cameras handed from worker to worker', eachFleet((fleet) => [ours(fleet, 'CamerasMoved', 'Sum')])],
     [
       'Cost: US dollars today, idle workers, cameras shed by the budget',
-      eachFleet((fleet) => ['UsdToday', 'WorkersIdle', 'CamerasShedByBudget'].map((metric) => ours(fleet, metric))),
+      eachFleet((fleet) =>
+        (['UsdToday', 'WorkersIdle', 'CamerasShedByBudget'] as const).map((metric) => ours(fleet, metric)),
+      ),
     ],
     [
       'Functions: errors and longest run; answers of the API that are errors of its own',

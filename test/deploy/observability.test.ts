@@ -1,6 +1,8 @@
 /** Alarms, logs and the dashboard: each alarm of seed.md by name, on metrics that something really reports. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { alarmsOfStage } from '../../core/cost/forecast.ts';
+import { controlMetrics } from '../../core/fleet-metrics.ts';
 import { alarmViews } from '../../core/views/alarm-view.ts';
 import type { Graph, Inputs } from '../../stacks/synthesis/graph.ts';
 import { caseOf } from '../flow/alarm-cases.ts';
@@ -8,7 +10,6 @@ import { graphOf, isSynthesised } from './graphs.ts';
 
 const alarmsOf = (graph: Graph): Record<string, Inputs> =>
   Object.fromEntries(graph.all('aws:cloudwatch/metricAlarm:MetricAlarm').map(({ inputs }) => [inputs.name, inputs]));
-const telemetry = readFileSync(new URL('../../functions/telemetry.ts', import.meta.url), 'utf8');
 
 describe.skipIf(!isSynthesised)('alarms', () => {
   it.each([
@@ -48,6 +49,9 @@ describe.skipIf(!isSynthesised)('alarms', () => {
     const topic = graph.one('aws:sns/topic:Topic').state.arn;
     const alarms = Object.entries(alarmsOf(graph));
     expect(alarms.length).toBeGreaterThanOrEqual(21);
+    expect(Object.keys(alarmsOf(graphOf('test'))), 'as the forecast of costs counts them').toHaveLength(
+      alarmsOfStage('nat'),
+    );
     for (const [name, inputs] of alarms) {
       expect(inputs, name).toMatchObject({ alarmActions: [topic], okActions: [topic] });
       expect(inputs.alarmDescription, name).toMatch(/^[^\n]{10,}\.\n[^\n]{10,}\.$/);
@@ -86,13 +90,12 @@ describe.skipIf(!isSynthesised)('alarms', () => {
   it('our own metrics are ones that the control loop or the instances report, under the same dimensions', () => {
     const graph = graphOf('test');
     const script = Buffer.from(graph.one('aws:ec2/launchTemplate:LaunchTemplate').inputs.userData, 'base64').toString();
-    const reported = telemetry + script;
     for (const [name, inputs] of Object.entries(alarmsOf(graph))) {
       const metrics = inputs.metricQueries?.flatMap((query: { metric?: object }) => query.metric ?? []) ?? [inputs];
       for (const { namespace, metricName, dimensions } of metrics) {
         if (namespace !== 'KvsInfer') continue;
-        const counted = metricName.startsWith('Cameras-') ? `'${metricName.slice('Cameras-'.length)}'` : metricName;
-        expect(reported, name).toContain(counted);
+        if (metricName.startsWith('Gpu')) expect(script, name).toContain(`"${metricName}"`);
+        else expect(controlMetrics, name).toContain(metricName);
         expect(dimensions, name).toEqual(
           metricName.startsWith('Gpu')
             ? { stage: 'test', fleet: 'default' }
@@ -170,8 +173,6 @@ describe.skipIf(!isSynthesised)('logs and dashboard', () => {
       expect(text).toContain(words);
     }
     expect(text).not.toContain('undefined');
-    const counted = [...telemetry.matchAll(/addMetric\('(\w+)'/g)].map(([, name]) => name);
-    expect(counted.length).toBeGreaterThan(12);
-    for (const name of counted) expect(text, name).toContain(`"${name}"`);
+    for (const name of controlMetrics) expect(text, name).toContain(`"${name}"`);
   });
 });
