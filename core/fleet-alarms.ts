@@ -103,8 +103,9 @@ export function fleetAlarms<Name>(
     {
       ...minute,
       name: `${fleet}-results-unstored`,
-      meaning: 'A worker has stored none of its records for 3 minutes: once its buffer is full, the oldest are lost.',
-      action: 'Its log line "records could not be put" says why.',
+      meaning:
+        'For 3 minutes a worker has stored none of its records, or none of its pictures or track items: they are being lost.',
+      action: 'Its log lines "records could not be put" and "a delivery failed" say why.',
       periods: 3,
       value: ours('WorkersUnstored', 'Minimum'),
     },

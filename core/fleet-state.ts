@@ -192,7 +192,7 @@ export type WorkerItem = {
   capacityInferencesPerSecond?: number;
   firstInferenceAtMs?: number;
   running: Record<string, RunningCamera>;
-  /** Since then its records wait because they cannot be stored; null when none does. Absent in older heartbeats. */
+  /** Since then its records, pictures or track items, one kind or all, cannot be stored; null when they can. Absent in older heartbeats. */
   unstoredSinceMs?: number | null;
   /** Cameras that it stands by for. Absent in heartbeats of older workers, which cannot: they are given cameras as before. */
   standingBy?: Record<string, StandbyReport>;

@@ -218,7 +218,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
       member = joinFleet(environment.control, {
         ...{ environment, clients, clock, log, supervisor, agent, identity, workerId, startedAtMs },
         mainModel: () => main,
-        unstoredSinceMs: () => publisher.unstoredSinceMs,
+        ...{ publisher, deliveries },
         onHeartbeat: (outcome) => metrics.heartbeat(outcome),
         onServerTime: (serverMs) => clock.hear(serverMs),
         onFenced: () => publisher.gateChanged(),

@@ -25,7 +25,7 @@ export type WatchGaps = {
   windowsMissed: number;
   /** Send media outside their windows; null in runs that do not look. */
   liveUnscheduled: number | null;
-  /** Living workers that have got no record into the result stream for a minute, though they had some. */
+  /** Living workers that for a minute have stored none of their records, or none of their pictures or track items, though they had some. */
   unstored: number;
 };
 

@@ -60,6 +60,40 @@ test('settles with the write under way, also when that fails; what waits for its
   expect({ isSending: queue.isSending, waiting: queue.size }).toEqual({ isSending: false, waiting: 1 });
 });
 
+test('one failure is no outage; failures a minute apart with no success between are, until a success or a quarter of an hour of nothing', async () => {
+  const { queue, delivery, step } = rig();
+  const fails = () => delivery('a', () => Promise.reject(new Error('no bucket')));
+  await step(10_000);
+  queue.add(fails());
+  await step(0);
+  await step(5_000);
+  expect([queue.failingSinceMs, [...queue.faults.keys()]]).toEqual([null, ['track-item']]);
+  await step(60_000);
+  queue.add(fails());
+  await step(0);
+  expect(queue.failingSinceMs).toBe(10_000);
+  // Another kind that succeeds says nothing of this one.
+  queue.add({ ...delivery('b', async () => {}), kind: 'snapshot' });
+  await step(5_000);
+  expect(queue.failingSinceMs).toBe(10_000);
+  queue.add(delivery('c', async () => {}));
+  await step(0);
+  expect([queue.failingSinceMs, queue.faults.size]).toEqual([null, 0]);
+  queue.add(fails());
+  await step(0);
+  await step(70_000);
+  queue.add(fails());
+  await step(0);
+  await step(15 * 60_000);
+  expect(queue.failingSinceMs).not.toBeNull();
+  await step(60_000);
+  expect([queue.failingSinceMs, queue.faults.size]).toEqual([null, 0]);
+  queue.add(fails());
+  await step(0);
+  await step(5_000);
+  expect(queue.failingSinceMs).toBeNull();
+});
+
 test('what keeps failing is given up, what may not go is discarded, what is too much loses the oldest', async () => {
   const { queue, delivery, step, log, gate } = rig();
   queue.add(delivery('a', () => Promise.reject(new Error('no bucket'))));

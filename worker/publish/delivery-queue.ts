@@ -12,6 +12,12 @@ const queuedMax: Record<Delivery['kind'], number> = { snapshot: 200, 'snapshot-t
 const concurrency = 4;
 const attemptsMax = 4;
 const retryBaseMs = 500;
+/** A single failure is no outage: so long after the first of a kind must another have come, with no success between. */
+const outageAfterMs = 60_000;
+/** So long after its newest failure a kind that nothing is delivered of any more is no longer called failing. */
+const faultStandsMs = 15 * 60_000;
+
+type Fault = { error: unknown; sinceMs: number; newestMs: number };
 
 export type Delivery = {
   kind: 'snapshot' | 'snapshot-text' | 'track-item';
@@ -40,8 +46,8 @@ export class DeliveryQueue {
   readonly #active = new Set<Delivery>();
   readonly #sending = new Set<Promise<void>>();
   readonly #waiters: ConditionWaiters;
-  /** The newest failure of a kind; gone with its next success. */
-  readonly faults = new Map<Delivery['kind'], unknown>();
+  /** Gone with the next success of their kind. */
+  readonly #faults = new Map<Delivery['kind'], Fault>();
   readonly #lost = new Map<string, number>();
   #isClosed = false;
   #retrying = 0;
@@ -58,6 +64,17 @@ export class DeliveryQueue {
   /** Deliveries of a camera that were tried and given up. */
   lost(cameraId: string, kind: Delivery['kind']): number {
     return this.#lost.get(`${kind} ${cameraId}`) ?? 0;
+  }
+
+  /** The newest failure of each kind that fails. */
+  get faults(): Map<Delivery['kind'], unknown> {
+    return new Map(this.#standing().map(([kind, { error }]) => [kind, error]));
+  }
+
+  /** Since when the deliveries of a kind fail, one and all; null when they succeed, or one alone failed. */
+  get failingSinceMs(): number | null {
+    const outages = this.#standing().filter(([, { sinceMs, newestMs }]) => newestMs - sinceMs >= outageAfterMs);
+    return outages.reduce<number | null>((first, [, { sinceMs }]) => Math.min(first ?? sinceMs, sinceMs), null);
   }
 
   /** A write is under way; waiting for a retry does not count. */
@@ -100,6 +117,13 @@ export class DeliveryQueue {
     this.#waiters.changed();
   }
 
+  #standing(only?: Delivery['kind']): [Delivery['kind'], Fault][] {
+    const nowMs = this.#options.clock.nowMs();
+    return [...this.#faults].filter(
+      ([kind, { newestMs }]) => (only === undefined || kind === only) && nowMs - newestMs <= faultStandsMs,
+    );
+  }
+
   #take(index: number): Delivery | undefined {
     const [taken] = this.#queue.splice(index, 1);
     if (taken !== undefined) this.#queued[taken.kind] -= 1;
@@ -136,13 +160,15 @@ export class DeliveryQueue {
       }
       try {
         await this.#send(delivery);
-        this.faults.delete(delivery.kind);
+        this.#faults.delete(delivery.kind);
         this.#options.onDelivered?.(delivery.kind);
         delivery.onDelivered?.();
         return;
       } catch (error) {
         this.#options.onError?.(delivery, error);
-        this.faults.set(delivery.kind, error);
+        const nowMs = this.#options.clock.nowMs();
+        const { sinceMs = nowMs } = this.#standing(delivery.kind)[0]?.[1] ?? {};
+        this.#faults.set(delivery.kind, { error, sinceMs, newestMs: nowMs });
         if (attempt >= attemptsMax) {
           const { kind, cameraId } = delivery;
           this.#lost.set(`${kind} ${cameraId}`, this.lost(cameraId, kind) + 1);

@@ -8,6 +8,8 @@ import { controlLink } from '../../aws/heartbeat.ts';
 import type { Clock } from '../../core/clock.ts';
 import { resourceNames } from '../../core/names.ts';
 import type { WorkerEnvironment } from '../environment.ts';
+import type { DeliveryQueue } from '../publish/delivery-queue.ts';
+import type { RecordPublisher } from '../publish/record-publisher.ts';
 import type { CameraSupervisor } from './camera-supervisor.ts';
 import { FleetMember } from './fleet-member.ts';
 import type { Log } from './log.ts';
@@ -27,8 +29,8 @@ export type JoiningWorker = {
   startedAtMs: number;
   /** Null until the default model is ready. */
   mainModel: () => LoadedModel | null;
-  /** Since when records wait because they cannot be stored; null when none does. */
-  unstoredSinceMs: () => number | null;
+  publisher: Pick<RecordPublisher, 'unstoredSinceMs'>;
+  deliveries: Pick<DeliveryQueue, 'failingSinceMs'>;
   onHeartbeat(outcome: 'succeeded' | 'failed' | 'fenced'): void;
   onServerTime(serverMs: number): void;
   onFenced(): void;
@@ -63,7 +65,7 @@ export function joinFleet(control: NonNullable<WorkerEnvironment['control']>, wo
         ...(main === null ? {} : { provider: main.client.provider }),
         ...(measured === undefined ? {} : { capacityInferencesPerSecond: Math.min(measured, limit) }),
         ...(firstInferenceAtMs === undefined ? {} : { firstInferenceAtMs }),
-        unstoredSinceMs: worker.unstoredSinceMs(),
+        unstoredSinceMs: earliest(worker.publisher.unstoredSinceMs, worker.deliveries.failingSinceMs),
       };
     },
     onHeartbeat: worker.onHeartbeat,
@@ -78,4 +80,9 @@ function identityFields({ taskArn, containerInstanceArn, instanceId, revision }:
     ...(instanceId === undefined ? {} : { instanceId }),
     ...(revision === undefined ? {} : { revision }),
   };
+}
+
+function earliest(...timesMs: (number | null)[]): number | null {
+  const known = timesMs.filter((timeMs) => timeMs !== null);
+  return known.length === 0 ? null : Math.min(...known);
 }
