@@ -88,6 +88,7 @@ describe('a stage', () => {
       'tables: items',
       'tables: stream records',
       'tables: transaction tokens',
+      'tables: when items expire',
       'video: fragments',
     ]);
   });

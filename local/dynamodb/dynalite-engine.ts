@@ -42,6 +42,8 @@ export type Store = {
   lifecycleManager: { gracefulClose(): Promise<void> };
 };
 type Action = (store: Store, input: Input, callback: Callback<Output>) => void;
+/** Key and value are two views of two buffers, in a node of a tree. */
+const ITEM_OBJECTS_BYTES = 470;
 /** A table that has not settled after this many looks is answered as it is: CREATING or DELETING. */
 const SETTLING_TURNS_MAX = 1_000;
 
@@ -227,11 +229,24 @@ export class DynaliteEngine {
     return this.store.db.iterator({ gte: prefix, lt: `${prefix}\uffff` });
   }
 
+  /** Items of a table, each with its key as the store writes it: a text without the table's name. */
+  async *items(tableName: string): AsyncIterable<[string, Item]> {
+    const prefix = `item-${tableName}~`;
+    for await (const [key, item] of this.range(prefix)) yield [key.slice(prefix.length), item as Item];
+  }
+
+  /** @param key as `items` tells it. @returns null when there is no such item (any more). */
+  async item(tableName: string, key: string): Promise<Item | null> {
+    const whole = `item-${tableName}~${key}`;
+    for await (const [, item] of this.store.db.iterator({ gte: whole, lt: `${whole}\0` })) return item as Item;
+    return null;
+  }
+
   async held(): Promise<HeldStore> {
     const held = { store: 'tables: items', items: 0, bytes: 0, bound: "each item's time to live; all without one" };
     for await (const [key, item] of this.range('item-')) {
       held.items += 1;
-      held.bytes += key.length + JSON.stringify(item).length;
+      held.bytes += key.length + JSON.stringify(item).length + ITEM_OBJECTS_BYTES;
     }
     return held;
   }

@@ -55,7 +55,9 @@ class Dynamo implements DynamoService {
     this.#settings = new TableSettingsStore(engine, context, this.#streams);
     this.#streamApi = new StreamApi(this.#settings, this.#streams, context);
     this.#tokens = new RequestTokens(context.clock);
-    this.#timeToLive = new TimeToLive(context.clock, (tableName, item) => this.#expire(tableName, item, context));
+    this.#timeToLive = new TimeToLive(context.clock, (tableName, keyString) =>
+      this.#expire(tableName, keyString, context),
+    );
   }
 
   async restore(): Promise<void> {
@@ -134,7 +136,7 @@ class Dynamo implements DynamoService {
   }
 
   async held(): Promise<HeldStore[]> {
-    return [await this.#engine.held(), this.#streams.held(), this.#tokens.held()];
+    return [await this.#engine.held(), this.#timeToLive.held(), this.#streams.held(), this.#tokens.held()];
   }
 
   async close(): Promise<void> {
@@ -222,16 +224,13 @@ class Dynamo implements DynamoService {
   }
 
   async #enableTimeToLive(tableName: string, attribute: string): Promise<void> {
-    const prefix = `item-${tableName}~`;
-    const engine = this.#engine;
-    async function* items(): AsyncIterable<[string, Item]> {
-      for await (const [key, item] of engine.range(prefix)) yield [key.slice(prefix.length), item as Item];
-    }
-    await this.#timeToLive.enable(tableName, attribute, items());
+    await this.#timeToLive.enable(tableName, attribute, this.#engine.items(tableName));
   }
 
-  async #expire(tableName: string, expired: Item, { clock }: CloudContext): Promise<void> {
+  async #expire(tableName: string, keyString: string, { clock }: CloudContext): Promise<void> {
     const { KeySchema } = await this.#engine.table(tableName);
+    const expired = await this.#engine.item(tableName, keyString);
+    if (expired === null) return;
     const Key = Object.fromEntries(KeySchema.map(({ AttributeName }) => [AttributeName, expired[AttributeName]]));
     await this.#write(
       [tableName],

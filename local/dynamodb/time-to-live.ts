@@ -5,6 +5,7 @@
  * not cut into minutes.
  */
 import type { Clock } from '../../core/clock.ts';
+import type { HeldStore } from '../service.ts';
 import type { Item } from './dynalite-engine.ts';
 import type { Change } from './staged-writes.ts';
 
@@ -13,19 +14,21 @@ const SWEEP_INTERVAL_MS = 60_000;
 /** AWS ignores times further back than five years, which catches milliseconds stored as zero and the like. */
 const AGE_MAX_SECONDS = 5 * 365 * 24 * 3600;
 
-type Expiring = { item: Item; expiresAtSeconds: number };
+/** A text, and its place in a map that grows by doubling. */
+const ENTRY_BYTES = 60;
 
 export class TimeToLive {
   readonly #clock: Clock;
   /** Deletes the item if it is still expired; takes the table's lock. */
-  readonly #expire: (tableName: string, item: Item) => Promise<void>;
-  readonly #tables = new Map<string, { attribute: string; expiring: Map<string, Expiring> }>();
+  readonly #expire: (tableName: string, keyString: string) => Promise<void>;
+  /** By table, when each item that expires at all does, in seconds, by its key. */
+  readonly #tables = new Map<string, { attribute: string; expiring: Map<string, number> }>();
   #cancel: (() => void) | null = null;
   #dueMs = Number.POSITIVE_INFINITY;
   #lastSweepMs = Number.NEGATIVE_INFINITY;
   #closed = false;
 
-  constructor(clock: Clock, expire: (tableName: string, item: Item) => Promise<void>) {
+  constructor(clock: Clock, expire: (tableName: string, keyString: string) => Promise<void>) {
     this.#clock = clock;
     this.#expire = expire;
   }
@@ -45,6 +48,12 @@ export class TimeToLive {
     this.#schedule();
   }
 
+  held(): HeldStore {
+    const keys = [...this.#tables.values()].flatMap(({ expiring }) => [...expiring.keys()]);
+    const bytes = keys.reduce((sum, key) => sum + key.length + ENTRY_BYTES, 0);
+    return { store: 'tables: when items expire', items: keys.length, bytes, bound: "each item's time to live" };
+  }
+
   close(): void {
     this.#closed = true;
     this.#cancel?.();
@@ -55,7 +64,7 @@ export class TimeToLive {
     if (table === undefined) return;
     const expiresAtSeconds = item === null ? null : expiryOf(item, table.attribute);
     if (item === null || expiresAtSeconds === null) table.expiring.delete(keyString);
-    else table.expiring.set(keyString, { item, expiresAtSeconds });
+    else table.expiring.set(keyString, expiresAtSeconds);
     if (expiresAtSeconds !== null) this.#dueMs = Math.min(this.#dueMs, expiresAtSeconds * 1000);
   }
 
@@ -70,17 +79,17 @@ export class TimeToLive {
     const nowMs = this.#clock.nowMs();
     this.#lastSweepMs = nowMs;
     let nextMs = Number.POSITIVE_INFINITY;
-    const expired: [string, Item][] = [];
+    const expired: [string, string][] = [];
     for (const [tableName, { expiring }] of this.#tables) {
-      for (const { item, expiresAtSeconds } of expiring.values()) {
+      for (const [keyString, expiresAtSeconds] of expiring) {
         if (expiresAtSeconds * 1000 > nowMs) nextMs = Math.min(nextMs, expiresAtSeconds * 1000);
-        else if (expiresAtSeconds > nowMs / 1000 - AGE_MAX_SECONDS) expired.push([tableName, item]);
+        else if (expiresAtSeconds > nowMs / 1000 - AGE_MAX_SECONDS) expired.push([tableName, keyString]);
       }
     }
     this.#dueMs = nextMs;
-    for (const [tableName, item] of expired) {
+    for (const [tableName, keyString] of expired) {
       if (this.#closed) return;
-      await this.#expire(tableName, item).catch((error: unknown) => {
+      await this.#expire(tableName, keyString).catch((error: unknown) => {
         process.stderr.write(`kvs-infer local cloud: TTL of ${tableName} failed: ${String(error)}\n`);
       });
     }

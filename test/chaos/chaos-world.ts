@@ -19,6 +19,7 @@ import { startLocalStage } from '../../local/stage.ts';
 import { blockModel, encodeModel } from '../../worker/detect/block-model.test-factory.ts';
 import { cameraRow, slowClip } from '../flow/camera-that-sends.ts';
 import { ControlProcess, namedClients } from './control-process.ts';
+import { collectsEveryMs } from './full-collection.ts';
 import { WorkerProcesses } from './worker-processes.ts';
 
 const region = 'eu-west-1';
@@ -47,16 +48,17 @@ const usualStores = {
   kinesisVideo: { streamBytesMax: 4 * 1024 * 1024 },
 };
 
-/** @param options.hasSmallStores the local cloud keeps minutes instead of hours. */
+/** @param options.isSoak nothing will be broken: the local cloud keeps minutes instead of hours, and workers collect their garbage regularly. */
 export async function startChaosWorld(options: {
   cameras: number;
-  hasSmallStores?: boolean;
+  isSoak?: boolean;
   onDecision: (decision: Decision) => void;
 }) {
+  const isSoak = options.isSoak === true;
   const folder = await mkdtemp(path.join(os.tmpdir(), 'kvs-infer-chaos-'));
   await writeFile(path.join(folder, 'default.onnx'), encodeModel(blockModel({ width: 80, height: 48 })));
   const cacheFolder = path.join(folder, 'cache');
-  const workers = new WorkerProcesses(folder);
+  const workers = new WorkerProcesses(folder, isSoak ? { collectsEveryMs } : null);
   const warnings: string[] = [];
   const alarmChanges: AlarmChange[] = [];
   const skew = { controlAheadMs: 0 };
@@ -68,7 +70,7 @@ export async function startChaosWorld(options: {
       ...{ launchRetryMs: 5_000, spotNoticeMs: 30_000 },
       onWarning: (line) => warnings.push(line),
     },
-    ...(options.hasSmallStores === true ? smallStores : usualStores),
+    ...(isSoak ? smallStores : usualStores),
     log: (line) => warnings.push(line),
   });
   const control = new ControlProcess(region, cloud.endpoint);

@@ -51,7 +51,7 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
   onLine(`chaos with seed ${seed}: ${cameras} cameras, ${options.minutes} min`);
   if (diskFaultsMissing !== null) onLine(diskFaultsMissing);
   const isSoak = options.isSoak === true;
-  const world = await startChaosWorld({ cameras, hasSmallStores: isSoak, onDecision: () => {} });
+  const world = await startChaosWorld({ cameras, isSoak, onDecision: () => {} });
   const watch = new Watch(world);
   const memory = new MemoryLog(world);
   const stores = isSoak ? new StoreLog(world, watch) : null;

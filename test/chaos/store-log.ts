@@ -1,19 +1,19 @@
 /**
- * What the process of control and local cloud holds, part by part, once a minute: each store of the local cloud, what the
- * watch of this run remembers, and the live memory after a full collection. Resident memory tells too late and too little:
+ * What the process of control and local cloud holds, part by part, twice a minute: each store of the local cloud, what the
+ * watch of this run remembers, the code that V8 has compiled, and the live memory after a full collection. Resident memory tells too late and too little:
  * it hides a leak behind what the collector has not taken yet, and keeps what a store has long let go.
  * Invariant: what is told of a store is what the store itself counts; the rest is live memory that no store answers for. What
  * stays until somebody deletes it grows with the run by right; the rest must not.
  */
 import v8 from 'node:v8';
-import vm from 'node:vm';
 import { systemClock } from '../../core/clock.ts';
 import type { HeldStore } from '../../local/service.ts';
 import type { ChaosWorld } from './chaos-world.ts';
+import { collectsEveryMs, fullCollection } from './full-collection.ts';
 import { type MemorySlope, memorySlope } from './memory-slope.ts';
 import type { Watch } from './watch.ts';
 
-const sampleEveryMs = 30_000;
+const sampleEveryMs = collectsEveryMs;
 const megabyte = 1024 * 1024;
 
 export type StoreSample = { atMs: number; liveBytes: number; stores: HeldStore[] };
@@ -33,16 +33,15 @@ export type StoreUses = {
 
 export class StoreLog {
   readonly #samples: StoreSample[] = [];
-  readonly #collect: () => void;
+  readonly #collect = fullCollection();
   #isStopped = false;
   #cancel = () => {};
 
   constructor(world: ChaosWorld, watch: Watch) {
-    v8.setFlagsFromString('--expose-gc');
-    this.#collect = vm.runInNewContext('gc') as () => void;
     const look = async () => {
-      const stores = [...(await world.cloud.held()), ...watch.held()];
+      const kept = [...(await world.cloud.held()), ...watch.held()];
       this.#collect();
+      const stores = [...kept, compiledCode()];
       const { heapUsed, external } = process.memoryUsage();
       this.#samples.push({ atMs: systemClock.monotonicMs(), liveBytes: heapUsed + external, stores });
       if (!this.#isStopped) this.#cancel = systemClock.setTimer(sampleEveryMs, () => void look());
@@ -75,6 +74,13 @@ export function storeUses(samples: readonly StoreSample[]): StoreUses {
     }),
     livedSeconds: ((samples.at(-1)?.atMs ?? 0) - (samples[0]?.atMs ?? 0)) / 1_000,
   };
+}
+
+/** V8 compiles what runs often, and again once it knows more of it; what runs seldom takes its time to run often. */
+function compiledCode(): HeldStore {
+  const spaces = v8.getHeapSpaceStatistics().filter(({ space_name }) => /^(code|trusted)_/.test(space_name));
+  const bytes = spaces.reduce((sum, { space_used_size }) => sum + space_used_size, 0);
+  return { store: 'V8: compiled code', items: spaces.length, bytes, bound: 'the program' };
 }
 
 function useOf(samples: readonly { atMs: number; bytes: number }[]) {

@@ -14,8 +14,8 @@ import { type ChaosWorld, chaosPolicy, pause, workersMax, workersUsual } from '.
 const lookEveryMs = 250;
 /** A repeat comes with a handover, minutes later at most; eight cameras and their tracks send so many in eight minutes. */
 const idsMax = 4_000;
-/** What V8 takes for a frame that was seen, and for an id with who published it; its worker's name is one text for all. */
-const frameObjectBytes = 88;
+/** What V8 takes for a frame that was seen, its place in an array included, and for an id with who published it; its worker's name is one text for all. */
+const frameObjectBytes = 100;
 const idBytes = 400;
 /** A tick, a heartbeat, and a second for the run itself. */
 const ownedWithinMs = chaosPolicy.reconcileIntervalMs + heartbeatIntervalMs + 1_000;

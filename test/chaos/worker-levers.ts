@@ -1,16 +1,20 @@
 /**
- * Loaded into a worker before its own code (`--import`), in every thread of it: bends the wall clock and fills the heap as
- * a file says, and touches nothing else. The file is `{ aheadMs, frozenAtMs, isGreedy }`; without it all is as ever.
+ * Loaded into a worker before its own code (`--import`), in every thread of it: bends the wall clock, fills the heap, or
+ * collects it twice a minute, as a file says, and touches nothing else. Without the file all is as ever.
  * Invariant: the monotonic clock and timers are left alone, as they are on a machine whose clock is set.
  */
 import { readFileSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
+import { fullCollection } from './full-collection.ts';
+import type { Levers } from './worker-processes.ts';
 
 const lookEveryMs = 100;
 const file = process.env.CHAOS_LEVERS_FILE ?? '';
 const trueNow = Date.now.bind(Date);
-let levers: { aheadMs?: number; frozenAtMs?: number; isGreedy?: boolean } = {};
+let levers: Levers = {};
 const hoard: unknown[] = [];
+let collectedAtMs = 0;
+let collect: (() => void) | null = null;
 
 Date.now = () => levers.frozenAtMs ?? trueNow() + (levers.aheadMs ?? 0);
 // A bare `new Date()` reads the machine's clock by itself, not `Date.now`.
@@ -28,4 +32,10 @@ setInterval(() => {
   // On the heap, where the limit is: a million numbers at a time until the process dies of it.
   while (levers.isGreedy === true && isMainThread)
     hoard.push(Array.from({ length: 1_000_000 }, (_, index) => ({ index })));
+  // Each thread has a heap of its own.
+  if (levers.collectsEveryMs !== undefined && performance.now() - collectedAtMs >= levers.collectsEveryMs) {
+    collectedAtMs = performance.now();
+    collect ??= fullCollection();
+    collect();
+  }
 }, lookEveryMs).unref();

@@ -13,7 +13,7 @@ const leversModule = new URL('./worker-levers.ts', import.meta.url).href;
 /** V8 dies at this instead of filling the machine when memory is exhausted on purpose; a worker here needs a fifth of it. */
 const heapMegabytesMax = 512;
 
-export type Levers = { aheadMs?: number; frozenAtMs?: number; isGreedy?: boolean };
+export type Levers = { aheadMs?: number; frozenAtMs?: number; isGreedy?: boolean; collectsEveryMs?: number };
 
 export class WorkerProcesses {
   readonly runner: TaskRunner;
@@ -21,12 +21,14 @@ export class WorkerProcesses {
   readonly pids = new Map<string, number>();
   readonly #folder: string;
 
-  constructor(folder: string) {
+  /** @param levers pulled for every worker before it starts. */
+  constructor(folder: string, levers: Levers | null = null) {
     this.#folder = folder;
     const real = processRunner({ cwd: repositoryRoot, onLog: () => {} });
     this.runner = {
       start: async (launch) => {
         const { taskId, environment } = launch;
+        if (levers !== null) this.pull(taskId, levers);
         const task = await real.start({
           ...launch,
           environment: {
