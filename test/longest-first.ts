@@ -7,6 +7,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Longest first, as measured on two busy cores; those of the deployment last, because they wait for the graphs. */
 const longest = [
+  'test/chaos/soak.test.ts',
   'test/browser/first-camera.test.ts',
   'test/flow/api-errors.test.ts',
   'test/flow/rollout.test.ts',

@@ -8,8 +8,8 @@ import type { ChaosWorld } from './chaos-world.ts';
 import type { FaultRun } from './fault.ts';
 import { ledgerToleranceSeconds, secondsInNoSlice } from './ledger-gap.ts';
 import { inWords, type LostFrame, lostFrames, nothing } from './lost-frames.ts';
-import type { MemoryUse } from './memory-log.ts';
-import { isGrowing } from './memory-slope.ts';
+import type { ProcessUse } from './process-log.ts';
+import { isGrowing, type Slope } from './slope.ts';
 import type { StoreUses } from './store-log.ts';
 import type { Watch } from './watch.ts';
 
@@ -35,19 +35,27 @@ export async function balance(world: ChaosWorld, watch: Watch, runs: readonly Fa
   return { ...frames, ...ledger, rows: world.rows.size, deadLetters: world.cloud.lambda.deadLetters.length };
 }
 
-/** A worker by its resident memory, control and local cloud by what is live and no store answers for. */
-export function judgeMemory(watch: Watch, uses: readonly MemoryUse[], stores: StoreUses | null): void {
-  if (stores !== null && isGrowing(stores.livedSeconds, stores.rest.slope)) {
-    const { megabytesPerHour = 0, plusMinus = 0 } = stores.rest.slope ?? {};
-    const slope = `${megabytesPerHour.toFixed(0)} ± ${plusMinus.toFixed(0)} MB/h`;
-    watch.violated('memory-grows', `control and local cloud, live and in no store: ${slope}`);
-  }
-  for (const { process, livedSeconds, slope } of uses) {
-    if (!process.startsWith('worker') || !isGrowing(livedSeconds, slope)) continue;
-    watch.violated(
-      'memory-grows',
-      `${process}: ${slope?.megabytesPerHour.toFixed(0)} ± ${slope?.plusMinus.toFixed(0)} MB/h`,
-    );
+/** Of half an hour. At this a worker of 450 MB would need ten days to double. */
+const memoryGrowthMax = 2;
+/** A connection that is not closed each quarter of an hour. */
+const handlesGrowthMax = 4;
+const threadsGrowthMax = 1;
+
+/**
+ * Control and local cloud by what is live and no store answers for. In a soak, where workers collect too, these by their
+ * resident memory; where things break it follows what was read again or waited to be sent, and is told and not judged.
+ */
+export function judgeGrowth(watch: Watch, uses: readonly ProcessUse[], stores: StoreUses, isSoak: boolean): void {
+  const judge = (what: string, livedSeconds: number, slope: Slope | null, perHourMax: number) => {
+    if (slope === null || !isGrowing(livedSeconds, slope, perHourMax)) return;
+    watch.violated('growth', `${what}: ${slope.perHour.toFixed(0)} ± ${slope.plusMinus.toFixed(0)} an hour`);
+  };
+  judge('MB of control and local cloud, live and in no store', stores.livedSeconds, stores.rest.slope, memoryGrowthMax);
+  if (!isSoak) return;
+  for (const { process, kind, livedSeconds, rssMegabytes, threads, handles } of uses) {
+    if (kind === 'worker') judge(`MB of ${process}`, livedSeconds, rssMegabytes.slope, memoryGrowthMax);
+    judge(`threads of ${process}`, livedSeconds, threads.slope, threadsGrowthMax);
+    judge(`handles of ${process}`, livedSeconds, handles.slope, handlesGrowthMax);
   }
 }
 

@@ -5,11 +5,11 @@
 import { systemClock } from '../../core/clock.ts';
 import { SeededRandom } from '../../core/seeded-random.ts';
 import { agenda } from './agenda.ts';
-import { type Balance, balance, judgeMemory, judgeOrphans } from './balance.ts';
+import { type Balance, balance, judgeGrowth, judgeOrphans } from './balance.ts';
 import { pause, startChaosWorld } from './chaos-world.ts';
 import { type FaultRun, runFault } from './fault.ts';
 import { diskFaultsMissing } from './faults/disk.ts';
-import { MemoryLog, type MemoryUse } from './memory-log.ts';
+import { ProcessLog, type ProcessUse } from './process-log.ts';
 import { StoreLog, type StoreUses } from './store-log.ts';
 import { type Violation, Watch } from './watch.ts';
 
@@ -37,9 +37,8 @@ export type ChaosReport = {
   runs: FaultRun[];
   pairedRuns: FaultRun[];
   balance: Balance;
-  memory: MemoryUse[];
-  /** Of a soak. */
-  stores: StoreUses | null;
+  processes: ProcessUse[];
+  stores: StoreUses;
   violations: Violation[];
 };
 
@@ -53,8 +52,8 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
   const isSoak = options.isSoak === true;
   const world = await startChaosWorld({ cameras, isSoak, onDecision: () => {} });
   const watch = new Watch(world);
-  const memory = new MemoryLog(world);
-  const stores = isSoak ? new StoreLog(world, watch) : null;
+  const processes = new ProcessLog(world);
+  const stores = new StoreLog(world, watch);
   const runs: FaultRun[] = [];
   const pairedRuns: FaultRun[] = [];
   const scene = { world, watch, random };
@@ -69,8 +68,8 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
     onLine(`all ${cameras} cameras are watched after ${seconds(systemClock.monotonicMs() - startMs)}`);
     while (isSoak && leftMs() > 0) {
       await pause(Math.min(60_000, leftMs()));
-      const now = memory.uses().map(({ process, rssMegabytes: { last } }) => `${process} ${last.toFixed(0)} MB`);
-      const live = `${stores?.uses().live.megabytes.last.toFixed(0)} MB of it live`;
+      const now = processes.uses().map(({ process, rssMegabytes: { last } }) => `${process} ${last.toFixed(0)} MB`);
+      const live = `${stores.uses().live.megabytes.last.toFixed(0)} MB of it live`;
       onLine(`${seconds(systemClock.monotonicMs() - startMs).padStart(8)}  ${[...now, live].join(', ')}`);
     }
     let steps = 0;
@@ -91,13 +90,13 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
     await watch.stop();
     account = await balance(world, watch, [...runs, ...pairedRuns]);
   } finally {
-    memory.stop();
-    stores?.stop();
+    processes.stop();
+    stores.stop();
     await watch.stop();
     await world.close();
   }
   judgeOrphans(world, watch);
-  judgeMemory(watch, memory.uses(), stores?.uses() ?? null);
+  judgeGrowth(watch, processes.uses(), stores.uses(), isSoak);
   const { violations } = watch;
   const report = {
     seed,
@@ -106,7 +105,7 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
     balance: account,
     violations,
   };
-  return { ...report, runs, pairedRuns, memory: memory.uses(), stores: stores?.uses() ?? null };
+  return { ...report, runs, pairedRuns, processes: processes.uses(), stores: stores.uses() };
 }
 
 function seconds(ms: number): string {

@@ -5,8 +5,8 @@
 import v8 from 'node:v8';
 import vm from 'node:vm';
 
-/** How often the processes of a soak collect. */
-export const collectsEveryMs = 30_000;
+/** How often processes collect whose memory is judged. */
+export const collectsEveryMs = 15_000;
 
 /** @returns collects everything that can be, and gives back what was free. */
 export function fullCollection(): () => void {

@@ -3,6 +3,8 @@ import { faults } from './agenda.ts';
 import type { ChaosReport } from './chaos.ts';
 import type { FaultRun } from './fault.ts';
 import { inWords } from './lost-frames.ts';
+import type { ProcessUse } from './process-log.ts';
+import type { Slope } from './slope.ts';
 import type { StoreUse, StoreUses } from './store-log.ts';
 import { rules } from './watch.ts';
 
@@ -30,8 +32,8 @@ export function describeReport(report: ChaosReport): string {
     ...(lost > lostToldMax ? [`  lost: ${lost - lostToldMax} more (--json has all)`] : []),
     `ledger: ${balance.scheduledSeconds.toFixed(0)} s scheduled = ${balance.inferredSeconds.toFixed(0)} s inferred + ${blind(balance.blindSeconds)}`,
     `rows: ${balance.rows} put, each with its verdict unless said below; dead letters: ${balance.deadLetters}`,
-    ...report.memory.filter(({ slope }) => slope !== null).map(memoryLine),
-    ...(report.stores === null ? [] : storeLines(report.stores)),
+    ...processLines(report.processes),
+    ...storeLines(report.stores),
     '',
     violations.length === 0
       ? `all ${Object.keys(rules).length} rules held`
@@ -78,21 +80,29 @@ function blind(seconds: Readonly<Record<string, number>>): string {
   return `${sum.toFixed(0)} s blind (${causes.map(([cause, amount]) => `${cause} ${amount.toFixed(0)}`).join(', ')})`;
 }
 
-function memoryLine({
-  process,
-  livedSeconds,
-  rssMegabytes,
-  threads,
-  handles,
-  slope,
-}: ChaosReport['memory'][number]): string {
-  const minutes = (livedSeconds / 60).toFixed(0);
-  return `${process}: ${minutes} min, RSS ${rssMegabytes.first.toFixed(0)} to ${rssMegabytes.last.toFixed(0)} MB (max ${rssMegabytes.max.toFixed(0)}), ${slope?.megabytesPerHour.toFixed(0)} ± ${slope?.plusMinus.toFixed(0)} MB/h; threads ${threads.min} to ${threads.max}, handles ${handles.min} to ${handles.max}`;
+function processLines(processes: readonly ProcessUse[]): string[] {
+  const course = ({ first, last, min, max, slope }: ProcessUse['threads']) =>
+    `${first.toFixed(0)} to ${last.toFixed(0)} (${min.toFixed(0)} to ${max.toFixed(0)}) | ${inAnHour(slope)}`;
+  return [
+    '',
+    '| process | lived | resident MB (range) | an hour | threads | an hour | handles | an hour |',
+    '|---|---|---|---|---|---|---|---|',
+    ...processes
+      .filter(({ rssMegabytes: { slope } }) => slope !== null)
+      .map(
+        ({ process, livedSeconds, rssMegabytes, threads, handles }) =>
+          `| ${process} | ${(livedSeconds / 60).toFixed(0)} min | ${course(rssMegabytes)} | ${course(threads)} | ${course(handles)} |`,
+      ),
+  ];
+}
+
+function inAnHour(slope: Slope | null): string {
+  return slope === null ? '–' : `${slope.perHour.toFixed(1)} ± ${slope.plusMinus.toFixed(1)}`;
 }
 
 function storeLines({ live, rest, stores }: StoreUses): string[] {
   const size = ({ megabytes, slope }: Pick<StoreUse, 'megabytes' | 'slope'>) =>
-    `${megabytes.first.toFixed(1)} to ${megabytes.last.toFixed(1)} | ${slope === null ? '–' : `${slope.megabytesPerHour.toFixed(1)} ± ${slope.plusMinus.toFixed(1)}`}`;
+    `${megabytes.first.toFixed(1)} to ${megabytes.last.toFixed(1)} | ${inAnHour(slope)}`;
   return [
     '',
     '| in control and local cloud | items | MB | MB/h after the first sixth | bounded by |',

@@ -1,6 +1,6 @@
 /** What no store answers for is told apart from what a run keeps by right. */
 import { expect, it } from 'vitest';
-import { isGrowing } from './memory-slope.ts';
+import { isGrowing } from './slope.ts';
 import { type StoreSample, storeUses } from './store-log.ts';
 
 const megabyte = 1024 * 1024;
@@ -20,15 +20,15 @@ function samples({ kept, leaked }: { kept: number; leaked: number }): StoreSampl
 
 it('what a store keeps by right is no leak', () => {
   const { live, rest, stores, livedSeconds } = storeUses(samples({ kept: 20, leaked: 0 }));
-  expect(live.slope?.megabytesPerHour).toBeCloseTo(20, 0);
-  expect(rest.slope?.megabytesPerHour).toBeCloseTo(0, 0);
+  expect(live.slope?.perHour).toBeCloseTo(20, 0);
+  expect(rest.slope?.perHour).toBeCloseTo(0, 0);
   expect(stores).toMatchObject([{ store: 'objects', bound: 'until deleted', items: { first: 0 } }]);
-  expect(isGrowing(livedSeconds, rest.slope)).toBe(false);
+  expect(isGrowing(livedSeconds, rest.slope, 2)).toBe(false);
 });
 
 it('what grows beside the stores is one, however much they let go meanwhile', () => {
   const { live, rest, livedSeconds } = storeUses(samples({ kept: -10, leaked: 8 }));
-  expect(live.slope?.megabytesPerHour).toBeLessThan(0);
-  expect(isGrowing(livedSeconds, live.slope)).toBe(false);
-  expect(isGrowing(livedSeconds, rest.slope)).toBe(true);
+  expect(live.slope?.perHour).toBeLessThan(0);
+  expect(isGrowing(livedSeconds, live.slope, 2)).toBe(false);
+  expect(isGrowing(livedSeconds, rest.slope, 2)).toBe(true);
 });

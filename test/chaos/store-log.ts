@@ -1,5 +1,5 @@
 /**
- * What the process of control and local cloud holds, part by part, twice a minute: each store of the local cloud, what the
+ * What the process of control and local cloud holds, part by part, four times a minute: each store of the local cloud, what the
  * watch of this run remembers, the code that V8 has compiled, and the live memory after a full collection. Resident memory tells too late and too little:
  * it hides a leak behind what the collector has not taken yet, and keeps what a store has long let go.
  * Invariant: what is told of a store is what the store itself counts; the rest is live memory that no store answers for. What
@@ -10,7 +10,7 @@ import { systemClock } from '../../core/clock.ts';
 import type { HeldStore } from '../../local/service.ts';
 import type { ChaosWorld } from './chaos-world.ts';
 import { collectsEveryMs, fullCollection } from './full-collection.ts';
-import { type MemorySlope, memorySlope } from './memory-slope.ts';
+import { type Slope, slopeOf } from './slope.ts';
 import type { Watch } from './watch.ts';
 
 const sampleEveryMs = collectsEveryMs;
@@ -20,7 +20,7 @@ export type StoreSample = { atMs: number; liveBytes: number; stores: HeldStore[]
 export type StoreUse = Omit<HeldStore, 'items' | 'bytes'> & {
   items: { first: number; last: number };
   megabytes: { first: number; last: number };
-  slope: MemorySlope | null;
+  slope: Slope | null;
 };
 export type StoreUses = {
   /** After a full collection: JavaScript objects and buffers. */
@@ -84,9 +84,9 @@ function compiledCode(): HeldStore {
 }
 
 function useOf(samples: readonly { atMs: number; bytes: number }[]) {
-  const sizes = samples.map(({ atMs, bytes }) => ({ atMs, megabytes: bytes / megabyte }));
+  const sizes = samples.map(({ atMs, bytes }) => ({ atMs, value: bytes / megabyte }));
   return {
-    megabytes: { first: sizes[0]?.megabytes ?? 0, last: sizes.at(-1)?.megabytes ?? 0 },
-    slope: memorySlope(sizes),
+    megabytes: { first: sizes[0]?.value ?? 0, last: sizes.at(-1)?.value ?? 0 },
+    slope: slopeOf(sizes),
   };
 }

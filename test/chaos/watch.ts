@@ -30,7 +30,7 @@ export const rules = {
   'row-lost': 'every row has its verdict',
   ledger: 'scheduled = inferred + blind, to the second, and no second is left out',
   orphan: 'no process and no instance is left over',
-  'memory-grows': 'over half an hour no process needs more and more memory',
+  growth: 'no process needs more and more memory, threads or handles',
   alarm: 'the alarms of a fault ring, and cease once it is over',
   'frame-lost': 'no frame is lost while nothing is wrong, nor by a fault that need not lose any',
 } as const;

@@ -1,6 +1,6 @@
 /**
  * Loaded into a worker before its own code (`--import`), in every thread of it: bends the wall clock, fills the heap, or
- * collects it twice a minute, as a file says, and touches nothing else. Without the file all is as ever.
+ * collects it regularly, as a file says, and touches nothing else. Without the file all is as ever.
  * Invariant: the monotonic clock and timers are left alone, as they are on a machine whose clock is set.
  */
 import { readFileSync } from 'node:fs';
