@@ -84,7 +84,14 @@ export async function startControlStage(options: StageOptions) {
         return definition.handler(event, context);
       },
     });
-  const { names, deps, alarms } = await startLocalStage(cloud, {
+  const skew = { functionsAheadMs: 0 };
+  const functionsClock = {
+    nowMs: () => clock.nowMs() + skew.functionsAheadMs,
+    monotonicMs: () => clock.monotonicMs(),
+    setTimer: (delayMs: number, callback: () => void) => clock.setTimer(delayMs, callback),
+  };
+  const seenByFunctions = { ...cloud, context: { ...cloud.context, clock: functionsClock } };
+  const { names, deps, alarms } = await startLocalStage(seenByFunctions, {
     stage,
     clients,
     fleet: { taskEnvironment: {} },
@@ -129,6 +136,8 @@ export async function startControlStage(options: StageOptions) {
     mute,
     /** Functions whose invocations die. */
     crashing,
+    /** The wall clock of the functions' machines, by how much it is wrong; nobody else's. */
+    skew,
     /** Broken: what starts ends at once. */
     image,
     alarms,

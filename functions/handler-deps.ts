@@ -2,9 +2,11 @@
  * What a function runs on. Tests and the local cloud hand it in; inside Lambda it is made on the first call from the
  * machine's clock and the environment, so that importing a function needs neither.
  */
+import { onAnswerDates } from '../aws/answer-dates.ts';
 import { type AwsClients, awsClients } from '../aws/clients.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import type { Decision } from '../core/control/record.ts';
+import { AnsweredClock } from './answered-clock.ts';
 import { type ControlEnvironment, controlEnvironment } from './environment.ts';
 import { type Telemetry, telemetry } from './telemetry.ts';
 
@@ -30,13 +32,26 @@ export const endedByLambda = { timeoutEarlyInMillis: 0 };
 
 export type ControlDeps = HandlerDeps & { telemetry: Telemetry; wait: (ms: number) => Promise<void> };
 
+/** What is left out, and a clock that goes by AWS's where the machine's is wrong: it listens to the clients from now on. */
 export function completeDeps(deps: HandlerDeps, functionName: string): ControlDeps {
   const { names, logLevel, stage } = deps.environment;
   const serviceName = `kvs-infer-${functionName}`;
+  const own = deps.telemetry ?? telemetry({ serviceName, namespace: names.metricNamespace, logLevel, stage });
+  const clock = new AnsweredClock(deps.clock, (aheadMs) =>
+    aheadMs === null
+      ? own.logger.info("the function's clock is right again")
+      : own.logger.warn("the function's clock is wrong: the time of AWS is used instead", { aheadMs }),
+  );
+  onAnswerDates(
+    deps.clients,
+    () => deps.clock.nowMs(),
+    (answer) => clock.hear(answer),
+  );
   return {
     ...deps,
+    clock,
     wait: deps.wait ?? ((ms) => new Promise((resolve) => deps.clock.setTimer(ms, resolve))),
-    telemetry: deps.telemetry ?? telemetry({ serviceName, namespace: names.metricNamespace, logLevel, stage }),
+    telemetry: own,
   };
 }
 

@@ -37,13 +37,13 @@ export const clockFaults: readonly ChaosFault[] = [
     inject: (scene) => bend(scene, { frozenAtMs: systemClock.nowMs() }),
   },
   {
-    ...{ name: 'control-ahead', room: 'clocks', holdMs: 15_000, bendsTime: true },
-    what: "control's clock is 5 s ahead for 15 s",
-    inject: (scene) => bendControl(scene, 5_000),
+    ...{ name: 'control-ahead', room: 'clocks', holdMs: 40_000, bendsTime: true },
+    what: "control's clock is 30 s ahead for 40 s",
+    inject: (scene) => bendControl(scene, skewMs),
   },
   {
-    ...{ name: 'control-behind', room: 'clocks', holdMs: 15_000, bendsTime: true },
-    what: "control's clock is 5 s behind for 15 s",
-    inject: (scene) => bendControl(scene, -5_000),
+    ...{ name: 'control-behind', room: 'clocks', holdMs: 40_000, bendsTime: true },
+    what: "control's clock is 30 s behind for 40 s",
+    inject: (scene) => bendControl(scene, -skewMs),
   },
 ];
