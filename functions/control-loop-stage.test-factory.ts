@@ -84,9 +84,9 @@ export async function startControlStage(options: StageOptions) {
         return definition.handler(event, context);
       },
     });
-  const skew = { functionsAheadMs: 0 };
+  const skew = { functionsAheadMs: 0, functionsFrozenAtMs: null as number | null };
   const functionsClock = {
-    nowMs: () => clock.nowMs() + skew.functionsAheadMs,
+    nowMs: () => skew.functionsFrozenAtMs ?? clock.nowMs() + skew.functionsAheadMs,
     monotonicMs: () => clock.monotonicMs(),
     setTimer: (delayMs: number, callback: () => void) => clock.setTimer(delayMs, callback),
   };
@@ -136,7 +136,7 @@ export async function startControlStage(options: StageOptions) {
     mute,
     /** Functions whose invocations die. */
     crashing,
-    /** The wall clock of the functions' machines, by how much it is wrong; nobody else's. */
+    /** The wall clock of the functions' machines, and how it is wrong; nobody else's. */
     skew,
     /** Broken: what starts ends at once. */
     image,

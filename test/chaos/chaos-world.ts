@@ -35,6 +35,8 @@ export const chaosPolicy = {
   ...{ silentGraceMs: 30_000, reconcileIntervalMs: 5_000 },
 };
 
+/** How the clock of control's machines is wrong; nobody else's. */
+export type ControlSkew = { controlAheadMs: number; controlFrozenAtMs: number | null };
 export type ChaosWorld = Awaited<ReturnType<typeof startChaosWorld>>;
 
 /** Stores this small are full within minutes, so that what still grows after them is held by mistake. */
@@ -61,7 +63,7 @@ export async function startChaosWorld(options: {
   const workers = new WorkerProcesses(folder, isSoak ? { collectsEveryMs } : null);
   const warnings: string[] = [];
   const alarmChanges: AlarmChange[] = [];
-  const skew = { controlAheadMs: 0 };
+  const skew: ControlSkew = { controlAheadMs: 0, controlFrozenAtMs: null };
   const cloud = await startLocalCloud({
     ...{ port: 0, portSearch: false, dataFolder: null, clock: systemClock, region, accountId },
     compute: {
@@ -76,7 +78,10 @@ export async function startChaosWorld(options: {
   const control = new ControlProcess(region, cloud.endpoint);
   control.attach(cloud.lambda);
   const clients = namedClients({ region, endpoint: cloud.endpoint }, 'witness');
-  const controlClock = { ...systemClock, nowMs: () => systemClock.nowMs() + skew.controlAheadMs };
+  const controlClock = {
+    ...systemClock,
+    nowMs: () => skew.controlFrozenAtMs ?? systemClock.nowMs() + skew.controlAheadMs,
+  };
   const stage = await startLocalStage(
     { ...cloud, context: { ...cloud.context, clock: controlClock } },
     {

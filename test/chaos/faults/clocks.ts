@@ -1,5 +1,6 @@
 /** What happens to clocks: a worker's, and control's, wrong by half a minute, or standing still. */
 import { systemClock } from '../../../core/clock.ts';
+import type { ControlSkew } from '../chaos-world.ts';
 import { type ChaosFault, camerasOf, type Scene, someOwner } from '../fault.ts';
 import type { Levers } from '../worker-processes.ts';
 
@@ -12,10 +13,10 @@ function bend(scene: Scene, levers: Levers) {
   return { cameras, heal: () => scene.world.workers.pull(taskId, {}) };
 }
 
-function bendControl({ world }: Scene, aheadMs: number) {
-  world.skew.controlAheadMs = aheadMs;
+function bendControl({ world }: Scene, skew: Partial<ControlSkew>) {
+  Object.assign(world.skew, skew);
   const heal = () => {
-    world.skew.controlAheadMs = 0;
+    Object.assign(world.skew, { controlAheadMs: 0, controlFrozenAtMs: null });
   };
   return { cameras: world.cameraIds, heal };
 }
@@ -39,11 +40,16 @@ export const clockFaults: readonly ChaosFault[] = [
   {
     ...{ name: 'control-ahead', room: 'clocks', holdMs: 40_000, bendsTime: true },
     what: "control's clock is 30 s ahead for 40 s",
-    inject: (scene) => bendControl(scene, skewMs),
+    inject: (scene) => bendControl(scene, { controlAheadMs: skewMs }),
   },
   {
     ...{ name: 'control-behind', room: 'clocks', holdMs: 40_000, bendsTime: true },
     what: "control's clock is 30 s behind for 40 s",
-    inject: (scene) => bendControl(scene, -skewMs),
+    inject: (scene) => bendControl(scene, { controlAheadMs: -skewMs }),
+  },
+  {
+    ...{ name: 'control-frozen', room: 'clocks', holdMs: 40_000, bendsTime: true },
+    what: "control's clock stands still for 40 s",
+    inject: (scene) => bendControl(scene, { controlFrozenAtMs: systemClock.nowMs() }),
   },
 ];
