@@ -21,7 +21,11 @@ export type TaskIdentity = {
 export type EcsAgent = {
   /** @returns null outside ECS. */
   identity(): Promise<TaskIdentity | null>;
-  /** Does nothing outside ECS. @param minutes how long a protection lasts when it is not renewed, 1..2880. */
+  /**
+   * Does nothing outside ECS.
+   * @param minutes how long a protection lasts when it is not renewed, 1..2880.
+   * @throws KvsInferError ECS_AGENT_UNAVAILABLE, ECS_AGENT_REFUSED, TASK_PROTECTION_REFUSED
+   */
   protect(on: boolean, minutes: number): Promise<void>;
 };
 
@@ -50,12 +54,22 @@ export function ecsAgent(options: { agentUri?: string; metadataUri?: string }): 
     },
     async protect(on, minutes) {
       if (options.agentUri === undefined) return;
-      await agentCall(`${options.agentUri}/task-protection/v1/state`, {
+      const answer = await agentCall(`${options.agentUri}/task-protection/v1/state`, {
         method: 'PUT',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(
           on ? { ProtectionEnabled: true, ExpiresInMinutes: minutes } : { ProtectionEnabled: false },
         ),
+      });
+      // What ECS itself refuses comes with status 200: while a deployment waits for the task's end, for example.
+      const { failure } = answer as { failure?: { Reason?: unknown; Detail?: unknown } | null };
+      if (failure === undefined || failure === null) return;
+      const reason = [failure.Reason, failure.Detail]
+        .filter((part) => typeof part === 'string' && part !== '')
+        .join(': ');
+      throw new KvsInferError('TASK_PROTECTION_REFUSED', `ECS does not change the protection of the task: ${reason}`, {
+        hint: 'it is tried again',
+        retryable: true,
       });
     },
   };
@@ -76,12 +90,15 @@ async function agentCall(url: string, init: RequestInit): Promise<unknown> {
     });
   }
   if (status !== 200) {
+    const isPassing = status >= 500 || status === 429 || text.includes('ThrottlingException');
     throw new KvsInferError(
       'ECS_AGENT_REFUSED',
       `the ECS agent answered ${status} to ${init.method} ${url}: ${text.slice(0, 300)}`,
       {
-        hint: 'allow ecs:GetTaskProtection and ecs:UpdateTaskProtection for the task role',
-        retryable: status >= 500 || status === 429,
+        hint: isPassing
+          ? 'it is tried again'
+          : 'allow ecs:GetTaskProtection and ecs:UpdateTaskProtection for the task role',
+        retryable: isPassing,
       },
     );
   }

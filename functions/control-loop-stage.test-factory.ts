@@ -33,6 +33,8 @@ export type StageOptions = {
   checkpointEveryMs?: number;
   /** AWS's default limits per second hold. */
   enforcesLimits?: boolean;
+  /** Instances boot by up to so much later than the first, as drawn. */
+  bootJitter?: { ms: number; random: () => number };
   /** Before any function is registered. */
   onCloud?: (cloud: LocalCloud) => void;
 };
@@ -67,6 +69,9 @@ export async function startControlStage(options: StageOptions) {
         await runScriptedWorker(task, world);
       }),
       bootDelayMs: 60_000,
+      ...(options.bootJitter === undefined
+        ? {}
+        : { bootJitterMs: options.bootJitter.ms, random: options.bootJitter.random }),
       registrationDelayMs: 5_000,
     },
   });

@@ -10,9 +10,10 @@ import type { ResourceNames } from '../core/names.ts';
 import type { SteppedClock } from '../local/clock.ts';
 import type { LocalCloud } from '../local/cloud.ts';
 import type { InProcessTask } from '../local/compute/in-process-runner.ts';
+import { jsonLog } from '../worker/runtime/log.ts';
+import { TaskProtection } from '../worker/runtime/task-protection.ts';
 
 const heartbeatMs = 3_000;
-const protectionMinutes = 2_880;
 
 export type ScriptedWorld = {
   clock: SteppedClock;
@@ -42,13 +43,17 @@ export async function runScriptedWorker(task: InProcessTask, world: ScriptedWorl
   const agent = ecsAgent({
     ...(task.environment.ECS_AGENT_URI === undefined ? {} : { agentUri: task.environment.ECS_AGENT_URI }),
   });
+  const protection = new TaskProtection(
+    agent,
+    clock,
+    jsonLog(() => {}, clock, 'SILENT'),
+  );
   const place = cloud.compute.listTasks().find((candidate) => candidate.taskId === workerId);
   const startedAtMs = clock.nowMs();
   const running = new Map<string, RunningCamera>();
   let firstInferenceAtMs: number | undefined;
   let lifecycle: 'ready' | 'draining' = 'ready';
   let drained = false;
-  let isProtected = false;
   const events: [WorkerEvent, string | undefined][] = [['Worker Ready', undefined]];
   const writtenAtMs = new Map<string, number>();
   const writeCheckpoints = async (nowMs: number) => {
@@ -111,10 +116,7 @@ export async function runScriptedWorker(task: InProcessTask, world: ScriptedWorl
         state,
       });
     }
-    if (running.size > 0 !== isProtected) {
-      isProtected = running.size > 0;
-      await agent.protect(isProtected, protectionMinutes);
-    }
+    await protection.set(running.size > 0);
     if (lifecycle === 'draining' && running.size === 0 && !drained) {
       drained = true;
       events.push(['Worker Drained', undefined]);

@@ -2,10 +2,10 @@
  * The limits per second that AWS sets by default on the calls that control and workers make, as token buckets, and a count of
  * what was taken from them. Kinesis Video's are in kinesisvideo/service-limits.ts and always hold; these hold where a cloud
  * is started with them, because under a stepped clock a whole second of calls may fall into one instant.
- * Sources, read November 2026: "Request throttling for the Amazon ECS API" (bucket and refill of the service's changes and of
- * reads) and CloudWatch's quotas; DynamoDB developer guide (a partition has 1,000 write and 3,000 read units a second, and
- * keeps up to 300 s of what was not used; a new on-demand table has 4,000 and 12,000). What StopTask, PutEvents and EC2 have
- * here is assumed, on the low side. Auto Scaling publishes none.
+ * Sources, read November 2026: "Request throttling for the Amazon ECS API" (bucket and refill of each category of actions),
+ * EventBridge's and CloudWatch's quotas; DynamoDB developer guide (a partition has 1,000 write and 3,000 read units a second, and
+ * keeps up to 300 s of what was not used; a new on-demand table has 4,000 and 12,000). What EC2 has here is assumed, on the low
+ * side. Auto Scaling publishes none.
  * Invariant: a refused call takes nothing, and is counted.
  */
 import type { Clock } from '../core/clock.ts';
@@ -13,13 +13,16 @@ import { AwsError } from './http/aws-error.ts';
 
 type Rate = { burst: number; perSecond: number };
 
-/** ECS throttles by groups of operations; each operation of a group has the group's bucket here, as in AWS. */
+/** ECS throttles by categories of actions: all of a category share one bucket. */
 const requestRates: Readonly<Record<string, { bucket: string; rate: Rate }>> = {
   ...ofGroup('ecs', 'cluster resource read', { burst: 100, perSecond: 20 }, [
-    ...['DescribeServices', 'ListContainerInstances', 'DescribeContainerInstances', 'DescribeTasks', 'ListTasks'],
+    ...['ListContainerInstances', 'DescribeContainerInstances', 'DescribeTasks', 'ListTasks'],
   ]),
-  ...ofGroup('ecs', 'service resource modify', { burst: 50, perSecond: 5 }, ['UpdateService', 'CreateService']),
-  ...ofGroup('ecs', 'cluster resource modify', { burst: 100, perSecond: 40 }, ['StopTask', 'RunTask']),
+  ...ofGroup('ecs', 'service read', { burst: 100, perSecond: 20 }, ['DescribeServices', 'ListServices']),
+  ...ofGroup('ecs', 'service modify', { burst: 50, perSecond: 5 }, ['UpdateService', 'CreateService', 'DeleteService']),
+  ...ofGroup('ecs', 'cluster resource modify', { burst: 100, perSecond: 40 }, ['StopTask', 'RunTask', 'StartTask']),
+  // Through the agent of each host, and of the account all the same.
+  ...ofGroup('ecs', 'task protection', { burst: 200, perSecond: 80 }, ['UpdateTaskProtection', 'GetTaskProtection']),
   ...ofGroup('monitoring', 'GetMetricData', { burst: 50, perSecond: 50 }, ['GetMetricData']),
   ...ofGroup('monitoring', 'PutMetricData', { burst: 500, perSecond: 500 }, ['PutMetricData']),
   // The least of all regions.

@@ -39,23 +39,22 @@ async function answerProtection(world: ComputeWorld, task: Task, request: LocalR
   const arn = world.arns.task(task.clusterName, task.id);
   const refuse = (status: number, code: string, message: string): void =>
     sendJson(response, status, { requestID: newUuid(), error: { Arn: arn, Code: code, Message: message } });
-  if (request.method === 'PUT') {
-    let refusal: string | null;
-    try {
+  if (request.method !== 'PUT' && request.method !== 'GET') {
+    return refuse(405, 'InvalidParameterException', `Method ${request.method} is not allowed`);
+  }
+  try {
+    world.context.limits?.admit('ecs', request.method === 'PUT' ? 'UpdateTaskProtection' : 'GetTaskProtection');
+    if (request.method === 'PUT') {
       const { enabled, minutes } = parseProtection((await request.body(bodyBytesMax)).toString());
-      refusal = protect(world, task, enabled, checkedProtectionMinutes(minutes));
-    } catch (error) {
-      if (!(error instanceof AwsError)) throw error;
-      refuse(error.status, error.code, error.message);
-      return;
+      const refusal = protect(world, task, enabled, checkedProtectionMinutes(minutes));
+      if (refusal !== null) {
+        const failure = { Arn: arn, Reason: refusal, Detail: null };
+        return sendJson(response, 200, { requestID: newUuid(), failure });
+      }
     }
-    if (refusal !== null) {
-      sendJson(response, 200, { requestID: newUuid(), failure: { Arn: arn, Reason: refusal, Detail: null } });
-      return;
-    }
-  } else if (request.method !== 'GET') {
-    refuse(405, 'InvalidParameterException', `Method ${request.method} is not allowed`);
-    return;
+  } catch (error) {
+    if (!(error instanceof AwsError)) throw error;
+    return refuse(error.status, error.code, error.message);
   }
   const { protectionEnabled, expirationDate } = protectionView(world, task, isoTime);
   const protection = {

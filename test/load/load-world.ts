@@ -5,7 +5,7 @@
  */
 import { BatchWriteCommand } from '@aws-sdk/lib-dynamodb';
 import { createStream } from '../../aws/streams.ts';
-import type { SeededRandom } from '../../core/seeded-random.ts';
+import { SeededRandom } from '../../core/seeded-random.ts';
 import { type ControlStage, startControlStage } from '../../functions/control-loop-stage.test-factory.ts';
 import type { LambdaHandler } from '../../local/lambda/host.ts';
 import type { LoadOptions } from './load.ts';
@@ -18,7 +18,9 @@ const mediaSeconds = 180;
 const rowsPerSecond = 100;
 const importStepSeconds = 5;
 const itemsPerBatch = 25;
-/** From the last row on: two ticks, a boot of 65 s and the workers' start lie in it. */
+/** EC2 brings instances that were asked for at once up over tens of seconds. */
+const bootJitterMs = 20_000;
+/** From the last row on: two ticks, boots of 65 to 85 s and the workers' start lie in it. */
 export const warmUpSeconds = 300;
 const framesPerSecond = 5;
 const targetUtilization = 0.75;
@@ -41,8 +43,10 @@ export async function startLoadWorld(options: LoadOptions, random: SeededRandom)
   const workersPerFleet = Math.ceil(workers / fleets);
   const camerasPerWorker = Math.ceil(cameras / workers);
   const workerCapacity = (camerasPerWorker * framesPerSecond) / targetUtilization + 0.5;
+  const boots = new SeededRandom(`${options.seed} boots`);
   const stage = await startControlStage({
     ...{ startMs, fleets: fleetNames, workerCapacity, checkpointEveryMs: 30_000, enforcesLimits: true },
+    bootJitter: { ms: bootJitterMs, random: () => boots.next() },
     policy: {
       ...{ maxWorkers: workersPerFleet + 2, targetUtilization, leadTimeDefaultMs: 120_000 },
       defaultInferencesPerSecond: workerCapacity,
