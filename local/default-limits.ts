@@ -2,10 +2,10 @@
  * The limits per second that AWS sets by default on the calls that control and workers make, as token buckets, and a count of
  * what was taken from them. Kinesis Video's are in kinesisvideo/service-limits.ts and always hold; these hold where a cloud
  * is started with them, because under a stepped clock a whole second of calls may fall into one instant.
- * Sources, read November 2026: "Request throttling for the Amazon ECS API" (bucket and refill of each category of actions),
- * EventBridge's and CloudWatch's quotas; DynamoDB developer guide (a partition has 1,000 write and 3,000 read units a second, and
- * keeps up to 300 s of what was not used; a new on-demand table has 4,000 and 12,000). What EC2 has here is assumed, on the low
- * side. Auto Scaling publishes none.
+ * Sources, read November 2026: "Request throttling for the Amazon ECS API" and the same for EC2's (bucket and refill of each
+ * category of actions), EventBridge's and CloudWatch's quotas; DynamoDB developer guide (a partition has 1,000 write and 3,000 read
+ * units a second, and keeps up to 300 s of what was not used; a new on-demand table has 4,000 and 12,000). Auto Scaling publishes
+ * none.
  * Invariant: a refused call takes nothing, and is counted.
  */
 import type { Clock } from '../core/clock.ts';
@@ -27,7 +27,8 @@ const requestRates: Readonly<Record<string, { bucket: string; rate: Rate }>> = {
   ...ofGroup('monitoring', 'PutMetricData', { burst: 500, perSecond: 500 }, ['PutMetricData']),
   // The least of all regions.
   ...ofGroup('events', 'PutEvents', { burst: 400, perSecond: 400 }, ['PutEvents']),
-  ...ofGroup('ec2', 'non-mutating', { burst: 100, perSecond: 20 }, ['DescribeInstances']),
+  // With neither a filter nor a page size, as control asks for instances by their ids.
+  ...ofGroup('ec2', 'unfiltered and unpaginated read', { burst: 50, perSecond: 10 }, ['DescribeInstances']),
 };
 
 const partitionRates = { read: 3_000, write: 1_000 };
