@@ -43,7 +43,7 @@ const threadsGrowthMax = 1;
 
 /**
  * Control and local cloud by what is live and no store answers for. In a soak, where workers collect too, these by their
- * resident memory; where things break it follows what was read again or waited to be sent, and is told and not judged.
+ * resident memory less compiled code; where things break it follows what was read again or waited to be sent, and is told and not judged.
  */
 export function judgeGrowth(watch: Watch, uses: readonly ProcessUse[], stores: StoreUses, isSoak: boolean): void {
   const judge = (what: string, livedSeconds: number, slope: Slope | null, perHourMax: number) => {
@@ -52,8 +52,9 @@ export function judgeGrowth(watch: Watch, uses: readonly ProcessUse[], stores: S
   };
   judge('MB of control and local cloud, live and in no store', stores.livedSeconds, stores.rest.slope, memoryGrowthMax);
   if (!isSoak) return;
-  for (const { process, kind, livedSeconds, rssMegabytes, threads, handles } of uses) {
-    if (kind === 'worker') judge(`MB of ${process}`, livedSeconds, rssMegabytes.slope, memoryGrowthMax);
+  for (const { process, kind, livedSeconds, otherMegabytes, threads, handles } of uses) {
+    if (kind === 'worker')
+      judge(`MB of ${process}, resident and no code`, livedSeconds, otherMegabytes.slope, memoryGrowthMax);
     judge(`threads of ${process}`, livedSeconds, threads.slope, threadsGrowthMax);
     judge(`handles of ${process}`, livedSeconds, handles.slope, handlesGrowthMax);
   }

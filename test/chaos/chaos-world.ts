@@ -19,7 +19,7 @@ import { startLocalStage } from '../../local/stage.ts';
 import { blockModel, encodeModel } from '../../worker/detect/block-model.test-factory.ts';
 import { cameraRow, slowClip } from '../flow/camera-that-sends.ts';
 import { ControlProcess, namedClients } from './control-process.ts';
-import { collectsEveryMs } from './full-collection.ts';
+import { collectsEveryMs } from './own-heap.ts';
 import { WorkerProcesses } from './worker-processes.ts';
 
 const region = 'eu-west-1';

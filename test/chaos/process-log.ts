@@ -5,12 +5,16 @@
 import { readdirSync } from 'node:fs';
 import { systemClock } from '../../core/clock.ts';
 import type { ChaosWorld } from './chaos-world.ts';
+import { compiledCodeBytes } from './own-heap.ts';
 import { type Slope, slopeOf } from './slope.ts';
 import { memoryOf } from './worker-processes.ts';
 
 const sampleEveryMs = 10_000;
 
-type Sample = { atMs: number; rssMegabytes: number; threads: number; handles: number };
+const megabyte = 1024 * 1024;
+
+/** `codeMegabytes`: of the resident ones; 0 where the process does not tell. */
+type Sample = { atMs: number; rssMegabytes: number; codeMegabytes: number; threads: number; handles: number };
 type Course = { first: number; last: number; min: number; max: number; slope: Slope | null };
 
 export type ProcessUse = {
@@ -19,7 +23,9 @@ export type ProcessUse = {
   livedSeconds: number;
   /** Whether it was there at the last look. */
   isAlive: boolean;
-} & Record<'rssMegabytes' | 'threads' | 'handles', Course>;
+  /** Resident, less compiled code: that ends with the program's size. */
+  otherMegabytes: Course;
+} & Record<'rssMegabytes' | 'codeMegabytes' | 'threads' | 'handles', Course>;
 
 export class ProcessLog {
   readonly #samples = new Map<string, { kind: ProcessUse['kind']; samples: Sample[] }>();
@@ -31,9 +37,10 @@ export class ProcessLog {
     let cancelTimer = () => {};
     const look = () => {
       this.#lookedAtMs = systemClock.monotonicMs();
-      this.#look('control and local cloud', 'control', process.pid);
+      this.#look('control and local cloud', 'control', process.pid, compiledCodeBytes());
       for (const { taskId, pid } of world.liveTasks())
-        if (pid !== null) this.#look(`worker ${taskId.slice(0, 6)}`, 'worker', pid);
+        if (pid !== null)
+          this.#look(`worker ${taskId.slice(0, 6)}`, 'worker', pid, world.workers.compiledCodeBytes(taskId));
       if (!isStopped) cancelTimer = systemClock.setTimer(sampleEveryMs, look);
     };
     look();
@@ -53,20 +60,23 @@ export class ProcessLog {
       return {
         ...{ process, kind, livedSeconds: (lastMs - firstMs) / 1_000, isAlive: lastMs >= this.#lookedAtMs },
         rssMegabytes: courseOf(samples, ({ rssMegabytes }) => rssMegabytes),
+        codeMegabytes: courseOf(samples, ({ codeMegabytes }) => codeMegabytes),
+        otherMegabytes: courseOf(samples, ({ rssMegabytes, codeMegabytes }) => rssMegabytes - codeMegabytes),
         threads: courseOf(samples, ({ threads }) => threads),
         handles: courseOf(samples, ({ handles }) => handles),
       };
     });
   }
 
-  #look(name: string, kind: ProcessUse['kind'], pid: number): void {
+  #look(name: string, kind: ProcessUse['kind'], pid: number, codeBytes: number): void {
     const memory = memoryOf(pid);
     if (memory === null) return;
     const known = this.#samples.get(name) ?? { kind, samples: [] };
     this.#samples.set(name, known);
     const { rssBytes, threads } = memory;
     known.samples.push({
-      ...{ atMs: this.#lookedAtMs, rssMegabytes: rssBytes / 1024 / 1024, threads, handles: handlesOf(pid) },
+      ...{ atMs: this.#lookedAtMs, rssMegabytes: rssBytes / megabyte, codeMegabytes: codeBytes / megabyte },
+      ...{ threads, handles: handlesOf(pid) },
     });
   }
 }

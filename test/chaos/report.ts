@@ -85,13 +85,13 @@ function processLines(processes: readonly ProcessUse[]): string[] {
     `${first.toFixed(0)} to ${last.toFixed(0)} (${min.toFixed(0)} to ${max.toFixed(0)}) | ${inAnHour(slope)}`;
   return [
     '',
-    '| process | lived | resident MB (range) | an hour | threads | an hour | handles | an hour |',
-    '|---|---|---|---|---|---|---|---|',
+    '| process | lived | resident MB (range) | an hour | of it compiled code | an hour | the rest, an hour | threads | an hour | handles | an hour |',
+    '|---|---|---|---|---|---|---|---|---|---|---|',
     ...processes
       .filter(({ rssMegabytes: { slope } }) => slope !== null)
       .map(
-        ({ process, livedSeconds, rssMegabytes, threads, handles }) =>
-          `| ${process} | ${(livedSeconds / 60).toFixed(0)} min | ${course(rssMegabytes)} | ${course(threads)} | ${course(handles)} |`,
+        ({ process, livedSeconds, rssMegabytes, codeMegabytes, otherMegabytes, threads, handles }) =>
+          `| ${process} | ${(livedSeconds / 60).toFixed(0)} min | ${course(rssMegabytes)} | ${course(codeMegabytes)} | ${inAnHour(otherMegabytes.slope)} | ${course(threads)} | ${course(handles)} |`,
       ),
   ];
 }

@@ -19,8 +19,10 @@ const growing = (leak: number, seconds = halfHourSeconds, unrest = 8) =>
     isGrowing(seconds, slope, 2),
   );
 
-test('half an hour: a leak of 200 MB/h is always found, and wandering is hardly ever taken for one', () => {
-  expect(growing(200)).toHaveLength(200);
+test('half an hour: a leak is found, and wandering is hardly ever taken for one', () => {
+  expect(growing(200).length).toBeGreaterThanOrEqual(190);
+  // As quiet as memory is that is collected.
+  expect(growing(10, halfHourSeconds, 0.5).length).toBeGreaterThanOrEqual(170);
   expect(growing(0).length).toBeLessThanOrEqual(14);
 });
 
@@ -36,6 +38,20 @@ test('a few minutes, garbage collected: a leak of 200 MB/h is found, and warming
   expect(growing(0, 300, 1).length).toBeLessThanOrEqual(4);
   expect(growing(40, 300, 1).length).toBeLessThanOrEqual(8);
   expect(slopeOf(samples(1, 500, 600))?.perHour).toBeGreaterThan(200);
+});
+
+test('what is enlarged once does not grow, whenever that is; what is enlarged again and again does', () => {
+  const stepped = (seed: number, stepsAtMinutes: number[]) =>
+    samples(seed, 0, halfHourSeconds, 0.3).map(({ atMs, value }) => ({
+      atMs,
+      value: value + 4 * stepsAtMinutes.filter((minute) => minute * 60_000 <= atMs).length,
+    }));
+  const grew = (steps: number[]) =>
+    Array.from({ length: 100 }, (_, seed) => isGrowing(halfHourSeconds, slopeOf(stepped(seed, steps)), 2)).filter(
+      Boolean,
+    ).length;
+  for (const minute of [7, 12, 17, 22, 27]) expect(grew([minute])).toBeLessThanOrEqual(5);
+  expect(grew([7, 11, 15, 19, 23, 27])).toBeGreaterThanOrEqual(95);
 });
 
 test('less has no slope', () => {

@@ -1,12 +1,15 @@
 /**
  * Does it grow? A least-squares line over what was seen of a process once it had warmed up, with the interval in which its
  * slope lies. Memory wanders, so a sample says much of the next one: as many samples count as their correlation leaves.
- * Invariant: only the lower end of the interval is judged, and a run that is too short for a slope has none.
+ * Invariant: only the lower end of the interval is judged, and only where both halves of the run rose: a leak goes on, where an arena
+ * or a table that is enlarged does so once. A run that is too short for a slope has none.
  */
 export type Slope = {
   perHour: number;
   /** 95 % confidence: the slope lies within ± this. */
   plusMinus: number;
+  /** Whether each half of the time rose for itself. What was enlarged once did not. */
+  isSteady: boolean;
 };
 
 /** Code is compiled and buffers reach their size: a minute, or the first sixth of a long run. */
@@ -19,11 +22,20 @@ const wholeRunSeconds = 1_750;
 /** Two-sided, for many samples. */
 const normalQuantile = 1.96;
 
-export function slopeOf(samples: readonly { atMs: number; value: number }[]): Slope | null {
+type Sample = { atMs: number; value: number };
+
+export function slopeOf(samples: readonly Sample[]): Slope | null {
   const firstMs = samples[0]?.atMs ?? 0;
   const warmUpMs = Math.max(warmUpMinMs, warmUpShare * ((samples.at(-1)?.atMs ?? 0) - firstMs));
   const warm = samples.filter(({ atMs }) => atMs - firstMs >= warmUpMs);
   if (warm.length < samplesMin) return null;
+  const middle = Math.floor(warm.length / 2);
+  const halves = [warm.slice(0, middle), warm.slice(middle)].map(line);
+  return { ...line(warm), isSteady: halves.every(({ perHour, plusMinus }) => perHour > plusMinus) };
+}
+
+function line(warm: readonly Sample[]): { perHour: number; plusMinus: number } {
+  const firstMs = warm[0]?.atMs ?? 0;
   const hours = warm.map(({ atMs }) => (atMs - firstMs) / 3_600_000);
   const values = warm.map(({ value }) => value);
   const [hour, level] = [mean(hours), mean(values)];
@@ -43,7 +55,7 @@ export function slopeOf(samples: readonly { atMs: number; value: number }[]): Sl
  * can it tell a leak from warming up.
  */
 export function isGrowing(livedSeconds: number, slope: Slope | null, perHourMax: number): boolean {
-  if (slope === null || livedSeconds < judgedFromSeconds) return false;
+  if (slope === null || !slope.isSteady || livedSeconds < judgedFromSeconds) return false;
   const missing = Math.max(1, wholeRunSeconds / livedSeconds);
   return slope.perHour - slope.plusMinus > perHourMax * missing ** 2;
 }

@@ -5,11 +5,10 @@
  * Invariant: what is told of a store is what the store itself counts; the rest is live memory that no store answers for. What
  * stays until somebody deletes it grows with the run by right; the rest must not.
  */
-import v8 from 'node:v8';
 import { systemClock } from '../../core/clock.ts';
 import type { HeldStore } from '../../local/service.ts';
 import type { ChaosWorld } from './chaos-world.ts';
-import { collectsEveryMs, fullCollection } from './full-collection.ts';
+import { collectsEveryMs, compiledCodeBytes, fullCollection } from './own-heap.ts';
 import { type Slope, slopeOf } from './slope.ts';
 import type { Watch } from './watch.ts';
 
@@ -41,7 +40,8 @@ export class StoreLog {
     const look = async () => {
       const kept = [...(await world.cloud.held()), ...watch.held()];
       this.#collect();
-      const stores = [...kept, compiledCode()];
+      const compiled = { store: 'V8: compiled code', items: 1, bytes: compiledCodeBytes(), bound: 'the program' };
+      const stores = [...kept, compiled];
       const { heapUsed, external } = process.memoryUsage();
       this.#samples.push({ atMs: systemClock.monotonicMs(), liveBytes: heapUsed + external, stores });
       if (!this.#isStopped) this.#cancel = systemClock.setTimer(sampleEveryMs, () => void look());
@@ -74,13 +74,6 @@ export function storeUses(samples: readonly StoreSample[]): StoreUses {
     }),
     livedSeconds: ((samples.at(-1)?.atMs ?? 0) - (samples[0]?.atMs ?? 0)) / 1_000,
   };
-}
-
-/** V8 compiles what runs often, and again once it knows more of it; what runs seldom takes its time to run often. */
-function compiledCode(): HeldStore {
-  const spaces = v8.getHeapSpaceStatistics().filter(({ space_name }) => /^(code|trusted)_/.test(space_name));
-  const bytes = spaces.reduce((sum, { space_used_size }) => sum + space_used_size, 0);
-  return { store: 'V8: compiled code', items: spaces.length, bytes, bound: 'the program' };
 }
 
 function useOf(samples: readonly { atMs: number; bytes: number }[]) {

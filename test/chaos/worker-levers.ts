@@ -1,11 +1,11 @@
 /**
  * Loaded into a worker before its own code (`--import`), in every thread of it: bends the wall clock, fills the heap, or
- * collects it regularly, as a file says, and touches nothing else. Without the file all is as ever.
+ * collects it regularly and tells what is compiled code, as a file says, and touches nothing else. Without the file all is as ever.
  * Invariant: the monotonic clock and timers are left alone, as they are on a machine whose clock is set.
  */
-import { readFileSync } from 'node:fs';
-import { isMainThread } from 'node:worker_threads';
-import { fullCollection } from './full-collection.ts';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { isMainThread, threadId } from 'node:worker_threads';
+import { compiledCodeBytes, fullCollection } from './own-heap.ts';
 import type { Levers } from './worker-processes.ts';
 
 const lookEveryMs = 100;
@@ -37,5 +37,6 @@ setInterval(() => {
     collectedAtMs = performance.now();
     collect ??= fullCollection();
     collect();
+    writeFileSync(`${file}.code-${threadId}`, String(compiledCodeBytes()));
   }
 }, lookEveryMs).unref();

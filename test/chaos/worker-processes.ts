@@ -3,10 +3,12 @@
  * its clock and memory. It remembers every process id, so that an orphan is found after the run.
  * Invariant: a worker that no lever was pulled for runs as under `npm start`.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { systemClock } from '../../core/clock.ts';
 import { processRunner } from '../../local/compute/process-runner.ts';
 import type { TaskRunner } from '../../local/compute/task-runner.ts';
+import { collectsEveryMs } from './own-heap.ts';
 
 const repositoryRoot = new URL('../../', import.meta.url).pathname;
 const leversModule = new URL('./worker-levers.ts', import.meta.url).href;
@@ -47,6 +49,17 @@ export class WorkerProcesses {
 
   pull(taskId: string, levers: Levers): void {
     writeFileSync(this.#leversFile(taskId), JSON.stringify(levers));
+  }
+
+  /** What V8 has compiled in all threads of a worker that collects its garbage; 0 before it has. */
+  compiledCodeBytes(taskId: string): number {
+    const begins = `${path.basename(this.#leversFile(taskId))}.code-`;
+    const told = readdirSync(this.#folder).filter((name) => name.startsWith(begins));
+    return told.reduce((sum, name) => {
+      const file = path.join(this.#folder, name);
+      const hasEnded = systemClock.nowMs() - statSync(file).mtimeMs > 3 * collectsEveryMs;
+      return hasEnded ? sum : sum + Number(readFileSync(file, 'utf8'));
+    }, 0);
   }
 
   /** Task ids whose process still exists. */
