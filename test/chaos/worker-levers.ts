@@ -3,7 +3,7 @@
  * collects it regularly and tells what is compiled code, as a file says, and touches nothing else. Without the file all is as ever.
  * Invariant: the monotonic clock and timers are left alone, as they are on a machine whose clock is set.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { isMainThread, threadId } from 'node:worker_threads';
 import { compiledCodeBytes, fullCollection } from './own-heap.ts';
 import type { Levers } from './worker-processes.ts';
@@ -37,6 +37,8 @@ setInterval(() => {
     collectedAtMs = performance.now();
     collect ??= fullCollection();
     collect();
-    writeFileSync(`${file}.code-${threadId}`, String(compiledCodeBytes()));
+    const told = `${file}.code-${threadId}`;
+    writeFileSync(`${told}.new`, String(compiledCodeBytes()));
+    renameSync(`${told}.new`, told);
   }
 }, lookEveryMs).unref();

@@ -54,7 +54,7 @@ export class WorkerProcesses {
   /** What V8 has compiled in all threads of a worker that collects its garbage; 0 before it has. */
   compiledCodeBytes(taskId: string): number {
     const begins = `${path.basename(this.#leversFile(taskId))}.code-`;
-    const told = readdirSync(this.#folder).filter((name) => name.startsWith(begins));
+    const told = readdirSync(this.#folder).filter((name) => name.startsWith(begins) && !name.endsWith('.new'));
     return told.reduce((sum, name) => {
       const file = path.join(this.#folder, name);
       const hasEnded = systemClock.nowMs() - statSync(file).mtimeMs > 3 * collectsEveryMs;
