@@ -70,6 +70,9 @@ export type ReconcilePart = {
   reconcile(): boolean;
 };
 
+/** Earlier than this is a clock that was set. */
+const timerEarlyMaxMs = 5;
+
 export class ComputeWorld {
   readonly context: CloudContext;
   readonly state: ComputeState;
@@ -148,12 +151,20 @@ export class ComputeWorld {
 
   /** Runs `callback` after `delayMs` on the cloud's clock, then reconciles. The returned function cancels it. */
   after(delayMs: number, callback: () => void): () => void {
-    const cancelTimer = this.context.clock.setTimer(delayMs, () => {
-      this.#timers.delete(cancel);
-      if (this.#closed) return;
-      callback();
-      this.changed();
-    });
+    const dueMs = this.nowMs() + delayMs;
+    let cancelTimer = () => {};
+    const wait = (waitMs: number): void => {
+      cancelTimer = this.context.clock.setTimer(waitMs, () => {
+        // By the wall clock Node's timers come up to a millisecond early, and what asks whether it is time would say no.
+        const earlyMs = dueMs - this.nowMs();
+        if (earlyMs > 0 && earlyMs <= timerEarlyMaxMs) return wait(earlyMs);
+        this.#timers.delete(cancel);
+        if (this.#closed) return;
+        callback();
+        this.changed();
+      });
+    };
+    wait(delayMs);
     const cancel = (): void => {
       this.#timers.delete(cancel);
       cancelTimer();

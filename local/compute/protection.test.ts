@@ -89,6 +89,24 @@ describe('task protection', () => {
     expect(running()).toEqual([]);
   });
 
+  it('a timer that comes a millisecond early loses nothing: what is due then is done then', async () => {
+    cloud = await steppedCompute({ runner: inProcessRunner(obey), wakesEarlyMs: 1 });
+    fleet = startFleet(cloud);
+    await fleet.grow(2);
+    const [first, second] = running();
+    await protect(first, true);
+    await protect(second, true, 10);
+    await fleet.update({ desiredCount: 1 });
+    await cloud.step(10 * minuteMs);
+    expect(running()).toEqual([first]);
+    // Two more than there is room for: one is placed once an instance has come, however often that failed before.
+    await fleet.update({ desiredCount: 4 });
+    await cloud.step(50_000);
+    await fleet.setInstances(3);
+    await cloud.step(3 * minuteMs);
+    expect(running()).toHaveLength(3);
+  });
+
   it('answers as AWS does: expiry, default 120 minutes, limits, failures', async () => {
     await start(obey, 1);
     const [task] = running();

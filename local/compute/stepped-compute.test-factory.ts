@@ -36,12 +36,15 @@ export const obedientTask = (task: InProcessTask): Promise<void> =>
     task.killed.addEventListener('abort', () => resolve());
   });
 
-export async function steppedCompute(options: Partial<ComputeOptions> & { dataFolder?: string | null } = {}) {
+/** @param options.wakesEarlyMs timers come so much early, as Node's do by the wall clock now and then. */
+export async function steppedCompute(
+  options: Partial<ComputeOptions> & { dataFolder?: string | null; wakesEarlyMs?: number } = {},
+) {
   const events: EmittedEvent[] = [];
   const warnings: string[] = [];
   const front = await startServiceFront(
     (context) =>
-      createComputeService(context, {
+      createComputeService(wakingEarly(context, options.wakesEarlyMs ?? 0), {
         ...roundTimings,
         runner: inProcessRunner(obedientTask),
         onWarning: (message) => warnings.push(message),
@@ -79,6 +82,14 @@ export async function steppedCompute(options: Partial<ComputeOptions> & { dataFo
       await front.close();
     },
   };
+}
+
+function wakingEarly(context: CloudContext, earlyMs: number): CloudContext {
+  const { clock } = context;
+  const setTimer = (delayMs: number, callback: () => void) =>
+    clock.setTimer(delayMs > 10 ? delayMs - earlyMs : delayMs, callback);
+  const early = { nowMs: () => clock.nowMs(), monotonicMs: () => clock.monotonicMs(), setTimer };
+  return earlyMs === 0 ? context : { ...context, clock: early };
 }
 
 export type SteppedCompute = Awaited<ReturnType<typeof steppedCompute>>;

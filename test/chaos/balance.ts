@@ -37,6 +37,8 @@ export async function balance(world: ChaosWorld, watch: Watch, runs: readonly Fa
 
 /** Of half an hour. At this a worker of 450 MB would need ten days to double. */
 const memoryGrowthMax = 2;
+/** Where things break, this run itself remembers each worker that was, each epoch and each warning. */
+const memoryGrowthInChaosMax = 10;
 /** A connection that is not closed each quarter of an hour. */
 const handlesGrowthMax = 4;
 const threadsGrowthMax = 1;
@@ -50,7 +52,8 @@ export function judgeGrowth(watch: Watch, uses: readonly ProcessUse[], stores: S
     if (slope === null || !isGrowing(livedSeconds, slope, perHourMax)) return;
     watch.violated('growth', `${what}: ${slope.perHour.toFixed(0)} ± ${slope.plusMinus.toFixed(0)} an hour`);
   };
-  judge('MB of control and local cloud, live and in no store', stores.livedSeconds, stores.rest.slope, memoryGrowthMax);
+  const liveMax = isSoak ? memoryGrowthMax : memoryGrowthInChaosMax;
+  judge('MB of control and local cloud, live and in no store', stores.livedSeconds, stores.rest.slope, liveMax);
   if (!isSoak) return;
   for (const { process, kind, livedSeconds, otherMegabytes, threads, handles } of uses) {
     if (kind === 'worker')

@@ -8,8 +8,8 @@ import type { SeededRandom } from '../../core/seeded-random.ts';
 import { type ChaosWorld, pause } from './chaos-world.ts';
 import type { Watch } from './watch.ts';
 
-/** Far more than the slowest way back: a lock that must expire (60 s), then a machine that must boot. */
-export const recoveryMaxMs = 150_000;
+/** The slowest way back: a hung worker is known after 25 s, and ECS kills its task 120 s after it was told to stop. */
+export const recoveryMaxMs = 200_000;
 
 /** One period and what is judged late, twice. */
 const alarmMaxMs = 300_000;

@@ -132,34 +132,37 @@ export class Watch {
 
   /** Nothing is left of any fault: every camera is watched by a living worker, and the fleet has its usual size. */
   isCalm(): boolean {
-    const { world, states } = { world: this.#world, states: this.states };
-    const live = new Set(world.liveTasks().map(({ taskId }) => taskId));
-    const instances = world.cloud.compute.listInstances().filter(({ ec2State }) => ec2State !== 'terminated');
-    const nowMs = systemClock.nowMs();
-    // A worker that was cut off until now has less of its lease left than the others.
-    const isHeard = (taskId: string) =>
-      this.workers.some(
-        ({ workerId, heartbeatAtMs }) => workerId === taskId && nowMs - heartbeatAtMs < 2 * heartbeatIntervalMs,
-      );
-    return (
-      [...live].every(isHeard) &&
-      live.size === workersUsual &&
-      instances.length === workersUsual &&
-      world.cameraIds.every((cameraId) => {
-        const state = states.find((other) => other.cameraId === cameraId);
-        const isFresh = nowMs - (this.newestFrame(cameraId)?.seenAtMs ?? 0) < 5_000;
-        return state?.phase === 'running' && live.has(state.ownerWorkerId ?? '') && isFresh;
-      })
-    );
+    return this.#unrests().next().done === true;
   }
 
   /** Why it is not calm, in words. */
   unrest(): string {
-    const bad = this.states.filter(
-      ({ phase, cameraId }) => phase !== 'running' && this.#world.cameraIds.includes(cameraId),
-    );
-    const cameras = bad.map(({ cameraId, phase, phaseReason }) => `${cameraId} ${phase} (${phaseReason})`).join(', ');
-    return `${this.#world.liveTasks().length} of ${workersUsual} workers run; ${cameras === '' ? 'all cameras are running' : cameras}`;
+    return [...this.#unrests()].join(', ');
+  }
+
+  *#unrests(): Generator<string> {
+    const { world, states } = { world: this.#world, states: this.states };
+    const nowMs = systemClock.nowMs();
+    const live = new Set(world.liveTasks().map(({ taskId }) => taskId));
+    if (live.size !== workersUsual) yield `${live.size} of ${workersUsual} workers run`;
+    const instances = world.cloud.compute.listInstances().filter(({ ec2State }) => ec2State !== 'terminated');
+    if (instances.length !== workersUsual) {
+      const each = instances.map(({ ec2State, groupState }) => `${ec2State} and ${groupState}`);
+      yield `${instances.length} instances: ${each.join('; ')}`;
+    }
+    for (const taskId of live) {
+      const worker = this.workers.find(({ workerId }) => workerId === taskId);
+      // A worker that was cut off until now has less of its lease left than the others.
+      if (worker === undefined || nowMs - worker.heartbeatAtMs >= 2 * heartbeatIntervalMs)
+        yield `worker ${taskId.slice(0, 6)} was last heard at ${worker?.heartbeatAtMs ?? 'no time'}`;
+    }
+    for (const cameraId of world.cameraIds) {
+      const state = states.find((other) => other.cameraId === cameraId);
+      if (state?.phase !== 'running') yield `${cameraId} is ${state?.phase} (${state?.phaseReason})`;
+      else if (!live.has(state.ownerWorkerId ?? '')) yield `${cameraId} runs without a living owner`;
+      else if (nowMs - (this.newestFrame(cameraId)?.seenAtMs ?? 0) >= 5_000)
+        yield `${cameraId} has published nothing for 5 s`;
+    }
   }
 
   async look(): Promise<void> {
