@@ -22,12 +22,11 @@ const rowHeight = 6;
 
 export function dashboardBody({ settings, names, dimensionsOf, ecsOf, functions, apiId }: Shown) {
   const { fleets, region, stage } = settings;
-  const ours = (fleet: string, metric: ControlMetric, stat = 'Maximum'): Line => [
-    names.metricNamespace,
-    metric,
-    ...Object.entries(dimensionsOf(fleet)).flat(),
-    { label: `${fleet} ${metric}`, stat },
-  ];
+  const ours = (fleet: string, metrics: readonly ControlMetric[], stat = 'Maximum') =>
+    metrics.map((metric): Line => {
+      const options = { label: `${fleet} ${metric}`, stat };
+      return [names.metricNamespace, metric, ...Object.entries(dimensionsOf(fleet)).flat(), options];
+    });
   const ecs = (fleet: string, namespace: string, metric: string): Line => {
     const { cluster, service } = ecsOf(fleet);
     return [namespace, metric, 'ClusterName', cluster, 'ServiceName', service, { label: `${fleet} ${metric}` }];
@@ -36,29 +35,24 @@ export function dashboardBody({ settings, names, dimensionsOf, ecsOf, functions,
   const rows: [title: string, lines: Line[]][] = [
     [
       'Workers: needed, serving, tasks and instances wanted',
-      eachFleet((fleet) =>
-        (['WorkersNeeded', 'WorkersServing', 'DesiredTasks', 'DesiredInstances'] as const).map((metric) =>
-          ours(fleet, metric),
-        ),
-      ),
+      eachFleet((fleet) => ours(fleet, ['WorkersNeeded', 'WorkersServing', 'DesiredTasks', 'DesiredInstances'])),
     ],
     [
       'Cameras: wanted and running',
-      eachFleet((fleet) =>
-        (['CamerasWanted', 'Cameras-running', 'Cameras-degraded', 'Cameras-starting'] as const).map((metric) =>
-          ours(fleet, metric),
-        ),
-      ),
+      eachFleet((fleet) => ours(fleet, ['CamerasWanted', 'Cameras-running', 'Cameras-degraded', 'Cameras-starting'])),
     ],
     [
       'Cameras that need a person, and workers whose results are stored nowhere',
       eachFleet((fleet) => [
-        ...(
-          ['CamerasBlind', 'Cameras-silent', 'Cameras-waiting-capacity', 'Cameras-shed', 'Cameras-invalid'] as const
-        ).map((metric) => ours(fleet, metric)),
-        ours(fleet, 'WindowsMissed', 'Sum'),
-        ours(fleet, 'CamerasLiveUnscheduled'),
-        ours(fleet, 'WorkersUnstored'),
+        ...ours(fleet, [
+          'CamerasBlind',
+          'Cameras-silent',
+          'Cameras-waiting-capacity',
+          'Cameras-shed',
+          'Cameras-invalid',
+        ]),
+        ...ours(fleet, ['WindowsMissed'], 'Sum'),
+        ...ours(fleet, ['CamerasLiveUnscheduled', 'WorkersUnstored']),
       ]),
     ],
     [
@@ -87,16 +81,14 @@ export function dashboardBody({ settings, names, dimensionsOf, ecsOf, functions,
     [
       'Control loop: failed runs and steps, input that cannot be right, no capacity, models taken back',
       eachFleet((fleet) => [
-        ...(['ReconcileFailed', 'ModelReverted'] as const).map((metric) => ours(fleet, metric, 'Sum')),
-        ...(['ActionsFailed', 'InputProblems', 'CapacityExhausted'] as const).map((metric) => ours(fleet, metric)),
+        ...ours(fleet, ['ReconcileFailed', 'ModelReverted'], 'Sum'),
+        ...ours(fleet, ['ActionsFailed', 'InputProblems', 'CapacityExhausted']),
       ]),
     ],
-    ['Cameras handed from worker to worker', eachFleet((fleet) => [ours(fleet, 'CamerasMoved', 'Sum')])],
+    ['Cameras handed from worker to worker', eachFleet((fleet) => ours(fleet, ['CamerasMoved'], 'Sum'))],
     [
       'Cost: US dollars today, idle workers, cameras shed by the budget',
-      eachFleet((fleet) =>
-        (['UsdToday', 'WorkersIdle', 'CamerasShedByBudget'] as const).map((metric) => ours(fleet, metric)),
-      ),
+      eachFleet((fleet) => ours(fleet, ['UsdToday', 'WorkersIdle', 'CamerasShedByBudget'])),
     ],
     [
       'Functions: errors and longest run; answers of the API that are errors of its own',
